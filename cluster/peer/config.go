@@ -1,0 +1,53 @@
+package peer
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config says how a Client connects. Zero fields take DefaultConfig's values.
+type Config struct {
+	DialTimeout    time.Duration // a node that does not accept by then is unavailable
+	IdleTimeout    time.Duration // kept connections are closed after it; shorter than the nodes' own
+	HeaderTimeout  time.Duration // for the head of the answer, after the request is sent
+	UploadTimeout  time.Duration // the same after a request with a body
+	StallTimeout   time.Duration // a body that does not move for so long is given up
+	MaxIdlePerHost int           // kept connections to one address
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil registers nothing
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		DialTimeout:    time.Second,
+		IdleTimeout:    20 * time.Second,
+		HeaderTimeout:  30 * time.Second,
+		UploadTimeout:  2 * time.Minute,
+		StallTimeout:   time.Minute,
+		MaxIdlePerHost: 256,
+	}
+}
+
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	setDefault(&c.DialTimeout, d.DialTimeout)
+	setDefault(&c.IdleTimeout, d.IdleTimeout)
+	setDefault(&c.HeaderTimeout, d.HeaderTimeout)
+	setDefault(&c.UploadTimeout, d.UploadTimeout)
+	setDefault(&c.StallTimeout, d.StallTimeout)
+	setDefault(&c.MaxIdlePerHost, d.MaxIdlePerHost)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func setDefault[T time.Duration | int](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
