@@ -1,0 +1,107 @@
+package cluster
+
+import (
+	"cmp"
+	"slices"
+
+	"ais/object"
+)
+
+// Event is one change of the cluster: NodeSet, NodeGone, LiveSet, LiveGone,
+// MapSet, BucketSet, BucketGone, ConfigSet or TicketKeysSet.
+type Event interface {
+	// apply changes s, which is a copy that nobody else has seen; what s
+	// shares with its original must be copied first.
+	apply(s *State)
+}
+
+// The events.
+type (
+	NodeSet       struct{ Node Node }     // a node was added or changed
+	NodeGone      struct{ ID string }     // a node was removed
+	LiveSet       struct{ Live Live }     // a node came alive
+	LiveGone      struct{ ID string }     // a node's lease ended
+	MapSet        struct{ Map Map }       // the map changed
+	BucketSet     struct{ Bucket Bucket } // a bucket was created or changed
+	ConfigSet     struct{ Config Config } // the settings changed
+	TicketKeysSet struct{ Keys TicketKeys }
+	BucketGone    struct { // a bucket was removed
+		Provider object.Provider
+		Name     string
+	}
+)
+
+// Apply returns the state after the events of revision, in their order. s stays
+// as it is. With no events only Revision changes.
+func (s *State) Apply(revision int64, events ...Event) *State {
+	next := s.clone()
+	next.Revision = revision
+	for _, e := range events {
+		e.apply(next)
+	}
+	return next
+}
+
+func (e NodeSet) apply(s *State) {
+	if i := s.findNode(e.Node.ID); i >= 0 {
+		s.nodes = slices.Clone(s.nodes)
+		s.nodes[i] = e.Node
+		return
+	}
+	at := 0
+	for at < len(s.nodes) && s.nodes[at].ID < e.Node.ID {
+		at++
+	}
+	s.nodes = slices.Insert(slices.Clip(s.nodes[:len(s.nodes):len(s.nodes)]), at, e.Node)
+	s.place()
+}
+
+func (e NodeGone) apply(s *State) {
+	if i := s.findNode(e.ID); i >= 0 {
+		s.nodes = slices.Delete(slices.Clone(s.nodes), i, i+1)
+		s.place()
+	}
+}
+
+func (e LiveSet) apply(s *State)  { s.setLive(e.Live, true) }
+func (e LiveGone) apply(s *State) { s.setLive(Live{ID: e.ID}, false) }
+
+func (e MapSet) apply(s *State) {
+	s.Map = e.Map
+	s.place()
+}
+
+func (e BucketSet) apply(s *State) {
+	BucketGone{e.Bucket.Provider, e.Bucket.Name}.apply(s)
+	b := &e.Bucket
+	at, _ := slices.BinarySearchFunc(s.buckets, b, compareBuckets)
+	s.buckets = insert(s.buckets, at, b)
+	at, _ = s.findBucketID(b.ID)
+	s.bucketIDs = insert(s.bucketIDs, at, b)
+}
+
+func (e BucketGone) apply(s *State) {
+	i, ok := s.findBucket(e.Provider, e.Name)
+	if !ok {
+		return
+	}
+	id := s.buckets[i].ID
+	s.buckets = slices.Delete(slices.Clone(s.buckets), i, i+1)
+	i, _ = slices.BinarySearchFunc(s.bucketIDs, id, func(b *Bucket, id uint64) int { return cmp.Compare(b.ID, id) })
+	s.bucketIDs = slices.Delete(slices.Clone(s.bucketIDs), i, i+1)
+}
+
+func (e ConfigSet) apply(s *State) {
+	s.Config = e.Config
+	s.Config.Auth = s.Map.Auth == AuthOn
+}
+
+func (e TicketKeysSet) apply(s *State) { s.TicketKeys = e.Keys }
+
+// insert returns a new slice with b at position at.
+func insert(list []*Bucket, at int, b *Bucket) []*Bucket {
+	out := make([]*Bucket, 0, len(list)+1)
+	out = append(out, list[:at]...)
+	out = append(out, b)
+	return append(out, list[at:]...)
+}

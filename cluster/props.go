@@ -1,0 +1,186 @@
+package cluster
+
+import (
+	"errors"
+	"math"
+	"strconv"
+	"strings"
+
+	"ais/object"
+)
+
+// Props are the properties of a bucket, with AIStore's names.
+type Props struct {
+	Checksum   ChecksumProps
+	Durability object.Durability
+	Multipart  MultipartProps
+	Versioning VersioningProps
+	Access     Access
+}
+
+// ChecksumProps say how content is digested at rest and when it is verified.
+type ChecksumProps struct {
+	Type            object.Algorithm
+	ValidateWarmGet bool // on every read
+	ValidateColdGet bool // on the first read of a remote object
+}
+
+// MultipartProps are the rules of multipart uploads.
+type MultipartProps struct {
+	MinPartSize int64 // of every part but the last, bytes
+}
+
+// VersioningProps are AIStore's versioning: a counter, of which the latest version
+// only is kept. It is not S3's.
+type VersioningProps struct {
+	Enabled bool
+}
+
+// Access is a set of permitted operations, one bit each, with AIStore's numbers.
+type Access uint64
+
+// The operations of Access, and the sets that have names.
+const (
+	AccessGet Access = 1 << iota
+	AccessHeadObject
+	AccessPut
+	AccessAppend
+	AccessDeleteObject
+	AccessMoveObject
+	AccessPromote
+	AccessUpdateObject
+	AccessHeadBucket
+	AccessListObjects
+	AccessPatch
+	AccessSetBucketACL
+
+	AccessRO = AccessGet | AccessHeadObject | AccessHeadBucket | AccessListObjects
+	AccessRW = AccessRO | AccessPut | AccessAppend | AccessDeleteObject | AccessMoveObject
+	AccessSU = Access(math.MaxUint64)
+)
+
+// DefaultProps returns the properties of a bucket that is created with none
+// given: overS3 tells one made by an S3 client from one made natively, and c
+// has the cluster's defaults.
+func DefaultProps(provider object.Provider, overS3 bool, c Config) Props {
+	p := Props{
+		Checksum:   ChecksumProps{Type: c.NativeChecksum, ValidateColdGet: true},
+		Durability: c.Durability,
+		Versioning: VersioningProps{Enabled: true},
+		Access:     AccessSU,
+	}
+	if overS3 {
+		p.Checksum.Type = c.S3Checksum
+		p.Multipart.MinPartSize = object.MinPartSize
+	}
+	if provider != object.AIS {
+		p.Durability = object.Process
+	}
+	return p
+}
+
+// Set changes the property of that name and returns what it was. The error is of
+// kind Invalid and names the legal values.
+func (p *Props) Set(key, value string) (old string, err error) {
+	return set("cluster.Props", propsTable(), p, key, value)
+}
+
+// List returns all properties, sorted by name.
+func (p Props) List() []KeyValue { return list(propsTable(), &p) }
+
+// MarshalJSON returns nested objects: {"checksum":{"type":"md5",…},…}.
+func (p Props) MarshalJSON() ([]byte, error) { return marshal(propsTable(), &p) }
+
+// UnmarshalJSON reads what MarshalJSON wrote. What is not there stays, unknown
+// names are left out.
+func (p *Props) UnmarshalJSON(data []byte) error { return unmarshal(propsTable(), p, data) }
+
+func propsTable() []setting[Props] {
+	const boolean = "true or false"
+	return []setting[Props]{
+		{"access", false, "ro, rw, su or a number as AIStore's",
+			func(p *Props) string { return strconv.FormatUint(uint64(p.Access), 10) },
+			func(p *Props, s string) (err error) { p.Access, err = parseAccess(s); return err }},
+		{"checksum.type", false, atRestNames,
+			func(p *Props) string { return p.Checksum.Type.String() },
+			func(p *Props, s string) error { return setAtRest(&p.Checksum.Type, s) }},
+		{"checksum.validate_cold_get", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.Checksum.ValidateColdGet) },
+			func(p *Props, s string) error { return setBool(&p.Checksum.ValidateColdGet, s) }},
+		{"checksum.validate_warm_get", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.Checksum.ValidateWarmGet) },
+			func(p *Props, s string) error { return setBool(&p.Checksum.ValidateWarmGet, s) }},
+		{"durability", false, durabilityNames,
+			func(p *Props) string { return p.Durability.String() },
+			func(p *Props, s string) error { return setDurability(&p.Durability, s) }},
+		{"multipart.min_part_size", false, "a size up to 5GiB, in bytes or with a suffix like KiB, MB or G",
+			func(p *Props) string { return FormatSize(p.Multipart.MinPartSize) },
+			func(p *Props, s string) error { return setSize(&p.Multipart.MinPartSize, s, object.MaxPutSize) }},
+		{"versioning.enabled", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.Versioning.Enabled) },
+			func(p *Props, s string) error { return setBool(&p.Versioning.Enabled, s) }},
+	}
+}
+
+const (
+	atRestNames     = "xxhash, md5, crc32c, sha256 or none"
+	durabilityNames = "power or process"
+)
+
+// errIllegal is replaced by a message with the row's legal values.
+var errIllegal = errors.New("not legal")
+
+func parseAccess(s string) (Access, error) {
+	switch strings.ToLower(s) {
+	case "ro":
+		return AccessRO, nil
+	case "rw":
+		return AccessRW, nil
+	case "su":
+		return AccessSU, nil
+	}
+	n, err := strconv.ParseUint(s, 0, 64)
+	return Access(n), err
+}
+
+func setAtRest(to *object.Algorithm, s string) error {
+	a, err := object.ParseAlgorithm(s)
+	if err != nil || !a.AtRest() {
+		return errIllegal
+	}
+	*to = a
+	return nil
+}
+
+func setBool(to *bool, s string) error {
+	switch strings.ToLower(s) {
+	case "true", "on", "yes", "enabled":
+		*to = true
+	case "false", "off", "no", "disabled":
+		*to = false
+	default:
+		return errIllegal
+	}
+	return nil
+}
+
+func setDurability(to *object.Durability, s string) error {
+	switch strings.ToLower(s) {
+	case "power":
+		*to = object.Power
+	case "process":
+		*to = object.Process
+	default:
+		return errIllegal
+	}
+	return nil
+}
+
+func setSize(to *int64, s string, most int64) error {
+	n, err := ParseSize(s)
+	if err != nil || n > most {
+		return errIllegal
+	}
+	*to = n
+	return nil
+}

@@ -1,0 +1,193 @@
+package cluster
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"ais/object"
+)
+
+// State is an immutable snapshot of the cluster, true up to Revision. What its
+// methods return must not be changed.
+type State struct {
+	Map        Map
+	Config     Config
+	TicketKeys TicketKeys
+	Revision   int64 // of etcd
+
+	nodes      []Node          // sorted by id
+	alive      []bool          // of nodes, by index
+	live       map[string]Live // by id
+	buckets    []*Bucket       // sorted by name, then provider
+	bucketIDs  []*Bucket       // sorted by id
+	placements []placement     // of Map.Generations, ascending by number
+}
+
+// Contents is what a State is made of.
+type Contents struct {
+	Map        Map
+	Nodes      []Node
+	Live       []Live
+	Buckets    []Bucket
+	Config     Config
+	TicketKeys TicketKeys
+	Revision   int64
+}
+
+// NewState returns the snapshot of c, in any order.
+func NewState(c Contents) *State {
+	s := &State{
+		Map:        c.Map,
+		Config:     c.Config,
+		TicketKeys: c.TicketKeys,
+		Revision:   c.Revision,
+		nodes:      slices.Clone(c.Nodes),
+		live:       make(map[string]Live, len(c.Live)),
+		buckets:    make([]*Bucket, 0, len(c.Buckets)),
+	}
+	for _, l := range c.Live {
+		s.live[l.ID] = l
+	}
+	for i := range c.Buckets {
+		b := c.Buckets[i]
+		s.buckets = append(s.buckets, &b)
+	}
+	slices.SortFunc(s.nodes, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(s.buckets, compareBuckets)
+	s.bucketIDs = slices.Clone(s.buckets)
+	slices.SortFunc(s.bucketIDs, func(a, b *Bucket) int { return cmp.Compare(a.ID, b.ID) })
+	s.place()
+	return s
+}
+
+// place computes what depends on the map and on which nodes there are.
+func (s *State) place() {
+	s.Config.Auth = s.Map.Auth == AuthOn
+	s.placements = make([]placement, len(s.Map.Generations))
+	for i, g := range s.Map.Generations {
+		s.placements[i] = newPlacement(g, s.findNode)
+	}
+	s.markAlive()
+}
+
+func (s *State) markAlive() {
+	s.alive = make([]bool, len(s.nodes))
+	for i := range s.nodes {
+		_, s.alive[i] = s.live[s.nodes[i].ID]
+	}
+}
+
+func (s *State) findNode(id string) int {
+	i, ok := slices.BinarySearchFunc(s.nodes, id, func(n Node, id string) int { return strings.Compare(n.ID, id) })
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// Node returns the node of that id.
+func (s *State) Node(id string) (Node, bool) {
+	if i := s.findNode(id); i >= 0 {
+		return s.nodes[i], true
+	}
+	return Node{}, false
+}
+
+// IsLive reports whether the node holds its lease.
+func (s *State) IsLive(id string) bool {
+	i := s.findNode(id)
+	return i >= 0 && s.alive[i]
+}
+
+// LiveNode returns the sign of life of the node.
+func (s *State) LiveNode(id string) (Live, bool) {
+	l, ok := s.live[id]
+	return l, ok
+}
+
+// Status returns the node's state; Down for an active one without a lease, and
+// for one that is not in the cluster.
+func (s *State) Status(id string) NodeState {
+	i := s.findNode(id)
+	switch {
+	case i < 0, s.nodes[i].State == Active && !s.alive[i]:
+		return Down
+	}
+	return s.nodes[i].State
+}
+
+// Nodes returns all nodes, sorted by id.
+func (s *State) Nodes() []Node { return slices.Clone(s.nodes) }
+
+// Targets returns the targets, dead or alive, sorted by id.
+func (s *State) Targets() []Node { return s.ofKind(Target) }
+
+// Proxies returns the proxies, dead or alive, sorted by id.
+func (s *State) Proxies() []Node { return s.ofKind(Proxy) }
+
+func (s *State) ofKind(kind Kind) []Node {
+	var out []Node
+	for _, n := range s.nodes {
+		if n.Kind == kind {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Bucket returns the bucket of that name, in whatever state it is.
+func (s *State) Bucket(provider object.Provider, name string) (*Bucket, bool) {
+	i, ok := s.findBucket(provider, name)
+	if !ok {
+		return nil, false
+	}
+	return s.buckets[i], true
+}
+
+func (s *State) findBucket(provider object.Provider, name string) (int, bool) {
+	return slices.BinarySearchFunc(s.buckets, name, func(b *Bucket, name string) int {
+		if c := strings.Compare(b.Name, name); c != 0 {
+			return c
+		}
+		return strings.Compare(string(b.Provider), string(provider))
+	})
+}
+
+// BucketByID returns the bucket of that id, in whatever state it is.
+func (s *State) BucketByID(id uint64) (*Bucket, bool) {
+	i, ok := s.findBucketID(id)
+	if !ok {
+		return nil, false
+	}
+	return s.bucketIDs[i], true
+}
+
+func (s *State) findBucketID(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(s.bucketIDs, id, func(b *Bucket, id uint64) int { return cmp.Compare(b.ID, id) })
+}
+
+// Buckets returns all buckets, sorted by name, then provider. The slice is
+// shared: do not change it.
+func (s *State) Buckets() []*Bucket { return s.buckets }
+
+// clone returns a copy that Apply may change: whatever an event replaces in
+// place is copied where it is replaced.
+func (s *State) clone() *State {
+	c := *s
+	return &c
+}
+
+func (s *State) setLive(l Live, alive bool) {
+	s.live = maps.Clone(s.live)
+	if s.live == nil {
+		s.live = map[string]Live{}
+	}
+	if alive {
+		s.live[l.ID] = l
+	} else {
+		delete(s.live, l.ID)
+	}
+	s.markAlive()
+}
