@@ -1,0 +1,189 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"time"
+)
+
+// Verdict is what a proxy decided about a request.
+type Verdict uint8
+
+// The verdicts. The zero value denies, so that nothing is allowed by omission.
+const (
+	Deny        Verdict = 0
+	Allow       Verdict = 1
+	NeedsObject Verdict = 2 // the object's ACL or tags decide; the owner finishes it under the same read
+)
+
+// String returns "allow", "deny" or "needs-object".
+func (v Verdict) String() string {
+	switch v {
+	case Allow:
+		return "allow"
+	case NeedsObject:
+		return "needs-object"
+	}
+	return "deny"
+}
+
+// Ticket is a proxy's word to a target about one request: who sent it and
+// whether they may. Because the target trusts it instead of the client's
+// signature (clients keep, drop or re-sign that when they follow a redirect),
+// it is good for a short time, at one target, and for one Request only.
+type Ticket struct {
+	Principal  string    // access key, or "" for anonymous
+	Verdict    Verdict   //
+	Expires    time.Time // whole seconds
+	MapVersion uint64    // of the proxy; a target that is behind catches up before it answers
+	Target     string    // node id
+}
+
+// TicketError says why a ticket is refused. Every one means that the request is
+// to be treated as having no ticket, or refused.
+type TicketError string
+
+// The reasons. UnknownKey may pass: a target whose state is older than the
+// key's catches up and verifies again.
+const (
+	Malformed   TicketError = "the ticket is malformed"
+	UnknownKey  TicketError = "the ticket is signed with a key that is not known here"
+	Altered     TicketError = "the ticket is not for this request, or was altered"
+	Expired     TicketError = "the ticket has expired"
+	OtherTarget TicketError = "the ticket is for another target"
+)
+
+// Error returns the reason.
+func (e TicketError) Error() string { return string(e) }
+
+// TicketParam is the query parameter that carries a ticket in a redirect. It is
+// the one thing in a query that a ticket is not bound to.
+const TicketParam = "ais-ticket"
+
+// A ticket is, in URL-safe base64 without padding:
+//
+//	version (1 byte) · key id (4) · verdict (1) · expiry, Unix seconds (8, big-endian)
+//	· map version (uvarint) · target (uvarint length, bytes) · principal (the same)
+//	· HMAC-SHA256 (32) over all before it and the canonical request
+const (
+	ticketVersion = 1
+	keyIDLength   = 4
+	fixedLength   = 1 + keyIDLength + 1 + 8
+	macLength     = sha256.Size
+
+	maxTicket = 4 << 10 // characters; far over what Sign makes of legal names
+)
+
+// Sign returns the ticket t for the request r as URL-safe text. The key is a
+// cluster's newest ticket key.
+func Sign(key []byte, t Ticket, r Request) string {
+	buf := make([]byte, 0, 512)
+	buf = append(buf, ticketVersion)
+	id := keyID(key)
+	buf = append(buf, id[:]...)
+	buf = append(buf, byte(t.Verdict))
+	buf = binary.BigEndian.AppendUint64(buf, uint64(t.Expires.Unix()))
+	buf = binary.AppendUvarint(buf, t.MapVersion)
+	buf = appendField(buf, t.Target)
+	buf = appendField(buf, t.Principal)
+	n := len(buf)
+	buf = append(buf[:n], mac(key, r.appendCanonical(buf))...)
+	return base64.RawURLEncoding.EncodeToString(buf)
+}
+
+// Verify returns the ticket in text if it was signed with one of keys for the
+// request r, is for the target, and has not expired at now. The error is a
+// TicketError.
+func Verify(keys [][]byte, text string, r Request, target string, now time.Time) (Ticket, error) {
+	if len(text) > maxTicket {
+		return Ticket{}, Malformed
+	}
+	raw, err := base64.RawURLEncoding.Strict().AppendDecode(make([]byte, 0, 512), []byte(text))
+	if err != nil || len(raw) < fixedLength+macLength || raw[0] != ticketVersion {
+		return Ticket{}, Malformed
+	}
+	body, got := raw[:len(raw)-macLength], [macLength]byte(raw[len(raw)-macLength:])
+	t, ok := decode(body)
+	if !ok {
+		return Ticket{}, Malformed
+	}
+	key := find(keys, [keyIDLength]byte(body[1:1+keyIDLength]))
+	if key == nil {
+		return Ticket{}, UnknownKey
+	}
+	// The mac's place is free now: the canonical request goes there.
+	if !hmac.Equal(got[:], mac(key, r.appendCanonical(body))) {
+		return Ticket{}, Altered
+	}
+	switch {
+	case t.Target != target:
+		return Ticket{}, OtherTarget
+	case !now.Before(t.Expires):
+		return Ticket{}, Expired
+	}
+	return t, nil
+}
+
+// decode reads the body of a ticket, which must be in the form that Sign writes,
+// to the last bit.
+func decode(body []byte) (Ticket, bool) {
+	rest := body[1+keyIDLength:]
+	t := Ticket{Verdict: Verdict(rest[0])}
+	seconds := binary.BigEndian.Uint64(rest[1:9])
+	if t.Verdict > NeedsObject || seconds > 1<<40 {
+		return Ticket{}, false
+	}
+	t.Expires = time.Unix(int64(seconds), 0).UTC()
+	version, n := binary.Uvarint(rest[9:])
+	if n <= 0 {
+		return Ticket{}, false
+	}
+	t.MapVersion = version
+	rest = rest[9+n:]
+	target, rest, ok1 := cutField(rest)
+	principal, rest, ok2 := cutField(rest)
+	if !ok1 || !ok2 || len(rest) != 0 {
+		return Ticket{}, false
+	}
+	t.Target, t.Principal = string(target), string(principal)
+	return t, true
+}
+
+// keyID names a key without telling anything of it, so that a ticket of a key
+// that has not arrived yet is told from a forged one.
+func keyID(key []byte) [keyIDLength]byte {
+	var in [64]byte
+	buf := append(append(in[:0], "ais ticket key id\x00"...), key...)
+	sum := sha256.Sum256(buf)
+	return [keyIDLength]byte(sum[:keyIDLength])
+}
+
+func find(keys [][]byte, id [keyIDLength]byte) []byte {
+	for _, key := range keys {
+		if keyID(key) == id {
+			return key
+		}
+	}
+	return nil
+}
+
+func mac(key, message []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(message)
+	return h.Sum(nil)
+}
+
+func appendField(buf []byte, s string) []byte {
+	buf = binary.AppendUvarint(buf, uint64(len(s)))
+	return append(buf, s...)
+}
+
+func cutField(buf []byte) (field, rest []byte, ok bool) {
+	length, n := binary.Uvarint(buf)
+	if n <= 0 || length > uint64(len(buf)-n) {
+		return nil, nil, false
+	}
+	return buf[n : n+int(length)], buf[n+int(length):], true
+}
