@@ -1,0 +1,40 @@
+package api
+
+// Endpoint describes one call of the API, for documentation and for tests that
+// compare it with the handlers.
+type Endpoint struct {
+	Method string
+	Path   string // {bucket}, {object}: percent-encoded; the object keeps its slashes
+	Action string // of the ActionMessage in the body, "" for a call that has none
+	Query  string // the parameters understood; an empty provider is ais
+	Value  string // the body, or the value of the ActionMessage
+	Answer string // of success; a failure is an ErrorMessage, for HEAD the header Hdr-Error
+}
+
+// Endpoints returns every call that a proxy answers. Calls on /v1/objects are
+// answered by the target that owns the object: the proxy redirects them (307
+// with Cache-Control: no-store and the ticket in Location) or relays them.
+func Endpoints() []Endpoint {
+	return []Endpoint{
+		{"GET", "/v1/buckets", "list", "provider", "", "200, JSON array of Bucket, sorted"},
+		{"POST", "/v1/buckets/{bucket}", "create-bck", "provider", "null, or nested properties (ParseProperties)", "200; 409 if it exists"},
+		{"DELETE", "/v1/buckets/{bucket}", "destroy-bck", "provider", "", "200, with all its objects; 404"},
+		{"HEAD", "/v1/buckets/{bucket}", "", "provider", "", "200, Ais-Bucket-Props: Properties as JSON; 404"},
+		{"PATCH", "/v1/buckets/{bucket}", "set-bprops", "provider", "nested properties, all or none of which are set", "200, empty"},
+		{"PATCH", "/v1/buckets/{bucket}", "reset-bprops", "provider", "", "200, empty"},
+		{"GET", "/v1/buckets/{bucket}", "list", "provider", "ListMessage", "200, ListResult as JSON, or as msgpack where Accept asks for it"},
+		{"GET", "/v1/buckets/{bucket}", "summary-bck", "provider", "SummaryMessage", "202 and a job id as text; with that id as uuid 200, JSON array of Summary"},
+		{"PUT", "/v1/objects/{bucket}/{object}", "", "provider", "the content; Ais-Checksum-Type and -Value are verified where given", "200, Ais-Checksum-*, Ais-Version, Etag"},
+		{"GET", "/v1/objects/{bucket}/{object}", "", "provider", "headers Range, If-*", "200 or 206, the content and SetObjectHeaders"},
+		{"HEAD", "/v1/objects/{bucket}/{object}", "", "provider, props (v2: only the headers of these)", "", "200, SetObjectInfo"},
+		{"DELETE", "/v1/objects/{bucket}/{object}", "", "provider", "", "200; 404"},
+		{"GET", "/v1/daemon", "", "what=smap", "", "200, ClusterMap"},
+		{"GET", "/v1/daemon", "", "what=bmd", "", "200, BucketMap"},
+		{"GET", "/v1/cluster", "", "what=cluster_config", "", "200, Properties as nested JSON"},
+		{"GET", "/v1/cluster", "", "what=stats", "", "200, ClusterStats"},
+		{"PUT", "/v1/cluster/set-config", "", "any properties: k=v&k=v", "", "200, empty; 400 and nothing changed where one is wrong"},
+		{"PUT", "/v1/cluster", "set-config", "", "nested properties", "200, empty"},
+		{"GET", "/v1/reverse/daemon", "", "what=node_status; header Ais-Node-Id", "", "200, NodeStatus; 404 where no such node is known, 503 where it is down"},
+		{"GET", "/v1/health", "", "readiness=true", "", "200, empty; 503 where the node is not ready"},
+	}
+}

@@ -1,0 +1,76 @@
+package api
+
+// Paths. Buckets and Objects are followed by names.
+const (
+	PathBuckets   = "/v1/buckets"
+	PathObjects   = "/v1/objects"
+	PathDaemon    = "/v1/daemon"
+	PathCluster   = "/v1/cluster"
+	PathSetConfig = "/v1/cluster/set-config"
+	PathReverse   = "/v1/reverse/daemon"
+	PathHealth    = "/v1/health"
+)
+
+// Query parameters.
+const (
+	QueryProvider  = "provider"
+	QueryNamespace = "namespace"
+	QueryWhat      = "what"
+	QueryProps     = "props"
+	QueryReadiness = "readiness"
+	QueryPresence  = "presence"
+)
+
+// Values of the query parameter what.
+const (
+	WhatClusterMap    = "smap"
+	WhatBucketMap     = "bmd"
+	WhatClusterConfig = "cluster_config"
+	WhatStats         = "stats"
+	WhatNodeStatus    = "node_status"
+)
+
+// Actions of an ActionMessage.
+const (
+	ActionList       = "list"
+	ActionCreate     = "create-bck"
+	ActionDestroy    = "destroy-bck"
+	ActionSetProps   = "set-bprops"
+	ActionResetProps = "reset-bprops"
+	ActionSummary    = "summary-bck"
+	ActionSetConfig  = "set-config"
+)
+
+// Headers. An Ais-Custom-Md is repeated, once for each "key=value".
+const (
+	HeaderError        = "Hdr-Error"
+	HeaderErrorCode    = "Ais-Error-Code"
+	HeaderBucketProps  = "Ais-Bucket-Props"
+	HeaderChecksumType = "Ais-Checksum-Type"
+	HeaderChecksum     = "Ais-Checksum-Value"
+	HeaderVersion      = "Ais-Version"
+	HeaderAtime        = "Ais-Atime"
+	HeaderCustom       = "Ais-Custom-Md"
+	HeaderName         = "Ais-Name"
+	HeaderBucketName   = "Ais-Bucket-Name"
+	HeaderProvider     = "Ais-Bucket-Provider"
+	HeaderPresent      = "Ais-Present"
+	HeaderLocation     = "Ais-Location"
+	HeaderCopies       = "Ais-Mirror-Copies"
+	HeaderCopyPaths    = "Ais-Mirror-Paths"
+	HeaderChunks       = "Ais-Chunks-Count"
+	HeaderChunkSize    = "Ais-Chunks-Max-Chunk-Size"
+	HeaderNodeID       = "Ais-Node-Id"
+	HeaderUptime       = "Ais-Cluster-Uptime"
+	HeaderNodeUptime   = "Ais-Node-Uptime"
+)
+
+// Content types.
+const (
+	ContentJSON    = "application/json"
+	ContentMsgpack = "application/msgpack"
+	ContentBinary  = "application/octet-stream"
+)
+
+// headerCustomUser begins the key of an Ais-Custom-Md that is S3 user metadata.
+const headerCustomUser = "X-Amz-Meta-"
