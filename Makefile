@@ -1,0 +1,57 @@
+# AIS: make play to try it, make test before you commit.
+
+# GOFLAGS and the like are taken from the environment.
+STAGE  := tools/stage.sh
+LINT   := go tool -modfile=tools/go.mod golangci-lint
+UNIT    = $$(go list ./... | grep -v /internal/e2e)
+FUZZ_TIME ?= 20s
+
+.PHONY: build play stop test unit e2e race lint fuzz bench fmt clean test-long
+
+build: ## the binaries, in bin/
+	go build -o bin/ ./cmd/...
+
+play: ## installs the aws CLI, builds, starts 1 proxy and 3 targets, says what to try
+	deploy/install.sh play
+	deploy/playground.sh up
+
+stop: ## ends the playground, the data stays
+	deploy/playground.sh down
+
+test: ## everything, from nothing; each stage has its time
+	$(STAGE) install 420 deploy/install.sh test
+	$(STAGE) build 300 $(MAKE) build
+	$(STAGE) compile 480 go test -race -run '^$$' ./...
+	$(STAGE) unit 120 $(MAKE) unit
+	$(STAGE) e2e 660 $(MAKE) e2e
+
+unit: ## every package's own tests, with the race detector
+	go vet ./...
+	go test -race -shuffle=on -timeout 110s $(UNIT)
+
+e2e: ## clusters of real processes, real clients
+	AIS_E2E=1 go test -count=1 -timeout 640s ./internal/e2e/
+
+race: ## the unit tests again and again
+	go test -race -shuffle=on -count=5 $(UNIT)
+
+lint: ## golangci-lint, of the version in tools/go.mod (the first run compiles it)
+	$(LINT) run ./...
+
+fuzz: ## every fuzz test for FUZZ_TIME
+	tools/fuzz.sh $(FUZZ_TIME)
+
+bench: ## bench/ against a playground and nginx; see docs/performance.md
+	deploy/install.sh bench
+	go build -o bin/ ./bench/... ./cmd/...
+	bin/bench compare
+
+test-long: ## what make test runs, but longer: all of Go's source, more seeds, more rounds
+	deploy/install.sh test
+	AIS_E2E=long go test -count=1 -timeout 60m -v ./internal/e2e/
+
+fmt: ## gofmt
+	gofmt -l -w $$(git ls-files -co --exclude-standard '*.go')
+
+clean: ## binaries and caches of this folder; the playground's data stays
+	rm -rf bin .cache .venv .tools
