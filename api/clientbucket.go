@@ -56,7 +56,8 @@ func (c *Client) ListBuckets(ctx context.Context, provider object.Provider) ([]B
 		return nil, err
 	}
 	var buckets []Bucket
-	return buckets, c.decode(ctx, r, &buckets)
+	err = c.decode(ctx, r, &buckets)
+	return buckets, err
 }
 
 // HeadBucket returns the properties of a bucket. Kind: NoSuchBucket.
@@ -124,7 +125,8 @@ func (c *Client) ListPage(ctx context.Context, b Bucket, l ListMessage) (ListRes
 	if err != nil {
 		return page, err
 	}
-	return page, c.decode(ctx, r, &page)
+	err = c.decode(ctx, r, &page)
+	return page, err
 }
 
 // summaryPoll is the first pause between two questions about a summary.

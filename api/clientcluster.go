@@ -11,19 +11,22 @@ import (
 // ClusterMap returns who is in the cluster.
 func (c *Client) ClusterMap(ctx context.Context) (ClusterMap, error) {
 	var m ClusterMap
-	return m, c.decode(ctx, call{method: http.MethodGet, path: PathDaemon, query: url.Values{QueryWhat: {WhatClusterMap}}}, &m)
+	err := c.decode(ctx, call{method: http.MethodGet, path: PathDaemon, query: url.Values{QueryWhat: {WhatClusterMap}}}, &m)
+	return m, err
 }
 
 // BucketMap returns every bucket with its properties.
 func (c *Client) BucketMap(ctx context.Context) (BucketMap, error) {
 	var m BucketMap
-	return m, c.decode(ctx, call{method: http.MethodGet, path: PathDaemon, query: url.Values{QueryWhat: {WhatBucketMap}}}, &m)
+	err := c.decode(ctx, call{method: http.MethodGet, path: PathDaemon, query: url.Values{QueryWhat: {WhatBucketMap}}}, &m)
+	return m, err
 }
 
 // ClusterConfig returns the settings of the cluster.
 func (c *Client) ClusterConfig(ctx context.Context) (Properties, error) {
 	var p Properties
-	return p, c.decode(ctx, call{method: http.MethodGet, path: PathCluster, query: url.Values{QueryWhat: {WhatClusterConfig}}}, &p)
+	err := c.decode(ctx, call{method: http.MethodGet, path: PathCluster, query: url.Values{QueryWhat: {WhatClusterConfig}}}, &p)
+	return p, err
 }
 
 // SetClusterConfig sets all of p or nothing. Kind: Invalid.
@@ -45,13 +48,15 @@ func (c *Client) NodeStatus(ctx context.Context, id string) (NodeStatus, error) 
 		query:  url.Values{QueryWhat: {WhatNodeStatus}},
 		header: http.Header{HeaderNodeID: {id}},
 	}
-	return s, c.decode(ctx, r, &s)
+	err := c.decode(ctx, r, &s)
+	return s, err
 }
 
 // ClusterStats returns the status of every node that answers the proxy.
 func (c *Client) ClusterStats(ctx context.Context) (ClusterStats, error) {
 	var s ClusterStats
-	return s, c.decode(ctx, call{method: http.MethodGet, path: PathCluster, query: url.Values{QueryWhat: {WhatStats}}}, &s)
+	err := c.decode(ctx, call{method: http.MethodGet, path: PathCluster, query: url.Values{QueryWhat: {WhatStats}}}, &s)
+	return s, err
 }
 
 // Health reports whether the proxy answers, and with ready whether it can serve

@@ -119,5 +119,8 @@ func plainText(err error, kind object.Kind) string {
 	if kind == object.Internal || kind == object.Corrupt || !errors.As(err, &e) || e.Err == nil {
 		return kind.Error()
 	}
+	if kind == object.NotFound { // of a node, and not of an object
+		return e.Err.Error()
+	}
 	return kind.Error() + ": " + strings.TrimPrefix(e.Err.Error(), kind.Error()+": ")
 }
