@@ -1,0 +1,128 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"ais/object"
+)
+
+// maxCallAnswer bounds the answer of a control message: a page of a listing with
+// all that is known of each of its objects is some 10 MiB at most.
+const maxCallAnswer = 64 << 20
+
+// Call sends a small control message to the node at addr and returns the answer's
+// status and body. The deadline and the end of ctx hold. The message may reach the
+// node twice, where a kept connection breaks. The error is of kind Unavailable.
+func (c *Client) Call(ctx context.Context, addr, method, path string, headers []Header, body []byte) (status int, answer []byte, err error) {
+	c.metrics.calls.Inc()
+	x := c.acquire()
+	head := appendCall(x.buf[:0], addr, method, path, headers, body)
+	message := append([]byte(nil), head...) // x.buf is for the answer
+	status, answer, err = x.call(ctx, c.host(addr), method, message)
+	x.release()
+	if err != nil {
+		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
+		return 0, nil, object.E("peer.Call", addr+path, object.Unavailable, err)
+	}
+	return status, answer, nil
+}
+
+func appendCall(dst []byte, addr, method, path string, headers []Header, body []byte) []byte {
+	dst = append(dst, method...)
+	dst = append(dst, ' ')
+	dst = append(dst, path...)
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	dst = appendField(dst, "Host", addr)
+	for _, h := range headers {
+		dst = appendField(dst, h.Name, h.Value)
+	}
+	if len(body) > 0 || method == "POST" || method == "PUT" {
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, int64(len(body)), 10)
+		dst = append(dst, "\r\n"...)
+	}
+	dst = append(dst, "\r\n"...)
+	return append(dst, body...)
+}
+
+func (x *exchange) call(ctx context.Context, h *host, method string, message []byte) (int, []byte, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, nil, err
+	}
+	if x.conn = h.take(false); x.conn != nil {
+		status, answer, err := x.callOnce(ctx, method, message)
+		if !errors.Is(err, errStale) {
+			return status, answer, err
+		}
+		x.conn.close()
+		x.conn = nil
+		x.client.metrics.retries.Inc()
+	}
+	var err error
+	if x.conn, err = h.dial(); err != nil {
+		return 0, nil, err
+	}
+	return x.callOnce(ctx, method, message)
+}
+
+func (x *exchange) callOnce(ctx context.Context, method string, message []byte) (status int, answer []byte, err error) {
+	x.r, x.w, x.reusable = 0, 0, true
+	cn := x.conn
+	if err := cn.arm(x.client.config.UploadTimeout); err != nil {
+		return 0, nil, err
+	}
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { cn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // the call fails later
+		defer func() {
+			if !stop() { // the deadline is set, or about to be
+				x.reusable = false
+			}
+		}()
+	}
+	if err := x.write(message, x.client.config.UploadTimeout); err != nil {
+		x.reusable = false
+		return 0, nil, x.stale(err)
+	}
+	if err = x.readAnswer(method == "HEAD", false); err == nil && !x.ended {
+		answer, err = x.readAll()
+	}
+	if err != nil {
+		x.reusable = false
+		return 0, nil, err
+	}
+	return x.status, answer, nil
+}
+
+// readAll reads the body of the answer.
+func (x *exchange) readAll() ([]byte, error) {
+	if x.length > maxCallAnswer {
+		return nil, errBadAnswer
+	}
+	answer := make([]byte, 0, max(x.length, 512))
+	for {
+		if len(answer) == cap(answer) {
+			if x.ended {
+				return answer, nil
+			}
+			if len(answer) > maxCallAnswer {
+				return nil, errBadAnswer
+			}
+			answer = append(answer, 0)[:len(answer)]
+		}
+		n, err := x.read(answer[len(answer):cap(answer)])
+		answer = answer[:len(answer)+n]
+		if err == io.EOF {
+			return answer, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"ais/auth"
+	"ais/cluster"
+	"ais/object"
+
+	"github.com/valyala/fasthttp"
+)
+
+// maxHops bounds how often a request may be sent on. Two nodes that disagree on
+// the cluster map catch up with each other on the first hop; more than a few
+// means a fault, and the client may try again.
+const maxHops = 4
+
+// ticketLife is how long a ticket is good for. A redirect is followed at once;
+// clients that cache one may use it again within this time.
+const ticketLife = 5 * time.Minute
+
+// Caller speaks to other nodes in this node's name: it signs what it sends and
+// verifies what it gets with the cluster's ticket keys.
+type Caller struct {
+	client *Client
+	self   string
+	state  func() *cluster.State
+	now    func() time.Time
+}
+
+// NewCaller returns a Caller for the node self.
+func NewCaller(client *Client, self string, state func() *cluster.State, now func() time.Time) *Caller {
+	return &Caller{client: client, self: self, state: state, now: now}
+}
+
+// Forward sends the client's request on to node and writes its answer into ctx.
+func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) error {
+	hops := 0
+	if h := ctx.Request.Header.Peek(HeaderHops); len(h) > 0 {
+		hops, _ = strconv.Atoi(string(h))
+	}
+	if hops >= maxHops {
+		return object.E("peer.Forward", node.ID, object.Unavailable, errors.New("sent on too often"))
+	}
+	state := c.state()
+	ticket := c.sign(node, "", requestOf(&ctx.Request))
+	ctx.Request.Header.Del(HeaderTicket)
+	ctx.Request.Header.Del(HeaderRevision)
+	ctx.Request.Header.Del(HeaderRequestID)
+	ctx.Request.Header.Del(HeaderHops)
+	headers := [...]Header{
+		{HeaderTicket, ticket},
+		{HeaderRevision, strconv.FormatInt(state.Revision, 10)},
+		{HeaderRequestID, requestID},
+		{HeaderHops, strconv.Itoa(hops + 1)},
+	}
+	return c.client.Relay(ctx, Address(node), headers[:])
+}
+
+// Redirect returns the URL of the client's request at node, with a ticket.
+func (c *Caller) Redirect(ctx *fasthttp.RequestCtx, node cluster.Node) string {
+	r := requestOf(&ctx.Request)
+	return node.PublicURL + r.RawPath + "?" + auth.WithTicket(r.RawQuery, c.sign(node, "", r))
+}
+
+// sign makes a ticket for a request, to be used at node.
+func (c *Caller) sign(node cluster.Node, principal string, r auth.Request) string {
+	state := c.state()
+	return auth.Sign(state.TicketKeys.Newest(), auth.Ticket{
+		Principal: principal, Verdict: auth.Allow, Expires: c.now().Add(ticketLife),
+		MapVersion: state.Map.Version, Target: node.ID,
+	}, r)
+}
+
+// Verify checks the ticket that the request carries, in a header or in the query.
+// found is false where there is none. The error is an auth.TicketError.
+func (c *Caller) Verify(ctx *fasthttp.RequestCtx) (t auth.Ticket, found bool, err error) {
+	r := requestOf(&ctx.Request)
+	text := string(ctx.Request.Header.Peek(HeaderTicket))
+	if text == "" {
+		if text = auth.FindTicket(r.RawQuery); text == "" {
+			return auth.Ticket{}, false, nil
+		}
+	}
+	t, err = auth.Verify(c.state().TicketKeys, text, r, c.self, c.now())
+	return t, true, err
+}
+
+// Ask sends a node-only request with in as its JSON body, and decodes the JSON
+// answer into out (which may be nil). Errors are those that the node reports,
+// by their kind, or Unavailable.
+func (c *Caller) Ask(ctx context.Context, node cluster.Node, path string, in, out any) error {
+	answer, err := c.AskRaw(ctx, node, path, in)
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// AskRaw is Ask with the answer's body as it is.
+func (c *Caller) AskRaw(ctx context.Context, node cluster.Node, path string, in any) ([]byte, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	status, answer, err := c.client.Call(ctx, Address(node), http.MethodPost, path, c.nodeHeaders(node, path), body)
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusOK {
+		return nil, errorFrom(path, node.ID, status, answer)
+	}
+	return answer, nil
+}
+
+// Open starts a bulk read from another target. The caller closes the answer's
+// body, whatever its status; see ReadError.
+func (c *Caller) Open(ctx context.Context, client *http.Client, node cluster.Node, r ReadRequest) (*http.Response, error) {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, node.URL+PathRead, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range c.nodeHeaders(node, PathRead) {
+		req.Header.Set(h.Name, h.Value)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, object.E("peer.Open", node.ID, object.Unavailable, err)
+	}
+	return resp, nil
+}
+
+// ReadError returns the error in an answer of Open that is not 200.
+func ReadError(resp *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return object.E(PathRead, "", object.Unavailable, err)
+	}
+	return errorFrom(PathRead, "", resp.StatusCode, body)
+}
+
+// nodeHeaders are the headers of a POST that this node makes for itself.
+func (c *Caller) nodeHeaders(node cluster.Node, path string) []Header {
+	ticket := c.sign(node, NodePrincipal, auth.Request{Method: http.MethodPost, RawPath: path})
+	return []Header{
+		{HeaderTicket, ticket},
+		{HeaderRevision, strconv.FormatInt(c.state().Revision, 10)},
+	}
+}
+
+// Address returns the host:port of a node.
+func Address(node cluster.Node) string {
+	_, address, _ := strings.Cut(node.URL, "://")
+	return address
+}
+
+// NodePrincipal is the principal of requests that a node makes for itself. No
+// user can have the name: access keys have no colon.
+const NodePrincipal = "node:"
+
+// requestOf is what a ticket for the request is bound to.
+func requestOf(r *fasthttp.Request) auth.Request {
+	path, query, _ := strings.Cut(string(r.Header.RequestURI()), "?")
+	return auth.Request{
+		Method:   string(r.Header.Method()),
+		RawPath:  path,
+		RawQuery: query,
+		Headers: func(yield func(name, value string)) {
+			for name, value := range r.Header.All() {
+				yield(string(name), string(value))
+			}
+		},
+	}
+}

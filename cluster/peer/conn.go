@@ -1,0 +1,200 @@
+package peer
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// conn is one connection to a node. It belongs to one exchange at a time.
+type conn struct {
+	net.Conn
+	host   *host
+	tcp    *net.TCPConn // the same connection where the kernel may splice it, else nil
+	raw    syscall.RawConn
+	reused bool // has carried an exchange before
+
+	armed     time.Time // when the deadline set last ends
+	idleSince time.Time
+	closed    atomic.Bool
+
+	probe  func(fd uintptr) bool // made once, so that a probe allocates nothing
+	silent bool                  // the probe's result: nothing to read, and not ended
+	peeked [1]byte
+}
+
+// deadlineSlack is how much later than asked a deadline may fall. It lets a busy
+// connection set its deadline once in many exchanges.
+const deadlineSlack = 5 * time.Second
+
+// arm sees to it that reads and writes fail after d, or up to deadlineSlack later.
+func (c *conn) arm(d time.Duration) error {
+	now := time.Now()
+	slack := min(deadlineSlack, d/2)
+	if left := c.armed.Sub(now); left >= d && left <= d+slack {
+		return nil
+	}
+	c.armed = now.Add(d + slack)
+	return c.SetDeadline(c.armed)
+}
+
+// quiet reports whether there is nothing to read: no byte, no end, no error. A
+// kept connection that is not quiet is stale; a node that is being sent a body
+// and is not quiet has answered early.
+func (c *conn) quiet() bool {
+	c.silent = true
+	if c.raw != nil {
+		if err := c.raw.Read(c.probe); err != nil {
+			return false
+		}
+	}
+	return c.silent
+}
+
+func (c *conn) peek(fd uintptr) bool {
+	for {
+		_, _, err := unix.Recvfrom(int(fd), c.peeked[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		if err == unix.EINTR {
+			continue
+		}
+		c.silent = err == unix.EAGAIN
+		return true
+	}
+}
+
+func (c *conn) close() {
+	if c.closed.Swap(true) {
+		return
+	}
+	c.Conn.Close() //nolint:errcheck // nothing is left to be lost
+	client := c.host.client
+	client.opened.Add(-1)
+	client.mu.Lock()
+	delete(client.conns, c)
+	client.mu.Unlock()
+}
+
+// host keeps the idle connections to one address, the one used last on top.
+type host struct {
+	client *Client
+	addr   string
+
+	mu   sync.Mutex
+	idle []*conn
+}
+
+func (c *Client) host(addr string) *host {
+	c.mu.RLock()
+	h := c.hosts[addr]
+	c.mu.RUnlock()
+	if h != nil {
+		return h
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h = c.hosts[addr]; h == nil {
+		h = &host{client: c, addr: addr}
+		c.hosts[addr] = h
+	}
+	return h
+}
+
+// take returns a kept connection, or nil. With probe it returns none that is
+// seen to be stale: for requests that cannot be sent twice.
+func (h *host) take(probe bool) *conn {
+	for {
+		h.mu.Lock()
+		n := len(h.idle)
+		if n == 0 {
+			h.mu.Unlock()
+			return nil
+		}
+		cn := h.idle[n-1]
+		h.idle[n-1] = nil
+		h.idle = h.idle[:n-1]
+		h.mu.Unlock()
+		h.client.idle.Add(-1)
+		cn.reused = true
+		if !probe || cn.quiet() {
+			return cn
+		}
+		cn.close()
+	}
+}
+
+// keep puts a connection back, or closes it where enough are kept.
+func (h *host) keep(cn *conn) {
+	cn.idleSince = time.Now()
+	h.mu.Lock()
+	full := len(h.idle) >= h.client.config.MaxIdlePerHost
+	if !full {
+		h.idle = append(h.idle, cn)
+		h.client.idle.Add(1)
+	}
+	h.mu.Unlock()
+	if full {
+		cn.close()
+	} else if h.client.isClosed() {
+		h.expire(time.Now())
+	}
+}
+
+// expire closes the connections that have been idle since before the time given.
+func (h *host) expire(before time.Time) {
+	h.mu.Lock()
+	n := 0
+	for n < len(h.idle) && !h.idle[n].idleSince.After(before) {
+		n++
+	}
+	old := append([]*conn(nil), h.idle[:n]...)
+	rest := copy(h.idle, h.idle[n:])
+	clear(h.idle[rest:])
+	h.idle = h.idle[:rest]
+	h.mu.Unlock()
+	h.client.idle.Add(-int64(n))
+	for _, cn := range old {
+		cn.close()
+	}
+}
+
+func (c *Client) isClosed() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// dial opens a new connection.
+func (h *host) dial() (*conn, error) {
+	c := h.client
+	nc, err := net.DialTimeout("tcp", h.addr, c.config.DialTimeout)
+	if err != nil {
+		c.metrics.dialsFailed.Inc()
+		return nil, err
+	}
+	c.metrics.dials.Inc()
+	cn := &conn{Conn: nc, host: h}
+	if cn.tcp, _ = nc.(*net.TCPConn); cn.tcp != nil {
+		if cn.raw, err = cn.tcp.SyscallConn(); err != nil {
+			nc.Close() //nolint:errcheck // the first error is the one to tell
+			return nil, err
+		}
+		cn.probe = cn.peek
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		nc.Close() //nolint:errcheck // never used
+		return nil, net.ErrClosed
+	}
+	c.conns[cn] = struct{}{}
+	c.mu.Unlock()
+	c.opened.Add(1)
+	return cn, nil
+}

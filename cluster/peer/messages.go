@@ -1,0 +1,127 @@
+package peer
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"ais/object"
+)
+
+// Headers that nodes send each other.
+const (
+	HeaderTicket    = "X-Ais-Ticket"     // what the sender authorised; see package auth
+	HeaderRevision  = "X-Ais-Rev"        // the etcd revision of the sender's State
+	HeaderRequestID = "X-Ais-Request-Id" // the request's id, as the client sees it
+	HeaderHops      = "X-Ais-Hops"       // how often the request was sent on already
+)
+
+// QueryTicket is the query parameter that carries the ticket in a redirect.
+const QueryTicket = "ais-ticket"
+
+// Paths that only nodes call, on a target. No bucket can have their first segment.
+const (
+	PathList    = "/_/list"    // ListRequest → a page (EncodePage)
+	PathUploads = "/_/uploads" // UploadsRequest → a page
+	PathDelete  = "/_/delete"  // DeleteRequest → DeleteAnswer
+	PathEmpty   = "/_/empty"   // BucketRequest → EmptyAnswer
+	PathCount   = "/_/count"   // BucketRequest → CountAnswer
+	PathStat    = "/_/stat"    // NameRequest → object.Meta as JSON
+	PathRead    = "/_/read"    // ReadRequest → bytes
+	PathStatus  = "/_/status"  // nothing → NodeStatus
+)
+
+// BucketRequest names a bucket by its id.
+type BucketRequest struct {
+	Bucket uint64 `json:"bucket"`
+}
+
+// ListRequest asks a target for its share of a page.
+type ListRequest struct {
+	Bucket uint64       `json:"bucket"`
+	Query  object.Query `json:"query"`
+}
+
+// UploadsRequest asks a target for the uploads that have it as their home.
+type UploadsRequest struct {
+	Bucket   uint64       `json:"bucket"`
+	Query    object.Query `json:"query"`
+	UploadID string       `json:"upload_id"` // of Query.After: uploads of that key after it are listed too
+}
+
+// DeleteRequest asks a target to remove names that it owns.
+type DeleteRequest struct {
+	Bucket uint64   `json:"bucket"`
+	Keys   []string `json:"keys"`
+}
+
+// DeleteAnswer has the text of a Kind for each key that could not be removed.
+type DeleteAnswer struct {
+	Failed map[string]string `json:"failed,omitempty"`
+}
+
+// EmptyAnswer says whether a target has no object of a bucket.
+type EmptyAnswer struct {
+	Empty bool `json:"empty"`
+}
+
+// CountAnswer is how much of a bucket a target has.
+type CountAnswer struct {
+	Objects int64 `json:"objects"`
+	Bytes   int64 `json:"bytes"`
+}
+
+// NameRequest names an object.
+type NameRequest struct {
+	Bucket uint64 `json:"bucket"`
+	Key    string `json:"key"`
+}
+
+// ReadRequest asks for bytes of one version of an object; Busy where the object
+// has another version by now.
+type ReadRequest struct {
+	Bucket  uint64         `json:"bucket"`
+	Key     string         `json:"key"`
+	Version object.Version `json:"version"`
+	Offset  int64          `json:"offset"`
+	Length  int64          `json:"length"`
+}
+
+// NodeStatus is a node's view of itself.
+type NodeStatus struct {
+	ID         string            `json:"id"`
+	MapVersion uint64            `json:"map_version"`
+	UptimeNS   int64             `json:"uptime_ns"`
+	Version    string            `json:"version"`
+	Mountpaths []MountpathStatus `json:"mountpaths,omitempty"`
+}
+
+// MountpathStatus is one mountpath of a target. Sizes are in bytes.
+type MountpathStatus struct {
+	Dir      string `json:"dir"`
+	State    string `json:"state"`
+	Capacity int64  `json:"capacity"`
+	Free     int64  `json:"free"`
+	Objects  int64  `json:"objects"`
+	Bytes    int64  `json:"bytes"`
+}
+
+// ErrorAnswer is how a node says no to another: the text of an object.Kind.
+type ErrorAnswer struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
+
+// remoteError is a failure that another node reported.
+type remoteError struct{ message string }
+
+func (e remoteError) Error() string { return e.message }
+
+// errorFrom makes an error of another node's answer to op.
+func errorFrom(op, node string, status int, body []byte) error {
+	var a ErrorAnswer
+	if err := json.Unmarshal(body, &a); err != nil || a.Kind == "" {
+		return object.E(op, node, object.Internal, errors.New(http.StatusText(status)))
+	}
+	return object.E(op, node, object.KindFromText(a.Kind), remoteError{a.Message})
+}
