@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv("AIS_E2E") == "" {
+		fmt.Println("internal/e2e runs with AIS_E2E=1 (make e2e); it starts clusters and needs the clients that make test installs")
+		os.Exit(0)
+	}
+	for _, race := range []bool{true, false} {
+		if err := build(race); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	code := m.Run()
+	stopShared()
+	os.Exit(code)
+}
+
+// long reports whether the tests may take their time.
+func long() bool { return os.Getenv("AIS_E2E") == "long" }
+
+func build(race bool) error {
+	args := []string{"build", "-o", binaries(race) + "/"}
+	if race {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, "./cmd/...")...)
+	cmd.Dir = root()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %v: %w\n%s", args, err, out)
+	}
+	return os.MkdirAll(filepath.Join(root(), ".cache"), 0o755)
+}
