@@ -1,0 +1,170 @@
+package etcd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"ais/object"
+)
+
+// values are the keys that a change read; a key that is not there is not in it.
+type values map[string]*mvccpb.KeyValue
+
+func (v values) revision(key string) int64 {
+	if kv := v[key]; kv != nil {
+		return kv.ModRevision
+	}
+	return 0
+}
+
+// write is one key that a change writes.
+type write struct {
+	key   string
+	value []byte // nil deletes
+	lease clientv3.LeaseID
+}
+
+func (w write) op() clientv3.Op {
+	if w.value == nil {
+		return clientv3.OpDelete(w.key)
+	}
+	return clientv3.OpPut(w.key, string(w.value), clientv3.WithLease(w.lease))
+}
+
+// decide says what to write, given what was read at revision. It may be called
+// several times. No writes and no error is success.
+type decide func(read values, revision int64) ([]write, error)
+
+// change reads keys, decides, and writes in a transaction that holds only if
+// none of the keys has changed since; else it begins again. It returns the
+// revision at which the change was made or found unnecessary, once the State
+// shows it. What decide returns as error is returned as it is.
+func (s *Store) change(ctx context.Context, op, name string, keys []string, d decide) error {
+	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
+	defer cancel()
+	revision, err := s.swap(ctx, keys, s.readKeys, d)
+	if err != nil {
+		return failure(op, name, err)
+	}
+	// The change is made: a State that lags behind is no reason to deny it.
+	_ = s.await(ctx, revision)
+	return nil
+}
+
+// reader reads what a change depends on.
+type reader func(ctx context.Context, keys []string) (values, int64, error)
+
+func (s *Store) swap(ctx context.Context, keys []string, read reader, d decide) (int64, error) {
+	var unsure []write // of a transaction whose outcome is not known
+	for {
+		found, revision, err := read(ctx, keys)
+		if err != nil {
+			return 0, err
+		}
+		if unsure != nil && settled(found, unsure) {
+			return revision, nil
+		}
+		writes, err := d(found, revision)
+		if err != nil || len(writes) == 0 {
+			return revision, err
+		}
+		conditions := make([]clientv3.Cmp, len(keys))
+		for i, key := range keys {
+			conditions[i] = clientv3.Compare(clientv3.ModRevision(key), "=", found.revision(key))
+		}
+		ops := make([]clientv3.Op, len(writes))
+		for i, w := range writes {
+			ops[i] = w.op()
+		}
+		resp, err := s.client.Txn(ctx).If(conditions...).Then(ops...).Commit()
+		switch {
+		case err == nil && resp.Succeeded:
+			return resp.Header.Revision, nil
+		case err == nil:
+			unsure = nil
+		case ctx.Err() == nil && transient(err):
+			unsure = writes
+			if err := s.pause(ctx, retryPause); err != nil {
+				return 0, err
+			}
+		default:
+			return 0, err
+		}
+	}
+}
+
+// settled reports whether the keys are as writes would have left them. Values
+// carry times or random ids, so nobody else writes the same by chance.
+func settled(found values, writes []write) bool {
+	for _, w := range writes {
+		kv, ok := found[w.key]
+		if w.value == nil && ok || w.value != nil && (!ok || !bytes.Equal(kv.Value, w.value)) {
+			return false
+		}
+	}
+	return true
+}
+
+// readKeys reads keys at one revision, linearizably.
+func (s *Store) readKeys(ctx context.Context, keys []string) (values, int64, error) {
+	ops := make([]clientv3.Op, len(keys))
+	for i, key := range keys {
+		ops[i] = clientv3.OpGet(key)
+	}
+	resp, err := s.client.Txn(ctx).Then(ops...).Commit()
+	if err != nil {
+		return nil, 0, err
+	}
+	found := make(values, len(keys))
+	for _, r := range resp.Responses {
+		for _, kv := range r.GetResponseRange().Kvs {
+			found[string(kv.Key)] = kv
+		}
+	}
+	return found, resp.Header.Revision, nil
+}
+
+// readAll reads every key of the cluster, linearizably.
+func (s *Store) readAll(ctx context.Context, _ []string) (values, int64, error) {
+	resp, err := s.client.Get(ctx, string(s.keys), clientv3.WithPrefix())
+	if err != nil {
+		return nil, 0, err
+	}
+	found := make(values, len(resp.Kvs))
+	for _, kv := range resp.Kvs {
+		found[string(kv.Key)] = kv
+	}
+	return found, resp.Header.Revision, nil
+}
+
+// transient reports whether err of etcd's client may pass.
+func transient(err error) bool {
+	var e rpctypes.EtcdError
+	if errors.As(err, &e) {
+		return e.Code() == codes.Unavailable
+	}
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted:
+		return true
+	}
+	return errors.Is(err, context.DeadlineExceeded)
+}
+
+// failure makes an error of what etcd's client or a decision returned.
+func failure(op, name string, err error) error {
+	var e *object.Error
+	switch {
+	case errors.As(err, &e):
+		return err
+	case transient(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return object.E(op, name, object.Unavailable, err)
+	}
+	return object.E(op, name, object.Internal, err)
+}

@@ -1,0 +1,203 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+
+	"ais/cluster"
+	"ais/object"
+)
+
+// Store keeps the State of a cluster that this node is part of.
+type Store struct {
+	config  Config
+	log     *slog.Logger
+	keys    keyspace
+	decoder decoder
+	client  *clientv3.Client
+	server  *server // nil with an external etcd
+	started time.Time
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+	closed sync.Once
+
+	state atomic.Pointer[cluster.State] // replaced by the watching task only
+	// reload makes the watching task read everything anew.
+	reload chan struct{}
+	lease  lease
+	syncs  rounds
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced when the content of State changes
+	advanced chan struct{} // the same when its Revision does
+}
+
+// Open connects to etcd, starting it if it is embedded, and joins c.Self to the
+// cluster, making the cluster if there is none. It tries until ctx ends, for
+// nodes may start before etcd. Errors: Invalid for a configuration, cluster
+// key or auth setting that is not the cluster's; Exists while another process
+// lives under the node's id; Unavailable when ctx ended.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	c = c.withDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		config:   c,
+		log:      c.Logger.With("node", c.Self.ID),
+		keys:     newKeyspace(c.Cluster),
+		started:  c.Now(),
+		reload:   make(chan struct{}, 1),
+		changed:  make(chan struct{}),
+		advanced: make(chan struct{}),
+	}
+	s.lease.lost = make(chan struct{})
+	sealer, err := newSealer(c.ClusterKey, s.keys, c.Rand)
+	if err != nil {
+		return nil, object.E("etcd.Open", c.Self.ID, object.Invalid, err)
+	}
+	s.decoder = decoder{keys: s.keys, sealer: sealer}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.open(ctx); err != nil {
+		s.shut()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	const op = "etcd.Open"
+	endpoints := s.config.Endpoints
+	if s.config.Embed != nil {
+		var err error
+		if s.server, err = startServer(ctx, *s.config.Embed, s.config.Logger); err != nil {
+			return err
+		}
+		endpoints = []string{s.config.Embed.ClientURL}
+	}
+	var err error
+	if s.client, err = s.dial(endpoints); err != nil {
+		return object.E(op, s.config.Self.ID, object.Invalid, err)
+	}
+	revision, err := s.join(ctx, false)
+	if err != nil {
+		return failure(op, s.config.Self.ID, err)
+	}
+	s.tasks.Go(s.watch)
+	s.tasks.Go(s.keepAlive)
+	if s.config.Self.Kind == cluster.Proxy {
+		s.tasks.Go(s.rotateTicketKeys)
+	}
+	if err := s.await(ctx, revision); err != nil {
+		return failure(op, s.config.Self.ID, err)
+	}
+	return nil
+}
+
+// dial makes the client. It does not wait for a connection; one that is lost is
+// tried again several times a second, not with gRPC's growing pauses of up to
+// two minutes.
+func (s *Store) dial(endpoints []string) (*clientv3.Client, error) {
+	pauses := backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond}
+	return clientv3.New(clientv3.Config{
+		Endpoints:            endpoints,
+		TLS:                  s.config.TLS,
+		Context:              s.ctx,
+		Logger:               newZap(s.config.Logger),
+		DialKeepAliveTime:    10 * time.Second,
+		DialKeepAliveTimeout: 3 * time.Second,
+		DialOptions: []grpc.DialOption{
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: pauses, MinConnectTimeout: time.Second}),
+		},
+	})
+}
+
+// Close leaves: the lease is given back, so that the others see at once that this
+// node is down, and an embedded etcd stops.
+func (s *Store) Close() error {
+	s.closed.Do(func() {
+		s.cancel()
+		s.tasks.Wait()
+		s.giveBack()
+		s.shut()
+	})
+	return nil
+}
+
+func (s *Store) shut() {
+	s.cancel()
+	s.tasks.Wait()
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.server != nil {
+		s.server.close()
+	}
+}
+
+// State returns the newest snapshot; never nil.
+func (s *Store) State() *cluster.State { return s.state.Load() }
+
+// Self returns this node as the newest snapshot has it.
+func (s *Store) Self() cluster.Node {
+	if n, ok := s.State().Node(s.config.Self.ID); ok {
+		return n
+	}
+	return s.config.Self
+}
+
+// Changes returns a channel that is closed when State has other content. Take
+// the channel first, then the State, so that no change is missed.
+func (s *Store) Changes() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// advances returns a channel that is closed when State is replaced, if only by
+// one of a later revision.
+func (s *Store) advances() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.advanced
+}
+
+// publish replaces the State.
+func (s *Store) publish(next *cluster.State, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Store(next)
+	close(s.advanced)
+	s.advanced = make(chan struct{})
+	if changed {
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
+// retryPause is how long to wait before trying again what etcd did not answer.
+const retryPause = 100 * time.Millisecond
+
+// pause waits for d, or returns ctx's error.
+func (s *Store) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-s.ctx.Done():
+		return object.E("etcd.Store", s.config.Self.ID, object.Unavailable, errors.New("the store is closed"))
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
