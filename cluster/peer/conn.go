@@ -23,8 +23,7 @@ type conn struct {
 	closed    atomic.Bool
 
 	probe  func(fd uintptr) bool // made once, so that a probe allocates nothing
-	silent bool                  // the probe's result: nothing to read, and not ended
-	peeked [1]byte
+	polled [1]unix.PollFd        // the probe's result
 }
 
 // deadlineSlack is how much later than asked a deadline may fall. It lets a busy
@@ -46,23 +45,21 @@ func (c *conn) arm(d time.Duration) error {
 // kept connection that is not quiet is stale; a node that is being sent a body
 // and is not quiet has answered early.
 func (c *conn) quiet() bool {
-	c.silent = true
+	c.polled[0].Revents = 0
 	if c.raw != nil {
 		if err := c.raw.Read(c.probe); err != nil {
 			return false
 		}
 	}
-	return c.silent
+	return c.polled[0].Revents == 0
 }
 
-func (c *conn) peek(fd uintptr) bool {
+func (c *conn) poll(fd uintptr) bool {
+	c.polled[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
 	for {
-		_, _, err := unix.Recvfrom(int(fd), c.peeked[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		if err == unix.EINTR {
-			continue
+		if _, err := unix.Poll(c.polled[:], 0); err != unix.EINTR {
+			return true
 		}
-		c.silent = err == unix.EAGAIN
-		return true
 	}
 }
 
@@ -185,7 +182,7 @@ func (h *host) dial() (*conn, error) {
 			nc.Close() //nolint:errcheck // the first error is the one to tell
 			return nil, err
 		}
-		cn.probe = cn.peek
+		cn.probe = cn.poll
 	}
 	c.mu.Lock()
 	if c.closed {
