@@ -1,0 +1,311 @@
+package s3api
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"time"
+
+	"ais/object"
+)
+
+// DefaultContentType is what an object has that was written without one.
+const DefaultContentType = "binary/octet-stream"
+
+// ParseHeader reads what a write says about the content: system metadata and
+// user metadata, the latter with lower-case names without "x-amz-meta-" and the
+// values byte for byte as they came. aws-chunked is not part of a
+// Content-Encoding that is stored.
+func ParseHeader(r *Request) (object.Header, map[string]string, error) {
+	var h object.Header
+	var user map[string]string
+	size := 0
+	for name, value := range r.ctx.Request.Header.All() {
+		if len(name) < len("Expires") {
+			continue
+		}
+		switch string(name) {
+		case "Content-Type":
+			h.ContentType = string(value)
+		case "Content-Encoding":
+			h.ContentEncoding = joinValues(h.ContentEncoding, storedEncoding(string(value)))
+		case "Content-Disposition":
+			h.ContentDisposition = string(value)
+		case "Content-Language":
+			h.ContentLanguage = string(value)
+		case "Cache-Control":
+			h.CacheControl = string(value)
+		case "Expires":
+			h.Expires = string(value)
+		case hWebsite:
+			h.WebsiteRedirect = string(value)
+		default:
+			short, ok := bytes.CutPrefix(name, []byte(hMetaPrefix))
+			if !ok || len(short) == 0 {
+				continue
+			}
+			if user == nil {
+				user = make(map[string]string)
+			}
+			key := strings.ToLower(string(short))
+			user[key] = joinValues(user[key], string(value))
+			size += len(short) + len(value)
+		}
+	}
+	if size > object.MaxUserMeta {
+		return h, nil, MetadataTooLarge.With("Size", itoa(int64(size))).With("MaxSizeAllowed", itoa(object.MaxUserMeta))
+	}
+	return h, user, nil
+}
+
+// joinValues joins the values of a repeated header as HTTP allows.
+func joinValues(before, value string) string {
+	switch {
+	case before == "":
+		return value
+	case value == "":
+		return before
+	}
+	return before + "," + value
+}
+
+// storedEncoding returns a Content-Encoding without aws-chunked, which is a way
+// to send a body and not a property of it.
+func storedEncoding(value string) string {
+	if !strings.Contains(strings.ToLower(value), "aws-chunked") {
+		return value
+	}
+	var kept []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" && !strings.EqualFold(item, "aws-chunked") {
+			kept = append(kept, item)
+		}
+	}
+	return strings.Join(kept, ",")
+}
+
+// storageClasses are the classes that S3 lets a client ask for.
+var storageClasses = [...]string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA",
+	"INTELLIGENT_TIERING", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", "OUTPOSTS", "SNOW", "EXPRESS_ONEZONE"}
+
+// ParseStorageClass reads x-amz-storage-class; STANDARD is "".
+func ParseStorageClass(r *Request) (string, error) {
+	v := r.peek(hStorageClass)
+	if len(v) == 0 || string(v) == "STANDARD" {
+		return "", nil
+	}
+	for _, class := range storageClasses {
+		if string(v) == class {
+			return class, nil
+		}
+	}
+	return "", InvalidStorageClass.With("StorageClassRequested", string(v))
+}
+
+// ParseMeta reads everything that a PutObject, CreateMultipartUpload or a
+// replacing CopyObject says about the object to be.
+func ParseMeta(r *Request) (m object.Meta, err error) {
+	if m.Header, m.User, err = ParseHeader(r); err != nil {
+		return m, err
+	}
+	m.StorageClass, err = ParseStorageClass(r)
+	return m, err
+}
+
+// ParseCond reads the conditions of a request. A date that cannot be read is no
+// condition, as RFC 9110 has it. A write takes no other If-None-Match than "*".
+func ParseCond(r *Request) (object.Cond, error) {
+	c := object.Cond{
+		IfMatch:           r.Header("If-Match"),
+		IfNoneMatch:       r.Header("If-None-Match"),
+		IfModifiedSince:   httpTime(r.peek("If-Modified-Since")),
+		IfUnmodifiedSince: httpTime(r.peek("If-Unmodified-Since")),
+	}
+	if !r.Op.Writes() {
+		return c, nil
+	}
+	// Writes have no conditions on time in S3, and If-None-Match only as "*".
+	c.IfModifiedSince, c.IfUnmodifiedSince = time.Time{}, time.Time{}
+	if c.IfNoneMatch != "" && c.IfNoneMatch != "*" && c.IfNoneMatch != `"*"` {
+		return c, NotImplemented.With("Header", "If-None-Match")
+	}
+	if c.IfNoneMatch != "" {
+		c.IfNoneMatch = "*"
+	}
+	return c, nil
+}
+
+// ParseCopyCond reads the conditions on a copy's source.
+func ParseCopyCond(r *Request) object.Cond {
+	return object.Cond{
+		IfMatch:           r.Header("X-Amz-Copy-Source-If-Match"),
+		IfNoneMatch:       r.Header("X-Amz-Copy-Source-If-None-Match"),
+		IfModifiedSince:   httpTime(r.peek("X-Amz-Copy-Source-If-Modified-Since")),
+		IfUnmodifiedSince: httpTime(r.peek("X-Amz-Copy-Source-If-Unmodified-Since")),
+	}
+}
+
+// httpTime reads an HTTP date; zero for none or a malformed one.
+func httpTime(v []byte) time.Time {
+	if len(v) == 0 {
+		return time.Time{}
+	}
+	t, err := http.ParseTime(string(v))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// ParseCopySource reads x-amz-copy-source: "bucket/key" or "/bucket/key",
+// percent-encoded, with or without "?versionId=…" after it.
+func ParseCopySource(r *Request) (bucket, key, versionID string, err error) {
+	return parseCopySource(r.peek(hCopySource))
+}
+
+func parseCopySource(v []byte) (bucket, key, versionID string, err error) {
+	bad := InvalidArgument.Say("Copy Source must mention the source bucket and key: sourcebucket/sourcekey").
+		With("ArgumentName", "x-amz-copy-source").With("ArgumentValue", strings.ToValidUTF8(string(v), "\uFFFD"))
+	path := v
+	if i := bytes.LastIndex(v, []byte("?versionId=")); i >= 0 {
+		path, versionID = v[:i], string(v[i+len("?versionId="):])
+	}
+	path = bytes.TrimPrefix(path, []byte{'/'})
+	name, err := unescapePath(path)
+	if err != nil {
+		return "", "", "", bad
+	}
+	bucket, key, ok := strings.Cut(name, "/")
+	if !ok || bucket == "" || key == "" {
+		return "", "", "", bad
+	}
+	if object.CheckBucketName(bucket) != nil {
+		return "", "", "", InvalidBucketName.With("BucketName", bucket)
+	}
+	if err := checkKey(key); err != nil {
+		return "", "", "", err
+	}
+	return bucket, key, versionID, checkVersion(versionID)
+}
+
+// ParseDirective reads x-amz-metadata-directive: whether a copy takes its
+// metadata from the request (REPLACE) and not from the source (COPY, or none).
+func ParseDirective(r *Request) (replace bool, err error) {
+	switch v := r.Header(hDirective); v {
+	case "", "COPY":
+		return false, nil
+	case "REPLACE":
+		return true, nil
+	default:
+		return false, Argument("x-amz-metadata-directive", v, "Unknown metadata directive.")
+	}
+}
+
+// CopyRange returns x-amz-copy-source-range and whether it is there; see
+// object.ParseCopyRange.
+func CopyRange(r *Request) (header string, present bool) {
+	v := r.peek(hCopyRange)
+	return string(v), len(v) > 0
+}
+
+// ParseUploadSum reads which additional checksum a CreateMultipartUpload asks
+// for, and whether it is to be composite.
+func ParseUploadSum(r *Request) (a object.Algorithm, composite bool, err error) {
+	name, kind := r.Header(hChecksumAlg), r.Header(hChecksumType)
+	if name == "" {
+		if kind != "" {
+			return 0, false, InvalidRequest.Say("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
+		}
+		return object.NoChecksum, false, nil
+	}
+	if a, err = object.ParseAlgorithm(name); err != nil || !a.S3() {
+		return 0, false, InvalidRequest.Say("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+	}
+	crc := a == object.CRC32 || a == object.CRC32C || a == object.CRC64NVME
+	switch {
+	case kind == "":
+		return a, a != object.CRC64NVME, nil
+	case kind == "COMPOSITE" && a != object.CRC64NVME:
+		return a, true, nil
+	case kind == "FULL_OBJECT" && crc:
+		return a, false, nil
+	case kind != "COMPOSITE" && kind != "FULL_OBJECT":
+		return 0, false, InvalidRequest.Say("Value for x-amz-checksum-type header is invalid.")
+	}
+	return 0, false, InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + a.String() + " checksum algorithm.")
+}
+
+// ParseCompleteSum reads the checksum of the whole object that a
+// CompleteMultipartUpload may announce; of NoChecksum where it does not.
+func ParseCompleteSum(r *Request) (object.Checksum, error) {
+	for _, c := range checksumHeaders {
+		v := r.peek(c.header)
+		if v == nil {
+			continue
+		}
+		digest, _, composite := bytes.Cut(v, []byte{'-'})
+		sum, err := parseSum(c.algorithm, digest)
+		sum.Composite = composite || r.Header(hChecksumType) == "COMPOSITE"
+		return sum, err
+	}
+	return object.Checksum{}, nil
+}
+
+// checkVersion decides on a version id in a bucket that never had versions: only
+// the null version exists, and an id that S3 could not have made is an error of
+// its own.
+func checkVersion(id string) error {
+	if id == "" || id == "null" {
+		return nil
+	}
+	if len(id) != 32 {
+		return Argument("versionId", id, "Invalid version id specified")
+	}
+	for i := range len(id) {
+		c := id[i]
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.' || c == '_') {
+			return Argument("versionId", id, "Invalid version id specified")
+		}
+	}
+	return NoSuchVersion.With("VersionId", id)
+}
+
+// refused are headers that ask for something that is not built and whose
+// neglect would lose or expose data.
+var refused = [...]string{
+	"X-Amz-Write-Offset-Bytes",
+	"X-Amz-Tagging",
+	"X-Amz-Server-Side-Encryption",
+	"X-Amz-Server-Side-Encryption-Customer-Algorithm",
+	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm",
+	"X-Amz-Object-Lock-Mode",
+	"X-Amz-Object-Lock-Legal-Hold",
+}
+
+// checkFeatures refuses what a request asks for beyond its operation: other
+// versions, and features that do not exist.
+func (r *Request) checkFeatures() error {
+	if r.target.level == Object && len(r.target.query) > 0 {
+		if id, ok := r.Query("versionId"); ok {
+			if id == "" {
+				return Argument("versionId", id, "Version id cannot be the empty string")
+			}
+			if err := checkVersion(id); err != nil {
+				return err
+			}
+		}
+	}
+	switch r.Op {
+	case PutObject, CopyObject, CreateMultipartUpload, UploadPart, UploadPartCopy:
+		for _, name := range refused {
+			if r.hasHeader(name) {
+				return NotImplemented.Say("A header you provided implies functionality that is not implemented").With("Header", name)
+			}
+		}
+	case CreateBucket:
+		if strings.EqualFold(r.Header(hBucketLock), "true") {
+			return NotImplemented.With("Header", hBucketLock)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,274 @@
+package s3api
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/xml"
+	"io"
+
+	"ais/object"
+)
+
+// Bounds of the XML that clients send.
+const (
+	MaxControlBody  = 2 << 20 // Delete and CompleteMultipartUpload: 10,000 parts or 1,000 keys
+	MaxConfigBody   = 64 << 10
+	MaxDeleteKeys   = 1000
+	maxElementDepth = 16
+)
+
+// unmarshal reads a document whose root must be called root, in any namespace or
+// none. What is not well-formed, has junk around it or is nested too deeply is
+// MalformedXML.
+func unmarshal(data []byte, root string, into any) error {
+	d := xml.NewTokenDecoder(&depthGuard{decoder: xml.NewDecoder(bytes.NewReader(data))})
+	start, err := firstElement(d)
+	if err != nil || start.Name.Local != root {
+		return MalformedXML
+	}
+	if err := d.DecodeElement(into, &start); err != nil {
+		return MalformedXML
+	}
+	for {
+		switch t, err := d.Token(); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return MalformedXML
+		default:
+			switch t := t.(type) {
+			case xml.CharData:
+				if len(bytes.TrimSpace(t)) > 0 {
+					return MalformedXML
+				}
+			case xml.Comment:
+			default:
+				return MalformedXML
+			}
+		}
+	}
+}
+
+// firstElement skips the declaration, comments and space.
+func firstElement(d *xml.Decoder) (xml.StartElement, error) {
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return xml.StartElement{}, err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			return t, nil
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				return xml.StartElement{}, MalformedXML
+			}
+		case xml.Directive: // a DOCTYPE: S3 takes none
+			return xml.StartElement{}, MalformedXML
+		}
+	}
+}
+
+// depthGuard refuses elements nested deeper than maxElementDepth.
+type depthGuard struct {
+	decoder *xml.Decoder
+	depth   int
+}
+
+func (g *depthGuard) Token() (xml.Token, error) {
+	t, err := g.decoder.Token()
+	switch t.(type) {
+	case xml.StartElement:
+		if g.depth++; g.depth > maxElementDepth {
+			return nil, MalformedXML
+		}
+	case xml.EndElement:
+		g.depth--
+	}
+	return t, err
+}
+
+// DeleteKey is one key of a DeleteObjects. Err is set where the key alone
+// condemns it, or its version; it is then to be reported and not deleted.
+type DeleteKey struct {
+	Key       string
+	VersionID string
+	Cond      object.Cond
+	Size      int64 // expected; −1 for not given
+	Err       error
+}
+
+// ParseDelete reads the Delete document of a DeleteObjects.
+func ParseDelete(data []byte) (keys []DeleteKey, quiet bool, err error) {
+	var doc struct {
+		Quiet  bool
+		Object []struct {
+			Key              *string
+			VersionId        string
+			ETag             string
+			LastModifiedTime string
+			Size             *int64
+		}
+	}
+	if err := unmarshal(data, "Delete", &doc); err != nil {
+		return nil, false, err
+	}
+	if len(doc.Object) == 0 || len(doc.Object) > MaxDeleteKeys {
+		return nil, false, MalformedXML
+	}
+	keys = make([]DeleteKey, len(doc.Object))
+	for i, o := range doc.Object {
+		if o.Key == nil {
+			return nil, false, MalformedXML
+		}
+		k := DeleteKey{Key: *o.Key, VersionID: o.VersionId, Size: -1, Err: checkKey(*o.Key)}
+		if k.Err == nil {
+			k.Err = checkVersion(o.VersionId)
+		}
+		k.Cond.IfMatch = o.ETag
+		if o.LastModifiedTime != "" {
+			k.Cond.IfUnmodifiedSince = httpTime([]byte(o.LastModifiedTime))
+			if k.Cond.IfUnmodifiedSince.IsZero() {
+				return nil, false, MalformedXML
+			}
+		}
+		if o.Size != nil {
+			k.Size = *o.Size
+		}
+		keys[i] = k
+	}
+	return keys, doc.Quiet, nil
+}
+
+// ParseComplete reads the CompleteMultipartUpload document.
+func ParseComplete(data []byte) ([]object.Listed, error) {
+	var doc struct {
+		Part []struct {
+			PartNumber        *int
+			ETag              *string
+			ChecksumCRC32     string
+			ChecksumCRC32C    string
+			ChecksumCRC64NVME string
+			ChecksumSHA1      string
+			ChecksumSHA256    string
+		}
+	}
+	if err := unmarshal(data, "CompleteMultipartUpload", &doc); err != nil {
+		return nil, err
+	}
+	if len(doc.Part) == 0 || len(doc.Part) > object.MaxParts {
+		return nil, MalformedXML
+	}
+	list := make([]object.Listed, len(doc.Part))
+	for i, p := range doc.Part {
+		if p.PartNumber == nil || p.ETag == nil {
+			return nil, MalformedXML
+		}
+		if *p.PartNumber < 1 || *p.PartNumber > object.MaxParts {
+			return nil, Argument("partNumber", itoa(int64(*p.PartNumber)), "Part number must be an integer between 1 and 10000, inclusive")
+		}
+		list[i] = object.Listed{Number: *p.PartNumber, ETag: object.Unquote(string(bytes.TrimSpace([]byte(*p.ETag))))}
+		for _, c := range [...]struct {
+			algorithm object.Algorithm
+			value     string
+		}{
+			{object.CRC32, p.ChecksumCRC32}, {object.CRC32C, p.ChecksumCRC32C}, {object.CRC64NVME, p.ChecksumCRC64NVME},
+			{object.SHA1, p.ChecksumSHA1}, {object.SHA256, p.ChecksumSHA256},
+		} {
+			if c.value == "" {
+				continue
+			}
+			sum, err := base64.StdEncoding.DecodeString(c.value)
+			if err != nil || len(sum) != digestSizes[c.algorithm] {
+				return nil, InvalidRequest.Say("The checksum of part " + itoa(int64(*p.PartNumber)) + " is invalid.")
+			}
+			list[i].Sums = append(list[i].Sums, object.Checksum{Algorithm: c.algorithm, Value: sum})
+		}
+	}
+	return list, nil
+}
+
+// ParseCreateBucket reads the CreateBucketConfiguration document; an empty body
+// is the default location, "".
+func ParseCreateBucket(data []byte) (location string, err error) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return "", nil
+	}
+	var doc struct{ LocationConstraint string }
+	if err := unmarshal(data, "CreateBucketConfiguration", &doc); err != nil {
+		return "", err
+	}
+	return doc.LocationConstraint, nil
+}
+
+// ParseVersioning reads the VersioningConfiguration document: "Enabled" or
+// "Suspended".
+func ParseVersioning(data []byte) (status string, err error) {
+	var doc struct{ Status, MfaDelete string }
+	if err := unmarshal(data, "VersioningConfiguration", &doc); err != nil {
+		return "", err
+	}
+	if doc.Status != "Enabled" && doc.Status != "Suspended" {
+		return "", MalformedXML
+	}
+	return doc.Status, nil
+}
+
+// CannedACLs are the values of x-amz-acl that S3 knows.
+var cannedACLs = [...]string{"private", "public-read", "public-read-write", "authenticated-read",
+	"aws-exec-read", "bucket-owner-read", "bucket-owner-full-control", "log-delivery-write"}
+
+// ParseCannedACL reads x-amz-acl, "" for none.
+func ParseCannedACL(r *Request) (string, error) {
+	v := r.Header(hACL)
+	if v == "" {
+		return "", nil
+	}
+	for _, acl := range cannedACLs {
+		if v == acl {
+			return v, nil
+		}
+	}
+	return "", Argument("x-amz-acl", v, "")
+}
+
+// Grant is one grant of an AccessControlPolicy.
+type Grant struct {
+	Type       string // "CanonicalUser", "Group", "AmazonCustomerByEmail"
+	ID         string
+	URI        string
+	Email      string
+	Permission string
+}
+
+// ParseACL reads the AccessControlPolicy document. What is no such document is
+// MalformedACLError.
+func ParseACL(data []byte) (owner Owner, grants []Grant, err error) {
+	var doc struct {
+		Owner             *Owner
+		AccessControlList *struct {
+			Grant []struct {
+				Grantee struct {
+					Type         string `xml:"http://www.w3.org/2001/XMLSchema-instance type,attr"`
+					ID           string
+					DisplayName  string
+					URI          string
+					EmailAddress string
+				}
+				Permission string
+			}
+		}
+	}
+	if err := unmarshal(data, "AccessControlPolicy", &doc); err != nil || doc.Owner == nil || doc.AccessControlList == nil {
+		return owner, nil, MalformedACLError
+	}
+	for _, g := range doc.AccessControlList.Grant {
+		switch g.Permission {
+		case "FULL_CONTROL", "READ", "WRITE", "READ_ACP", "WRITE_ACP":
+		default:
+			return owner, nil, MalformedACLError
+		}
+		grants = append(grants, Grant{g.Grantee.Type, g.Grantee.ID, g.Grantee.URI, g.Grantee.EmailAddress, g.Permission})
+	}
+	return *doc.Owner, grants, nil
+}
