@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ais/api"
+	"ais/object"
+)
+
+func (a *app) createCommand() *cobra.Command {
+	var props string
+	cmd := &cobra.Command{
+		Use:   "create URI…",
+		Short: "Create buckets",
+		Example: `  ais create ais://abc
+  ais create ais://abc --props="checksum.type=md5"`,
+		Args: args(1, -1, "the bucket, as in ais://abc"),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			p, err := parseProps(props)
+			if err != nil {
+				return err
+			}
+			for _, uri := range given {
+				b, err := bucketURI(uri)
+				if err != nil {
+					return err
+				}
+				err = a.client.CreateBucket(cmd.Context(), b, p)
+				if errors.Is(err, object.Exists) {
+					return fmt.Errorf("bucket %q already exists", b)
+				}
+				if err != nil {
+					return err
+				}
+				if err := a.done(map[string]any{"created": b.String()}, "%q created", b); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&props, "props", "", "properties, `\"NAME=VALUE NAME=VALUE\"` or JSON")
+	return cmd
+}
+
+// parseProps reads the value of --props: words NAME=VALUE, or nested JSON.
+func parseProps(s string) (api.Properties, error) {
+	s = strings.TrimSpace(s)
+	if strings.HasPrefix(s, "{") {
+		var p api.Properties
+		if err := p.UnmarshalJSON([]byte(s)); err != nil {
+			return nil, usagef("--props: %v", err)
+		}
+		return p, nil
+	}
+	return assignments(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' }))
+}
+
+// assignments reads words NAME=VALUE.
+func assignments(words []string) (api.Properties, error) {
+	p, err := api.ParseAssignments(words)
+	var e *object.Error
+	if errors.As(err, &e) {
+		return nil, usagef("%q is %v", e.Name, e.Err)
+	}
+	return p, err
+}
+
+func (a *app) bucketRemoveCommand(use string) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:               use,
+		Short:             "Remove buckets and all objects in them",
+		Args:              args(1, -1, "the bucket, as in ais://abc"),
+		ValidArgsFunction: a.completeBuckets,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			for _, uri := range given {
+				b, err := bucketURI(uri)
+				if err != nil {
+					return err
+				}
+				if err := a.destroy(cmd, b, yes); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask, even if there are objects in it")
+	return cmd
+}
+
+// destroy removes a bucket: an empty one at once, any other with yes or after
+// the user said so.
+func (a *app) destroy(cmd *cobra.Command, b api.Bucket, yes bool) error {
+	ctx := cmd.Context()
+	if !yes {
+		page, err := a.client.ListPage(ctx, b, api.ListMessage{PageSize: 1, Flags: api.ListNameOnly})
+		if err != nil {
+			return err
+		}
+		if len(page.Entries) > 0 {
+			if !a.terminal {
+				return fmt.Errorf("bucket %q is not empty; --yes removes it with all its objects", b)
+			}
+			if !a.ask(fmt.Sprintf("destroy %q with all its objects [Y/N]: ", b)) {
+				return errors.New("nothing was removed")
+			}
+		}
+	}
+	if err := a.client.DestroyBucket(ctx, b); err != nil {
+		return err
+	}
+	return a.done(map[string]any{"destroyed": b.String()}, "%q destroyed", b)
+}
+
+// ask puts a question to the person at the terminal.
+func (a *app) ask(question string) bool {
+	fmt.Fprint(a.err, question)
+	var answer string
+	if _, err := fmt.Fscanln(a.in, &answer); err != nil {
+		return false
+	}
+	answer = strings.ToLower(answer)
+	return answer == "y" || answer == "yes"
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// rootCommand returns the whole grammar. Most commands can be reached in two
+// ways, "ais show bucket" and "ais bucket show"; each is made by one function.
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:               "ais",
+		Short:             "The command line of AIS, a distributed S3-compatible object store",
+		Version:           version(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.connect() },
+		Example: `  ais create ais://abc
+  ais put README.md ais://abc
+  ais ls ais://abc
+  ais get ais://abc/README.md -`,
+	}
+	root.SetVersionTemplate("ais {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.flags.Endpoint, "endpoint", "", "`URL` of a proxy (default $AIS_ENDPOINT, the settings file, or "+defaultEndpoint+")")
+	flags.StringVar(&a.flags.CAFile, "ca-file", "", "PEM `file` with the authority that signed the cluster's certificate")
+	flags.BoolVar(&a.flags.SkipVerify, "skip-verify", false, "accept any certificate (HTTPS)")
+	flags.BoolVarP(&a.json, "json", "j", false, "write JSON")
+	flags.BoolVarP(&a.noHeaders, "no-headers", "H", false, "write tables without headers")
+
+	root.AddCommand(
+		a.createCommand(), a.listCommand(), a.putCommand(), a.getCommand(), a.removeCommand(),
+		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(),
+	)
+	return root
+}
+
+// group returns a command that only holds others.
+func group(use, short string, children ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return usagef("there is no %q in '%s'", given[0], cmd.CommandPath())
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(children...)
+	return cmd
+}
+
+func (a *app) bucketCommand() *cobra.Command {
+	rm := a.bucketRemoveCommand("rm URI…")
+	rm.Aliases = []string{"destroy"}
+	return group("bucket", "Create, list, show, change and remove buckets",
+		a.createCommand(), a.listCommand(), rm, a.bucketShowCommand("show URI [SECTION…]"), a.bucketPropsCommand())
+}
+
+func (a *app) objectCommand() *cobra.Command {
+	return group("object", "Put, get, show and remove objects",
+		a.putCommand(), a.getCommand(), a.objectRemoveCommand(), a.objectShowCommand("show URI…"))
+}
+
+func (a *app) showCommand() *cobra.Command {
+	return group("show", "Show buckets, objects, the cluster and its settings",
+		a.bucketShowCommand("bucket URI [SECTION…]"), a.objectShowCommand("object URI…"),
+		a.clusterShowCommand("cluster [proxy|target|smap|NODE]"), a.configShowCommand())
+}
+
+func (a *app) clusterCommand() *cobra.Command {
+	return group("cluster", "Show the cluster",
+		a.clusterShowCommand("show [proxy|target|smap|NODE]"))
+}
+
+func (a *app) configCommand() *cobra.Command {
+	return group("config", "Show and change settings", a.configClusterCommand())
+}
