@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"google.golang.org/grpc"
@@ -14,18 +15,20 @@ import (
 
 // server is an etcd server in this process.
 type server struct {
-	etcd *embed.Etcd
-	grpc *grpc.Server // etcd's own
+	etcd    *embed.Etcd
+	grpc    *grpc.Server // etcd's own
+	closing atomic.Bool
 }
 
 // startServer starts an embedded server and returns when it answers.
 func startServer(ctx context.Context, c Embed, log *slog.Logger) (*server, error) {
 	const op = "etcd.Embed"
-	config, err := c.config(log)
+	config, err := c.config()
 	if err != nil {
 		return nil, object.E(op, c.Dir, object.Invalid, err)
 	}
 	s := &server{}
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(log, &s.closing))
 	config.ServiceRegister = func(g *grpc.Server) { s.grpc = g }
 	if s.etcd, err = embed.StartEtcd(config); err != nil {
 		return nil, object.E(op, c.Dir, object.Unavailable, err)
@@ -43,7 +46,7 @@ func startServer(ctx context.Context, c Embed, log *slog.Logger) (*server, error
 	return nil, object.E(op, c.Dir, object.Unavailable, err)
 }
 
-func (c Embed) config(log *slog.Logger) (*embed.Config, error) {
+func (c Embed) config() (*embed.Config, error) {
 	client, err := url.Parse(c.ClientURL)
 	if err != nil {
 		return nil, err
@@ -65,7 +68,7 @@ func (c Embed) config(log *slog.Logger) (*embed.Config, error) {
 		// a short one makes for a fast start.
 		config.TickMs, config.ElectionMs = 20, 200
 	}
-	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(log))
+	config.AuthToken = "" // etcd's own users are not used
 	config.EnableGRPCGateway = false
 	config.QuotaBackendBytes = 512 << 20
 	config.SnapshotCount = 5000
@@ -74,8 +77,10 @@ func (c Embed) config(log *slog.Logger) (*embed.Config, error) {
 }
 
 // close stops the server. Its gRPC is stopped first and hard: etcd would wait
-// for seconds until all nodes had closed their watches.
+// for seconds until all nodes had closed their watches. It calls that an error,
+// which is nobody's business.
 func (s *server) close() {
+	s.closing.Store(true)
 	if s.grpc != nil {
 		s.grpc.Stop()
 	}

@@ -3,27 +3,44 @@ package etcd
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// newZap returns a zap logger for etcd's code that writes to log, warnings and
-// worse only: at info etcd tells of every step of its start.
-func newZap(log *slog.Logger) *zap.Logger {
-	return zap.New(slogCore{log: log.With("component", "etcd")})
+// newZap returns a zap logger for an etcd server that writes to log, warnings
+// and worse only: at info etcd tells of every step of its start. While quiet
+// is true it writes nothing.
+func newZap(log *slog.Logger, quiet *atomic.Bool) *zap.Logger {
+	return zap.New(slogCore{log: log.With("component", "etcd"), quiet: quiet})
 }
 
-type slogCore struct{ log *slog.Logger }
+type slogCore struct {
+	log   *slog.Logger
+	quiet *atomic.Bool
+}
+
+// harmless reports whether a message of etcd's is no one's business.
+func harmless(message string) bool {
+	switch message {
+	case "Running http and grpc server on single port. This is not recommended for production.":
+		return true // only watches of many megabytes would suffer
+	case "Failed to detect schema version", "failed to update storage version":
+		return true // at the first start, before the first commit; etcd does it again
+	}
+	return false
+}
 
 func (c slogCore) Enabled(level zapcore.Level) bool { return level >= zapcore.WarnLevel }
 
 func (c slogCore) With(fields []zapcore.Field) zapcore.Core {
-	return slogCore{log: c.log.With(attrs(fields)...)}
+	return slogCore{log: c.log.With(attrs(fields)...), quiet: c.quiet}
 }
 
 func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.Enabled(e.Level) {
+	quiet := c.quiet.Load() || harmless(e.Message)
+	if c.Enabled(e.Level) && !quiet {
 		return ce.AddCore(e, c)
 	}
 	return ce

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 
@@ -104,7 +105,7 @@ func (s *Store) open(ctx context.Context) error {
 	return nil
 }
 
-// dial makes the client. It does not wait for a connection; one that is lost is
+// dial makes the client, silent because the store tells of outages. It does not wait for a connection; one that is lost is
 // tried again several times a second, not with gRPC's growing pauses of up to
 // two minutes.
 func (s *Store) dial(endpoints []string) (*clientv3.Client, error) {
@@ -113,7 +114,7 @@ func (s *Store) dial(endpoints []string) (*clientv3.Client, error) {
 		Endpoints:            endpoints,
 		TLS:                  s.config.TLS,
 		Context:              s.ctx,
-		Logger:               newZap(s.config.Logger),
+		Logger:               zap.NewNop(),
 		DialKeepAliveTime:    10 * time.Second,
 		DialKeepAliveTimeout: 3 * time.Second,
 		DialOptions: []grpc.DialOption{

@@ -43,26 +43,35 @@ func NewCaller(client *Client, self string, state func() *cluster.State, now fun
 
 // Forward sends the client's request on to node and writes its answer into ctx.
 func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) error {
-	hops := 0
-	if h := ctx.Request.Header.Peek(HeaderHops); len(h) > 0 {
-		hops, _ = strconv.Atoi(string(h))
-	}
-	if hops >= maxHops {
-		return object.E("peer.Forward", node.ID, object.Unavailable, errors.New("sent on too often"))
-	}
-	state := c.state()
-	ticket := c.sign(node, "", requestOf(&ctx.Request))
-	ctx.Request.Header.Del(HeaderTicket)
-	ctx.Request.Header.Del(HeaderRevision)
-	ctx.Request.Header.Del(HeaderRequestID)
-	ctx.Request.Header.Del(HeaderHops)
-	headers := [...]Header{
-		{HeaderTicket, ticket},
-		{HeaderRevision, strconv.FormatInt(state.Revision, 10)},
-		{HeaderRequestID, requestID},
-		{HeaderHops, strconv.Itoa(hops + 1)},
+	headers, err := c.forwardHeaders(ctx, node, requestID)
+	if err != nil {
+		return err
 	}
 	return c.client.Relay(ctx, Address(node), headers[:])
+}
+
+// ForwardExpect is Forward for a server's ExpectHandler: see RelayExpect.
+func (c *Caller) ForwardExpect(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) (status int, err error) {
+	headers, err := c.forwardHeaders(ctx, node, requestID)
+	if err != nil {
+		return 0, err
+	}
+	return c.client.RelayExpect(ctx, Address(node), headers[:])
+}
+
+func (c *Caller) forwardHeaders(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) (h [4]Header, err error) {
+	hops := 0
+	if text := ctx.Request.Header.Peek(HeaderHops); len(text) > 0 {
+		if hops, err = strconv.Atoi(string(text)); err != nil || hops >= maxHops {
+			return h, object.E("peer.Forward", node.ID, object.Unavailable, errors.New("sent on too often"))
+		}
+	}
+	return [4]Header{
+		{HeaderTicket, c.sign(node, "", requestOf(&ctx.Request))},
+		{HeaderRevision, strconv.FormatInt(c.state().Revision, 10)},
+		{HeaderRequestID, requestID},
+		{HeaderHops, strconv.Itoa(hops + 1)},
+	}, nil
 }
 
 // Redirect returns the URL of the client's request at node, with a ticket.

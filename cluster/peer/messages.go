@@ -28,7 +28,7 @@ const (
 	PathCount   = "/_/count"   // BucketRequest → CountAnswer
 	PathStat    = "/_/stat"    // NameRequest → object.Meta as JSON
 	PathRead    = "/_/read"    // ReadRequest → bytes
-	PathStatus  = "/_/status"  // nothing → NodeStatus
+	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
 )
 
 // BucketRequest names a bucket by its id.
@@ -51,8 +51,9 @@ type UploadsRequest struct {
 
 // DeleteRequest asks a target to remove names that it owns.
 type DeleteRequest struct {
-	Bucket uint64   `json:"bucket"`
-	Keys   []string `json:"keys"`
+	Bucket uint64              `json:"bucket"`
+	Keys   []string            `json:"keys"`
+	Conds  map[int]object.Cond `json:"conds,omitempty"` // by index of the key
 }
 
 // DeleteAnswer has the text of a Kind for each key that could not be removed.
@@ -85,25 +86,6 @@ type ReadRequest struct {
 	Version object.Version `json:"version"`
 	Offset  int64          `json:"offset"`
 	Length  int64          `json:"length"`
-}
-
-// NodeStatus is a node's view of itself.
-type NodeStatus struct {
-	ID         string            `json:"id"`
-	MapVersion uint64            `json:"map_version"`
-	UptimeNS   int64             `json:"uptime_ns"`
-	Version    string            `json:"version"`
-	Mountpaths []MountpathStatus `json:"mountpaths,omitempty"`
-}
-
-// MountpathStatus is one mountpath of a target. Sizes are in bytes.
-type MountpathStatus struct {
-	Dir      string `json:"dir"`
-	State    string `json:"state"`
-	Capacity int64  `json:"capacity"`
-	Free     int64  `json:"free"`
-	Objects  int64  `json:"objects"`
-	Bytes    int64  `json:"bytes"`
 }
 
 // ErrorAnswer is how a node says no to another: the text of an object.Kind.
