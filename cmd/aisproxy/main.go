@@ -1,0 +1,107 @@
+// Command aisproxy runs a gateway of an AIS cluster.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/cmd/internal/config"
+	"ais/proxy"
+)
+
+// version is set by the build (-ldflags -X main.version=…).
+var version = "development"
+
+// settings is everything that the command line says.
+type settings struct {
+	node       config.Node
+	etcdListen string
+	etcdPeer   string
+	domains    config.List
+	redirect   string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrDone) && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "aisproxy:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (*settings, error) {
+	var s settings
+	fs := flag.NewFlagSet("aisproxy", flag.ContinueOnError)
+	s.node.Flags(fs, 8080)
+	fs.StringVar(&s.etcdListen, "etcd-listen", "http://127.0.0.1:2379", "client `URL` of the embedded etcd (without --etcd)")
+	fs.StringVar(&s.etcdPeer, "etcd-peer", "http://127.0.0.1:2380", "peer `URL` of the embedded etcd (without --etcd)")
+	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
+	fs.StringVar(&s.redirect, "redirect", "", "auto, always or never; overrides the cluster's setting on this proxy")
+	if err := config.Parse(fs, args, os.Getenv, "aisproxy "+version); err != nil {
+		return nil, err
+	}
+	return &s, s.node.Finish("p")
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	logger, err := s.node.Logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := s.node.CheckListen(); err != nil {
+		return err
+	}
+	embeds := len(s.node.Etcd) == 0
+	key, err := etcd.LoadOrCreateClusterKey(s.node.ClusterKey, embeds)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.node.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	join := etcd.Config{
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Logger: logger, Now: time.Now,
+		Self: cluster.Node{ID: s.node.ID, Kind: cluster.Proxy, URL: "http://" + listener.Addr().String(), PublicURL: strings.TrimSuffix(s.node.PublicURL, "/")},
+	}
+	if embeds {
+		join.Embed = &etcd.Embed{Dir: filepath.Join(s.node.DataDir, "etcd"), ClientURL: s.etcdListen, PeerURL: s.etcdPeer}
+	}
+	members, err := etcd.Open(ctx, join)
+	if err != nil {
+		return err
+	}
+	defer members.Close()
+
+	cfg := proxy.DefaultConfig()
+	cfg.ID, cfg.Domains, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.redirect, version, logger
+	peerConfig := peer.DefaultConfig()
+	peerConfig.Logger, peerConfig.Registerer = logger, cfg.Registry
+	peers := peer.New(peerConfig)
+	defer peers.Close()
+	p, err := proxy.New(cfg, members, peers)
+	if err != nil {
+		return err
+	}
+	logger.Info("serving", "version", version, "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "embedded_etcd", embeds)
+	return p.Run(ctx, listener)
+}

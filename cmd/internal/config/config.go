@@ -1,0 +1,228 @@
+// Package config fills a daemon's settings from the command line, the
+// environment and a YAML file, in that order of strength. It is the only code
+// that reads any of them.
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"gopkg.in/yaml.v3"
+)
+
+// Node is the settings that both daemons have, under the same names.
+type Node struct {
+	Listen         string // host:port
+	PublicURL      string // what clients reach; empty: they are always relayed
+	DataDir        string
+	ID             string
+	Cluster        string
+	ClusterKey     string // a file
+	Etcd           List   // client URLs of an etcd cluster
+	LogLevel       string
+	InsecureNoAuth bool
+}
+
+// Flags registers the node's settings on fs, with the given port as the default.
+func (n *Node) Flags(fs *flag.FlagSet, port int) {
+	fs.StringVar(&n.Listen, "listen", "127.0.0.1:"+strconv.Itoa(port), "`address` to serve on, host:port")
+	fs.StringVar(&n.PublicURL, "public-url", "", "`URL` under which clients reach this node; none: never redirected to")
+	fs.StringVar(&n.DataDir, "data-dir", "", "`directory` for this node's own state")
+	fs.StringVar(&n.ID, "id", "", "node `name`, unique in the cluster (default: made once and kept in the data directory)")
+	fs.StringVar(&n.Cluster, "cluster", "ais", "cluster `name`")
+	fs.StringVar(&n.ClusterKey, "cluster-key", "", "`file` with the cluster's secret key (default: cluster.key in the data directory)")
+	fs.Var(&n.Etcd, "etcd", "comma-separated client `URLs` of the etcd cluster")
+	fs.StringVar(&n.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.BoolVar(&n.InsecureNoAuth, "insecure-no-auth", false, "serve beyond loopback although nothing authenticates clients")
+}
+
+// Finish fills in what has a derived default: the cluster key's path, and the
+// id, which is kept in the data directory (created where it is missing).
+func (n *Node) Finish(prefix string) error {
+	if n.DataDir == "" {
+		return errors.New("--data-dir is required")
+	}
+	if err := os.MkdirAll(n.DataDir, 0o700); err != nil {
+		return err
+	}
+	if n.ClusterKey == "" {
+		n.ClusterKey = filepath.Join(n.DataDir, "cluster.key")
+	}
+	path := filepath.Join(n.DataDir, "node.id")
+	kept, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		id := strings.TrimSpace(string(kept))
+		if n.ID != "" && n.ID != id {
+			return fmt.Errorf("%s belongs to node %q, not %q", n.DataDir, id, n.ID)
+		}
+		n.ID = id
+		return nil
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	if n.ID == "" {
+		n.ID = prefix + uuid.NewString()[:8]
+	}
+	return os.WriteFile(path, []byte(n.ID+"\n"), 0o600)
+}
+
+// CheckListen refuses an address that other machines can reach, as long as
+// nothing authenticates who comes, unless that was asked for.
+func (n *Node) CheckListen() error {
+	if n.InsecureNoAuth || loopback(n.Listen) {
+		return nil
+	}
+	return fmt.Errorf("--listen %s can be reached from other machines and nothing authenticates clients: listen on 127.0.0.1, or say --insecure-no-auth", n.Listen)
+}
+
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// Logger returns a logger of JSON lines to w at the configured level, with the
+// node's id on each.
+func (n *Node) Logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(n.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: %w", n.LogLevel, err)
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("node", n.ID), nil
+}
+
+// List is a flag that may be repeated and whose values may be separated by commas.
+type List []string
+
+// String returns the values separated by commas.
+func (l *List) String() string { return strings.Join(*l, ",") }
+
+// Set appends the values in s.
+func (l *List) Set(s string) error {
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}
+
+// Size is a flag of bytes that takes suffixes: 512, 64KiB, 1GiB, 10MB.
+type Size int64
+
+// String returns the number of bytes.
+func (s *Size) String() string { return strconv.FormatInt(int64(*s), 10) }
+
+// Set parses v.
+func (s *Size) Set(v string) error {
+	units := []struct {
+		suffix string
+		factor int64
+	}{
+		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+		{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+	}
+	factor := int64(1)
+	for _, u := range units {
+		if number, ok := strings.CutSuffix(v, u.suffix); ok {
+			v, factor = number, u.factor
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a size", v)
+	}
+	*s = Size(n * float64(factor))
+	return nil
+}
+
+// ErrDone is returned by Parse when everything asked for has been printed.
+var ErrDone = errors.New("nothing more to do")
+
+// Parse fills the flags of fs from args, then those that args left out from the
+// environment (AIS_ and the flag's name), then from the YAML file named by
+// --config, whose keys are the flags' names. It adds --config and --version.
+func Parse(fs *flag.FlagSet, args []string, getenv func(string) string, version string) error {
+	file := fs.String("config", "", "YAML `file` of settings, named as the flags")
+	show := fs.Bool("version", false, "print the version and exit")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *show {
+		fmt.Fprintln(fs.Output(), version)
+		return ErrDone
+	}
+	if fs.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	set := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	var failed error
+	fill := func(name, value, source string) {
+		if err := fs.Set(name, value); err != nil && failed == nil {
+			failed = fmt.Errorf("%s: %s: %w", source, name, err)
+		}
+		set[name] = true
+	}
+	fs.VisitAll(func(f *flag.Flag) {
+		key := "AIS_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value := getenv(key); value != "" && !set[f.Name] && f.Name != "version" {
+			fill(f.Name, value, key)
+		}
+	})
+	if failed != nil || *file == "" {
+		return failed
+	}
+	values, err := readYAML(*file)
+	if err != nil {
+		return err
+	}
+	for name, value := range values {
+		if fs.Lookup(name) == nil {
+			return fmt.Errorf("%s: no such setting: %s", *file, name)
+		}
+		if !set[name] {
+			fill(name, value, *file)
+		}
+	}
+	return failed
+}
+
+// readYAML returns the settings of a file; lists become comma-separated.
+func readYAML(path string) (map[string]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var raw map[string]any
+	if err := yaml.Unmarshal(data, &raw); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	values := make(map[string]string, len(raw))
+	for name, v := range raw {
+		items, ok := v.([]any)
+		if !ok {
+			items = []any{v}
+		}
+		texts := make([]string, len(items))
+		for i, item := range items {
+			texts[i] = fmt.Sprint(item)
+		}
+		values[name] = strings.Join(texts, ",")
+	}
+	return values, nil
+}

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+	"ais/s3api"
+)
+
+// serveDeleteObjects answers DeleteObjects: each owner removes its share in one
+// call.
+func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
+	b, err := p.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
+	document, err := r.ControlBody(s3api.MaxControlBody)
+	if err != nil {
+		return err
+	}
+	keys, quiet, err := s3api.ParseDelete(document)
+	if err != nil {
+		return err
+	}
+	results := p.deleteMany(b, keys)
+	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
+	return nil
+}
+
+// deleteMany removes keys and says of each what came of it.
+func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey) []s3api.Deleted {
+	results := make([]s3api.Deleted, len(keys))
+	shares := map[string]*share{}
+	for i, k := range keys {
+		results[i] = s3api.Deleted{Key: k.Key, VersionID: k.VersionID, Err: k.Err}
+		if k.Err != nil {
+			continue
+		}
+		if k.Size >= 0 { // S3 knows this condition for directory buckets only
+			results[i].Err = s3api.NotImplemented
+			continue
+		}
+		node, err := p.owner(b, k.Key)
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		s := shares[node.ID]
+		if s == nil {
+			s = &share{node: node, request: peer.DeleteRequest{Bucket: b.ID}}
+			shares[node.ID] = s
+		}
+		s.add(i, k)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, s := range shares {
+		wg.Go(func() { p.deleteShare(ctx, s, results) })
+	}
+	wg.Wait()
+	return results
+}
+
+// share is what one target has to do of a multi-delete.
+type share struct {
+	node    cluster.Node
+	index   []int // of request.Keys among all keys
+	request peer.DeleteRequest
+}
+
+func (s *share) add(i int, k s3api.DeleteKey) {
+	if k.Cond.Any() {
+		if s.request.Conds == nil {
+			s.request.Conds = map[int]object.Cond{}
+		}
+		s.request.Conds[len(s.index)] = k.Cond
+	}
+	s.index = append(s.index, i)
+	s.request.Keys = append(s.request.Keys, k.Key)
+}
+
+// deleteShare has a target do its share. Shares have no index in common, so they
+// may write their results at once.
+func (p *Proxy) deleteShare(ctx context.Context, s *share, results []s3api.Deleted) {
+	var answer peer.DeleteAnswer
+	err := p.caller.Ask(ctx, s.node, peer.PathDelete, s.request, &answer)
+	for i, at := range s.index {
+		key := s.request.Keys[i]
+		if err != nil {
+			results[at].Err = err
+		} else if text, ok := answer.Failed[key]; ok {
+			results[at].Err = object.E("target.delete", key, object.KindFromText(text), nil)
+		}
+	}
+}

@@ -1,0 +1,378 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"ais/api"
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+)
+
+// serveNative answers the native REST API.
+func (p *Proxy) serveNative(ctx *fasthttp.RequestCtx) {
+	if err := p.answerNative(ctx); err != nil {
+		ctx.Response.Header.Set(api.HeaderNodeID, p.cfg.ID)
+		if status := api.WriteError(ctx, err); status >= fasthttp.StatusInternalServerError {
+			p.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
+		}
+	}
+}
+
+func (p *Proxy) answerNative(ctx *fasthttp.RequestCtx) error {
+	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
+	switch {
+	case strings.HasPrefix(path, api.PathObjects+"/"):
+		return p.nativeObject(ctx)
+	case path == api.PathBuckets || strings.HasPrefix(path, api.PathBuckets+"/"):
+		return p.nativeBucket(ctx)
+	case path == api.PathHealth:
+		p.serveHealth(ctx)
+		return nil
+	case path == api.PathDaemon:
+		return p.nativeDaemon(ctx)
+	case path == api.PathReverse:
+		return p.nativeReverse(ctx)
+	case path == api.PathCluster || path == api.PathSetConfig:
+		return p.nativeCluster(ctx, path)
+	}
+	return unsupported(ctx, path)
+}
+
+func unsupported(ctx *fasthttp.RequestCtx, what string) error {
+	return object.E("native", string(ctx.Method())+" "+what, object.Unsupported, nil)
+}
+
+// maxDrained is how much of a body that was not announced is thrown away for the
+// sake of a redirect. A longer one is relayed.
+const maxDrained = 256 << 10
+
+// nativeObject sends an object call to the owner: native clients follow.
+func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
+	to, err := api.ReadTarget(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return err
+	}
+	node, err := p.owner(b, to.Key)
+	if err != nil {
+		return err
+	}
+	h := &ctx.Request.Header
+	announced := len(h.Peek("Expect")) > 0
+	length := h.ContentLength()
+	small := length >= 0 && length <= maxDrained
+	if p.cfg.Redirect == string(RedirectNever) || p.cluster.State().Config.Redirect == cluster.RedirectNever ||
+		node.PublicURL == "" || !announced && !small {
+		p.metrics.relays.Inc()
+		return p.caller.Forward(ctx, node, "")
+	}
+	p.metrics.redirects.Inc()
+	ctx.Response.Header.Set("Location", p.caller.Redirect(ctx, node))
+	ctx.Response.Header.Set("Cache-Control", "no-store")
+	ctx.SetStatusCode(fasthttp.StatusTemporaryRedirect)
+	return nil
+}
+
+func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {
+	to, err := api.ReadTarget(ctx)
+	if err != nil {
+		return err
+	}
+	if ctx.IsHead() {
+		b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+		if err != nil {
+			return err
+		}
+		return api.WriteBucketProps(ctx, api.PropertiesOf(b))
+	}
+	message, err := api.ReadAction(ctx)
+	if err != nil {
+		return err
+	}
+	switch call := string(ctx.Method()) + " " + message.Action; {
+	case to.Bucket.Name == "" && call == "GET "+api.ActionList:
+		return p.nativeBuckets(ctx)
+	case to.Bucket.Name == "":
+		return object.E("native", "", object.Invalid, errors.New("the path names no bucket"))
+	case call == "POST "+api.ActionCreate:
+		return p.nativeCreate(to, message)
+	case call == "DELETE "+api.ActionDestroy:
+		return p.nativeDestroy(to)
+	case call == "PATCH "+api.ActionSetProps, call == "PATCH "+api.ActionResetProps:
+		return p.nativeSetProps(to, message)
+	case call == "GET "+api.ActionList:
+		return p.nativeList(ctx, to, message)
+	case call == "GET "+api.ActionSummary:
+		return p.nativeSummary(ctx, to, message)
+	}
+	return unsupported(ctx, message.Action)
+}
+
+func (p *Proxy) nativeBuckets(ctx *fasthttp.RequestCtx) error {
+	wait, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
+	defer cancel()
+	state, err := p.cluster.Sync(wait)
+	if err != nil {
+		return err
+	}
+	provider := object.Provider("")
+	if text := string(ctx.QueryArgs().Peek(api.QueryProvider)); text != "" {
+		if provider, err = object.ParseProvider(text); err != nil {
+			return err
+		}
+	}
+	return api.WriteJSON(ctx, api.NewBuckets(state, provider))
+}
+
+func (p *Proxy) nativeCreate(to api.Target, message api.ActionMessage) error {
+	if to.Bucket.Provider != object.AIS {
+		return object.E("native.create", to.Bucket.Name, object.Unsupported, errors.New("remote buckets have no backend here"))
+	}
+	props := cluster.DefaultProps(object.AIS, false, p.cluster.State().Config)
+	if message.HasValue() {
+		given, err := api.ParseProperties(message)
+		if err != nil {
+			return err
+		}
+		if props, err = api.ChangeProps(props, given); err != nil {
+			return err
+		}
+	}
+	_, err := p.createBucket(cluster.Bucket{Provider: object.AIS, Name: to.Bucket.Name, Props: props})
+	return err
+}
+
+func (p *Proxy) nativeDestroy(to api.Target) error {
+	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return err
+	}
+	return p.deleteBucket(b, true)
+}
+
+func (p *Proxy) nativeSetProps(to api.Target, message api.ActionMessage) error {
+	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return err
+	}
+	change := func(*cluster.Props) error { return nil }
+	if message.Action == api.ActionResetProps {
+		change = func(props *cluster.Props) error {
+			*props = cluster.DefaultProps(b.Provider, false, p.cluster.State().Config)
+			return nil
+		}
+	} else {
+		given, err := api.ParseProperties(message)
+		if err != nil {
+			return err
+		}
+		change = func(props *cluster.Props) (err error) {
+			*props, err = api.ChangeProps(*props, given)
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
+	defer cancel()
+	_, err = p.cluster.UpdateProps(ctx, b, change)
+	return err
+}
+
+func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
+	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return err
+	}
+	list, err := api.ParseList(message)
+	if err != nil {
+		return err
+	}
+	page, err := p.List(b, list.Query())
+	if err != nil {
+		return err
+	}
+	state := p.cluster.State()
+	owner := func(i int) string {
+		node, _, err := state.Owner(b, object.Name{Bucket: b.ID, Key: page.Entries[i].Key})
+		if err != nil {
+			return ""
+		}
+		return node.ID
+	}
+	return api.WriteList(ctx, api.NewListResult(list, page, owner))
+}
+
+// nativeSummary answers what a bucket holds. The targets keep count, so there is
+// no job behind it: the first call gives the id that a client asks again with,
+// the second the answer.
+func (p *Proxy) nativeSummary(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
+	var req api.SummaryMessage
+	if message.HasValue() {
+		if err := message.Decode(&req); err != nil {
+			return err
+		}
+	}
+	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return err
+	}
+	if req.UUID == "" {
+		ctx.SetStatusCode(fasthttp.StatusAccepted)
+		ctx.SetBodyString(uuid.NewString())
+		return nil
+	}
+	if req.Prefix != "" {
+		return unsupported(ctx, api.ActionSummary+" of a prefix")
+	}
+	wait, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+	defer cancel()
+	nodes, err := p.cluster.State().Placed(b)
+	if err != nil {
+		return err
+	}
+	counts := make([]peer.CountAnswer, len(nodes))
+	err = p.everyTarget(b, func(i int, node cluster.Node) error {
+		return p.caller.Ask(wait, node, peer.PathCount, peer.BucketRequest{Bucket: b.ID}, &counts[i])
+	})
+	if err != nil {
+		return err
+	}
+	sum := api.Summary{Bucket: api.BucketOf(b), Present: true}
+	for _, c := range counts {
+		sum.Objects += uint64(c.Objects)
+		sum.Size += uint64(c.Bytes)
+	}
+	if sum.Objects > 0 {
+		sum.AvgSize = int64(sum.Size / sum.Objects)
+	}
+	return api.WriteJSON(ctx, []api.Summary{sum})
+}
+
+func (p *Proxy) nativeDaemon(ctx *fasthttp.RequestCtx) error {
+	switch what := string(ctx.QueryArgs().Peek(api.QueryWhat)); {
+	case !ctx.IsGet():
+		return unsupported(ctx, api.PathDaemon)
+	case what == api.WhatClusterMap:
+		return api.WriteJSON(ctx, api.NewClusterMap(p.cluster.State(), p.cfg.ID))
+	case what == api.WhatBucketMap:
+		return api.WriteJSON(ctx, api.NewBucketMap(p.cluster.State()))
+	default:
+		return unsupported(ctx, api.PathDaemon+"?what="+what)
+	}
+}
+
+func (p *Proxy) nativeCluster(ctx *fasthttp.RequestCtx, path string) error {
+	what := string(ctx.QueryArgs().Peek(api.QueryWhat))
+	switch {
+	case ctx.IsGet() && what == api.WhatClusterConfig:
+		return api.WriteJSON(ctx, api.ConfigProperties(p.cluster.State().Config))
+	case ctx.IsGet() && what == api.WhatStats:
+		return api.WriteJSON(ctx, p.stats())
+	case ctx.IsPut() && path == api.PathSetConfig:
+		var given api.Properties
+		for key, value := range ctx.QueryArgs().All() {
+			given = append(given, api.Property{Name: string(key), Value: string(value)})
+		}
+		return p.setConfig(given)
+	case ctx.IsPut():
+		message, err := api.ReadAction(ctx)
+		if err != nil {
+			return err
+		}
+		if message.Action != api.ActionSetConfig {
+			return unsupported(ctx, message.Action)
+		}
+		given, err := api.ParseProperties(message)
+		if err != nil {
+			return err
+		}
+		return p.setConfig(given)
+	}
+	return unsupported(ctx, path+"?what="+what)
+}
+
+func (p *Proxy) setConfig(given api.Properties) error {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
+	defer cancel()
+	_, err := p.cluster.UpdateConfig(ctx, func(c *cluster.Config) (err error) {
+		*c, err = api.ChangeConfig(*c, given)
+		return err
+	})
+	return err
+}
+
+// nativeReverse answers for the node that the request names.
+func (p *Proxy) nativeReverse(ctx *fasthttp.RequestCtx) error {
+	id := string(ctx.Request.Header.Peek(api.HeaderNodeID))
+	what := string(ctx.QueryArgs().Peek(api.QueryWhat))
+	if !ctx.IsGet() || what != api.WhatNodeStatus {
+		return unsupported(ctx, api.PathReverse+"?what="+what)
+	}
+	node, ok := p.cluster.State().Node(id)
+	if !ok {
+		return object.E("native", id, object.NotFound, errors.New("no such node"))
+	}
+	wait, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+	defer cancel()
+	status, err := p.nodeStatus(wait, node)
+	if err != nil {
+		return err
+	}
+	return api.WriteJSON(ctx, status)
+}
+
+// nodeStatus asks a node for its status.
+func (p *Proxy) nodeStatus(ctx context.Context, node cluster.Node) (*api.NodeStatus, error) {
+	if node.ID == p.cfg.ID {
+		return p.status(), nil
+	}
+	if !p.cluster.State().IsLive(node.ID) {
+		return nil, object.E("native.status", node.ID, object.Unavailable, nil)
+	}
+	var status api.NodeStatus
+	err := p.caller.Ask(ctx, node, peer.PathStatus, struct{}{}, &status)
+	return &status, err
+}
+
+// status is this node's view of itself.
+func (p *Proxy) status() *api.NodeStatus {
+	state := p.cluster.State()
+	s := &api.NodeStatus{
+		Status: "online", Version: p.cfg.Version, MapVersion: state.Map.Version, System: api.System(),
+		Tracker: map[string]api.Metric{api.UptimeMetric: {Value: p.cfg.Now().Sub(p.started).Nanoseconds()}},
+	}
+	s.Node, _ = api.NodeOf(state, p.cfg.ID)
+	return s
+}
+
+// stats is the status of this proxy and of every target that answers.
+func (p *Proxy) stats() api.ClusterStats {
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+	defer cancel()
+	out := api.ClusterStats{Proxy: p.status(), Target: map[string]*api.NodeStatus{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, node := range p.cluster.State().Targets() {
+		wg.Go(func() {
+			status, err := p.nodeStatus(ctx, node)
+			if err != nil {
+				p.cfg.Logger.Warn("status of a target", "target", node.ID, "err", err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.Target[node.ID] = status
+		})
+	}
+	wg.Wait()
+	return out
+}

@@ -1,0 +1,119 @@
+// Package proxy is a gateway: it finds the target that owns an object and sends
+// the client there, or relays the bytes; it serves bucket operations itself and
+// merges what the targets know into listings.
+//
+// A proxy holds nothing that is not in etcd: any number of them are equal, and
+// any may die. It never decides where a name lives (the cluster map does) and
+// never looks into a body that it relays (the target verifies it).
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"time"
+
+	"ais/api"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Proxy is one gateway.
+type Proxy struct {
+	cfg     Config
+	cluster *etcd.Store
+	caller  *peer.Caller
+	s3      *s3api.Server
+	server  *fasthttp.Server
+	metrics *metrics
+	started time.Time
+}
+
+// New returns a proxy of the cluster that members keeps. The caller closes both
+// members and peers after Run.
+func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Proxy{
+		cfg:     cfg,
+		cluster: members,
+		caller:  peer.NewCaller(peers, cfg.ID, members.State, cfg.Now),
+		started: cfg.Now(),
+	}
+	p.metrics = newMetrics(cfg.Registry, p)
+	protocol := s3api.DefaultConfig()
+	protocol.Handler, protocol.Domains, protocol.Expect = p, cfg.Domains, p.expect
+	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
+	var err error
+	if p.s3, err = s3api.NewServer(protocol); err != nil {
+		return nil, err
+	}
+	p.server = &fasthttp.Server{}
+	s3api.ConfigureServer(p.server, p.s3, p.handle, cfg.IdleTimeout)
+	return p, nil
+}
+
+// Run serves on listener until ctx ends, then lets what is in flight finish.
+func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.server.Serve(listener) }()
+	go p.finishDeletions(ctx)
+	select {
+	case err := <-ended:
+		return err
+	case <-p.cluster.Superseded():
+		return errors.New("another process has joined the cluster as " + p.cfg.ID)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.ShutdownGrace)
+	defer cancel()
+	return p.server.ShutdownWithContext(grace)
+}
+
+// handle is where every request to this node comes in.
+func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
+	path := ctx.Request.Header.RequestURI()
+	switch {
+	case p.s3.VirtualHost(ctx):
+		p.s3.Serve(ctx)
+	case bytes.HasPrefix(path, []byte("/v1/")):
+		p.serveNative(ctx)
+	case string(path) == peer.PathStatus:
+		p.serveStatus(ctx)
+	case string(ctx.Path()) == "/metrics":
+		p.metrics.handler(ctx)
+	case string(ctx.Path()) == "/health":
+		p.serveHealth(ctx)
+	default:
+		p.s3.Serve(ctx)
+	}
+}
+
+// serveHealth answers 200 while the process lives; with ?readiness=true, 503
+// until it can serve.
+func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Ais-Node-Uptime", strconv.FormatInt(p.cfg.Now().Sub(p.started).Nanoseconds(), 10))
+	if ctx.QueryArgs().GetBool("readiness") && !p.cluster.State().IsLive(p.cfg.ID) {
+		ctx.Error("this proxy is not in the cluster map's live set\n", fasthttp.StatusServiceUnavailable)
+		return
+	}
+	ctx.SetBodyString("ok\n")
+}
+
+// serveStatus answers another node of the cluster with this node's status.
+func (p *Proxy) serveStatus(ctx *fasthttp.RequestCtx) {
+	ticket, found, err := p.caller.Verify(ctx)
+	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
+		ctx.Error("no valid ticket of a node of this cluster\n", fasthttp.StatusForbidden)
+		return
+	}
+	if err := api.WriteJSON(ctx, p.status()); err != nil {
+		ctx.Error(err.Error(), fasthttp.StatusInternalServerError)
+	}
+}

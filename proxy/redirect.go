@@ -1,0 +1,62 @@
+package proxy
+
+import (
+	"strings"
+)
+
+// RedirectMode is the cluster's setting of when object requests are redirected.
+type RedirectMode string
+
+// The redirect modes.
+const (
+	RedirectAuto   RedirectMode = "auto"   // where it is free for the client that asks
+	RedirectAlways RedirectMode = "always" // every object request
+	RedirectNever  RedirectMode = "never"  // targets cannot be reached by clients
+)
+
+// asker is what a redirect decision is made from: who asks, and how.
+type asker struct {
+	method    string
+	userAgent string
+	expect    bool // the body was announced with Expect: 100-continue
+	body      bool // the request has a body
+	follow    bool // the client says that it follows: X-Ais-Redirect: follow
+}
+
+// followers are the clients that follow a 307 to a request without a body by
+// themselves, by the stable beginning of their User-Agent. curl is not among
+// them: it follows with -L only, which a server cannot see.
+var followers = [...]string{
+	"aws-sdk-go-v2/", "rclone/", "s3fs/", "aws-sdk-cpp/", "Mozilla/", "Wget/", "Go-http-client/", "python-requests/",
+}
+
+// redirects decides whether an object request is answered with a 307 to the
+// owner, or relayed. In auto mode a 307 goes only to clients that are known to
+// follow it, and never to a body that was not announced with Expect: the client
+// would be cut off while it sends. HEAD is always relayed (s3cmd takes only the
+// host name of a Location).
+func redirects(mode RedirectMode, a asker) bool {
+	switch mode {
+	case RedirectNever:
+		return false
+	case RedirectAlways:
+		return true
+	}
+	if a.body && !a.expect {
+		return false
+	}
+	if a.follow {
+		return true
+	}
+	switch a.method {
+	case "GET":
+		for _, prefix := range followers {
+			if strings.HasPrefix(a.userAgent, prefix) {
+				return true
+			}
+		}
+	case "PUT":
+		return a.body && strings.HasPrefix(a.userAgent, "s3fs/")
+	}
+	return false
+}

@@ -1,0 +1,161 @@
+package proxy
+
+import (
+	"context"
+	"strings"
+
+	"ais/cluster"
+	"ais/object"
+	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// operations is the routing table: what a proxy does itself. Every other
+// operation is on an object, and goes to the target that owns it.
+var operations = map[s3api.Op]func(*Proxy, *s3api.Request) error{
+	s3api.ListBuckets:          (*Proxy).serveListBuckets,
+	s3api.CreateBucket:         (*Proxy).serveCreateBucket,
+	s3api.HeadBucket:           (*Proxy).serveHeadBucket,
+	s3api.DeleteBucket:         (*Proxy).serveDeleteBucket,
+	s3api.GetBucketLocation:    (*Proxy).serveLocation,
+	s3api.GetBucketVersioning:  (*Proxy).serveVersioning,
+	s3api.PutBucketVersioning:  (*Proxy).servePutVersioning,
+	s3api.GetBucketAcl:         (*Proxy).serveBucketACL,
+	s3api.PutBucketAcl:         (*Proxy).servePutBucketACL,
+	s3api.ListObjects:          (*Proxy).serveList,
+	s3api.ListObjectsV2:        (*Proxy).serveList,
+	s3api.ListObjectVersions:   (*Proxy).serveList,
+	s3api.ListMultipartUploads: (*Proxy).serveListUploads,
+	s3api.DeleteObjects:        (*Proxy).serveDeleteObjects,
+}
+
+// ServeS3 implements s3api.Handler.
+func (p *Proxy) ServeS3(r *s3api.Request) error {
+	p.metrics.count(r.Op)
+	if serve, ok := operations[r.Op]; ok {
+		return serve(p, r)
+	}
+	b, err := p.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
+	if r.Op.Level() == s3api.Bucket {
+		return r.WriteUnconfigured()
+	}
+	if err := object.CheckKey(r.Key); err != nil {
+		return err
+	}
+	node, err := p.home(r, b)
+	if err != nil {
+		return err
+	}
+	if p.redirects(r.Ctx(), node) {
+		p.redirect(r, node)
+		return nil
+	}
+	p.metrics.relays.Inc()
+	return p.caller.Forward(r.Ctx(), node, r.ID)
+}
+
+// expect is called before the body of a request with Expect: 100-continue is
+// asked for. What is answered here, by this node or by the owner, costs the
+// client no body.
+func (p *Proxy) expect(r *s3api.Request) (answered bool, err error) {
+	if _, here := operations[r.Op]; here || r.Op.Level() != s3api.Object {
+		return false, nil
+	}
+	b, err := p.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return false, err
+	}
+	node, err := p.home(r, b)
+	if err != nil {
+		return false, err
+	}
+	if p.redirects(r.Ctx(), node) {
+		p.redirect(r, node)
+		return true, nil
+	}
+	status, err := p.caller.ForwardExpect(r.Ctx(), node, r.ID)
+	return status != fasthttp.StatusContinue, err
+}
+
+// redirect answers with the URL of the request at node, with a ticket.
+func (p *Proxy) redirect(r *s3api.Request, node cluster.Node) {
+	p.metrics.redirects.Inc()
+	_, endpoint, _ := strings.Cut(node.PublicURL, "://")
+	if r.Prefixed() {
+		endpoint += "/s3"
+	}
+	r.WriteRedirect(p.caller.Redirect(r.Ctx(), node), endpoint)
+}
+
+// bucket finds a bucket by name. That there is none is said only after etcd was
+// asked.
+func (p *Proxy) bucket(provider object.Provider, name string) (*cluster.Bucket, error) {
+	if b, ok := p.cluster.State().Bucket(provider, name); ok {
+		return b, nil
+	}
+	if err := object.CheckBucketName(name); err != nil {
+		return nil, object.E("proxy.bucket", name, object.NoSuchBucket, err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
+	defer cancel()
+	state, err := p.cluster.Sync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b, ok := state.Bucket(provider, name); ok {
+		return b, nil
+	}
+	return nil, object.E("proxy.bucket", name, object.NoSuchBucket, nil)
+}
+
+// home returns the live target that serves a request: the upload's home where it
+// names an upload, else the owner of the name. Unavailable where that one is down.
+func (p *Proxy) home(r *s3api.Request, b *cluster.Bucket) (cluster.Node, error) {
+	if id, ok := r.Query("uploadId"); ok {
+		if target, ok := cluster.UploadHome(id); ok {
+			if node, ok := p.cluster.State().Node(target); ok {
+				return node, p.reachable(node)
+			}
+		}
+	}
+	return p.owner(b, r.Key)
+}
+
+// owner returns the target that owns a key; Unavailable where it is down.
+func (p *Proxy) owner(b *cluster.Bucket, key string) (cluster.Node, error) {
+	node, live, err := p.cluster.State().Owner(b, object.Name{Bucket: b.ID, Key: key})
+	if err == nil && !live {
+		err = object.E("proxy.owner", node.ID, object.Unavailable, nil)
+	}
+	return node, err
+}
+
+func (p *Proxy) reachable(node cluster.Node) error {
+	if p.cluster.State().IsLive(node.ID) {
+		return nil
+	}
+	return object.E("proxy.home", node.ID, object.Unavailable, nil)
+}
+
+// redirects decides whether this request is answered with a redirect to node.
+func (p *Proxy) redirects(ctx *fasthttp.RequestCtx, node cluster.Node) bool {
+	if node.PublicURL == "" {
+		return false
+	}
+	mode := RedirectMode(p.cfg.Redirect)
+	if mode == "" {
+		mode = RedirectMode(p.cluster.State().Config.Redirect)
+	}
+	h := &ctx.Request.Header
+	return redirects(mode, asker{
+		method:    string(h.Method()),
+		userAgent: string(h.UserAgent()),
+		expect:    len(h.Peek("Expect")) > 0,
+		body:      h.ContentLength() != 0 && (ctx.IsPut() || ctx.IsPost()),
+		follow:    string(h.Peek("X-Ais-Redirect")) == "follow",
+	})
+}
