@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,12 @@ func (p plain) request(method, target string, body io.Reader, headers ...string)
 	}
 	for _, line := range headers {
 		name, value, _ := strings.Cut(line, ":")
+		if name == "Content-Length" { // of a body whose reader does not tell
+			if req.ContentLength, err = strconv.ParseInt(strings.TrimSpace(value), 10, 64); err != nil {
+				return answer{}, err
+			}
+			continue
+		}
 		req.Header.Set(name, strings.TrimSpace(value))
 	}
 	resp, err := p.http.Do(req)
