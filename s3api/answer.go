@@ -55,6 +55,13 @@ func WriteSums(r *Request, sums []object.Checksum, parts int) {
 	}
 }
 
+// WriteUploadSum says in the answer to a CreateMultipartUpload which additional
+// checksum the upload has.
+func WriteUploadSum(r *Request, a object.Algorithm, composite bool) {
+	r.SetHeader(hChecksumAlg, upper(a))
+	r.SetHeader(hChecksumType, sumType(object.Checksum{Composite: composite}))
+}
+
 func sumText(sum object.Checksum, parts int) string {
 	if sum.Composite && parts > 0 {
 		return sum.Base64() + "-" + strconv.Itoa(parts)

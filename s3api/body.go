@@ -36,7 +36,7 @@ const overlapMin = 256 << 10
 // blockSize is the size of the two buffers that WriteTo alternates between.
 const blockSize = 128 << 10
 
-// bytePool holds blocks for WriteTo.
+// blockPool holds blocks for WriteTo.
 var blockPool = sync.Pool{New: func() any { return new([blockSize]byte) }}
 
 // newBody makes the body of r by what its headers announce.

@@ -76,6 +76,7 @@ var (
 	MalformedXML                 = &Error{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
 	MetadataTooLarge             = &Error{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}
 	MethodIsNotAllowed           = &Error{Code: "MethodNotAllowed", Status: 405, Message: "The specified method is not allowed against this resource."}
+	MissingSecurityHeader        = &Error{Code: "MissingSecurityHeader", Status: 400, Message: "Your request is missing a required header"}
 	MissingContentLength         = &Error{Code: "MissingContentLength", Status: 411, Message: "You must provide the Content-Length HTTP header."}
 	MissingRequestBody           = &Error{Code: "MissingRequestBodyError", Status: 400, Message: "Request body is empty."}
 	NoSuchBucket                 = &Error{Code: "NoSuchBucket", Status: 404, Message: "The specified bucket does not exist"}

@@ -282,6 +282,9 @@ var refused = [...]string{
 	"X-Amz-Object-Lock-Legal-Hold",
 }
 
+// refusedDelete are conditions that only directory buckets have.
+var refusedDelete = [...]string{"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size"}
+
 // checkFeatures refuses what a request asks for beyond its operation: other
 // versions, and features that do not exist.
 func (r *Request) checkFeatures() error {
@@ -298,6 +301,12 @@ func (r *Request) checkFeatures() error {
 	switch r.Op {
 	case PutObject, CopyObject, CreateMultipartUpload, UploadPart, UploadPartCopy:
 		for _, name := range refused {
+			if r.hasHeader(name) {
+				return NotImplemented.Say("A header you provided implies functionality that is not implemented").With("Header", name)
+			}
+		}
+	case DeleteObject:
+		for _, name := range refusedDelete {
 			if r.hasHeader(name) {
 				return NotImplemented.Say("A header you provided implies functionality that is not implemented").With("Header", name)
 			}

@@ -15,7 +15,8 @@ import (
 const (
 	HeaderLimit   = 32 << 10         // bytes of request line and headers
 	HeaderTimeout = 20 * time.Second // for a request's header to arrive
-	minBodyRate   = 4 << 10          // bytes per second that a body may take by HeaderReceived's account
+	minBodyRate   = 4 << 10          // bytes per second, the slowest that a body may come or go
+	maxUnhurried  = 256 << 10        // an answer of fewer bytes has writeTimeout whatever the line
 	writeTimeout  = 2 * time.Minute  // for an answer without a stream
 )
 
@@ -24,7 +25,10 @@ const (
 // how long a connection may rest between two requests; a proxy's must be
 // shorter towards a target than the target's own.
 func ConfigureServer(f *fasthttp.Server, s *Server, h fasthttp.RequestHandler, idle time.Duration) {
-	f.Handler = h
+	f.Handler = func(ctx *fasthttp.RequestCtx) {
+		h(ctx)
+		giveTime(ctx)
+	}
 	if s != nil {
 		f.ExpectHandler = s.ExpectHandler
 		f.ErrorHandler = s.malformed
@@ -58,6 +62,23 @@ func bodyDeadline(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		c.ReadTimeout = 24 * time.Hour
 	}
 	return c
+}
+
+// giveTime gives a large stream more time to be sent than WriteTimeout, which is
+// one deadline for the whole of an answer.
+func giveTime(ctx *fasthttp.RequestCtx) {
+	resp := &ctx.Response
+	if !resp.IsBodyStream() {
+		return
+	}
+	timeout := 24 * time.Hour
+	if size := resp.Header.ContentLength(); size >= 0 {
+		if size < maxUnhurried {
+			return
+		}
+		timeout = writeTimeout + time.Duration(min(size/minBodyRate, 1<<24))*time.Second
+	}
+	_ = ctx.SetWriteDeadline(time.Now().Add(timeout)) // a dead connection shows when it is written to
 }
 
 // malformed answers a request that fasthttp could not read.

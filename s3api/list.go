@@ -149,6 +149,10 @@ func parseToken(s string) (after string, ok bool) {
 // Owner is who owns a bucket or object, in listings and ACLs.
 type Owner struct{ ID, DisplayName string }
 
+// Anyone is the owner of everything in a cluster without users: S3's canonical id
+// of the anonymous.
+var Anyone = Owner{ID: "65a011a29cdf8ec533ec3d1ccaae921c", DisplayName: "anonymous"}
+
 // BucketEntry is one bucket of ListBuckets.
 type BucketEntry struct {
 	Name     string

@@ -248,6 +248,7 @@ func (s *Server) fail(r *Request, err error) {
 	if !keepAlive {
 		resp.SetConnectionClose()
 	}
+	resp.Header.SetNoDefaultContentType(true) // Reset undoes the server's setting
 	resp.Header.Set(hRequestID, r.ID)
 	resp.SetStatusCode(e.Status)
 	switch e.Status {
@@ -255,6 +256,12 @@ func (s *Server) fail(r *Request, err error) {
 		r.writeValidators()
 	case http.StatusServiceUnavailable:
 		resp.Header.Set("Retry-After", "1")
+	case http.StatusRequestedRangeNotSatisfiable:
+		for _, f := range e.Fields {
+			if f.Name == "ActualObjectSize" {
+				resp.Header.Set("Content-Range", "bytes */"+f.Value)
+			}
+		}
 	}
 	if !hasBody(e.Status) {
 		return
@@ -265,6 +272,12 @@ func (s *Server) fail(r *Request, err error) {
 		return
 	}
 	resp.SetBodyRaw(appendError(nil, e, r))
+}
+
+// VirtualHost reports whether the Host of a request names a bucket, so that no
+// path of it is the node's own.
+func (s *Server) VirtualHost(ctx *fasthttp.RequestCtx) bool {
+	return len(s.config.Domains) > 0 && virtualBucket(ctx.Request.Header.Host(), s.config.Domains) != ""
 }
 
 // finish counts and logs a request and gives it back.
