@@ -144,3 +144,7 @@ func ETagOf(c Checksum, unique []byte) string {
 	}
 	return c.Hex() + "-" + c.Algorithm.String()
 }
+
+// Hash64 returns xxhash64 of data, without allocating: what XXHash.New gives as
+// a number.
+func Hash64(data []byte) uint64 { return xxhash.Checksum64(data) }

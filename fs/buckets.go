@@ -1,0 +1,155 @@
+package fs
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"ais/object"
+)
+
+// Empty reports whether a bucket has no object; uploads do not count.
+func (s *Store) Empty(bucket uint64) (bool, error) {
+	page, err := s.List(bucket, object.Query{Limit: 1})
+	return len(page.Entries) == 0, err
+}
+
+// Count returns a bucket's objects and their bytes. A failed mountpath's are
+// missing from it, and then the error is Unavailable.
+func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
+	for _, m := range s.mountpaths {
+		x := m.index.Load()
+		if x == nil {
+			err = object.E("fs.Count", m.dir, object.Unavailable, nil)
+			continue
+		}
+		n := x.counters.of(bucket)
+		objects += n.objects
+		bytes += n.bytes
+	}
+	return objects, bytes, err
+}
+
+// Buckets returns the ids of the buckets that have any object or upload, ascending.
+func (s *Store) Buckets() ([]uint64, error) {
+	var out []uint64
+	for _, kind := range []byte{kindObject, kindUpload} {
+		for _, m := range s.mountpaths {
+			ids, err := m.buckets(kind)
+			if err != nil {
+				return nil, fault("fs.Buckets", object.Name{}, err)
+			}
+			out = append(out, ids...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
+}
+
+func (m *mountpath) buckets(kind byte) (ids []uint64, err error) {
+	x, err := m.use()
+	if err != nil {
+		return nil, err
+	}
+	defer x.leave()
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); {
+		if len(it.Key()) < 9 {
+			return nil, errBadKey
+		}
+		id := binary.BigEndian.Uint64(it.Key()[1:])
+		ids = append(ids, id)
+		it.SeekGE(after(appendBucket(nil, kind, id)))
+	}
+	return ids, it.Error()
+}
+
+// DropBucket removes all that a bucket has: objects, uploads and what is noted
+// of them. It may be repeated after a failure. Nothing may write to the bucket
+// meanwhile.
+func (s *Store) DropBucket(bucket uint64) error {
+	for _, m := range s.mountpaths {
+		if err := s.dropFrom(m, bucket); err != nil {
+			return fault("fs.DropBucket", object.Name{Bucket: bucket}, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) dropFrom(m *mountpath, bucket uint64) error {
+	for {
+		names, _, err := m.names(kindObject, bucket, batchNames)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			break
+		}
+		group := make([]placed, len(names))
+		for i, n := range names {
+			group[i] = placed{n, n.Digest(), i}
+		}
+		errs := make([]error, len(names))
+		s.removeBatch(m, group, object.Process, nil, errs)
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	for {
+		names, ids, err := m.names(kindUpload, bucket, batchNames)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			break
+		}
+		for i, n := range names {
+			if err := s.Discard(n, ids[i]); err != nil && !errors.Is(err, object.NoSuchUpload) {
+				return err
+			}
+		}
+	}
+	x, err := m.use()
+	if err != nil {
+		return err
+	}
+	defer x.leave()
+	b := x.db.NewBatch()
+	for _, kind := range []byte{kindCompleted, kindAccess} {
+		low := appendBucket(nil, kind, bucket)
+		if err := b.DeleteRange(low, after(slices.Clone(low)), nil); err != nil {
+			return err
+		}
+	}
+	return x.apply(b, object.Power)
+}
+
+// names returns the first names of a kind in a bucket, and what follows them.
+func (m *mountpath) names(kind byte, bucket uint64, limit int) (names []object.Name, rest []string, err error) {
+	x, err := m.use()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer x.leave()
+	low := appendBucket(nil, kind, bucket)
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: after(slices.Clone(low))})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer it.Close()
+	for it.First(); it.Valid() && len(names) < limit; it.Next() {
+		_, key, id, err := parseName(it.Key())
+		if err != nil {
+			return nil, nil, err
+		}
+		names = append(names, object.Name{Bucket: bucket, Key: key})
+		rest = append(rest, string(id))
+	}
+	return names, rest, it.Error()
+}

@@ -1,0 +1,215 @@
+package fs
+
+import (
+	"errors"
+	"io"
+
+	"ais/object"
+)
+
+// Copy makes dst an object with src's bytes and the metadata m; m's parts must
+// be src's or none. srcCond (may be nil) sees the source's metadata as it is
+// copied. Within a mountpath the blobs are shared by reference and no payload
+// byte moves; to another one the kernel copies them (copy_file_range). Errors:
+// NotFound for the source, those of srcCond, and as Commit for dst.
+func (s *Store) Copy(src, dst object.Name, m object.Meta, srcCond func(*object.Meta) error, dstCond object.Cond,
+	d object.Durability, gate func() error) (object.Meta, error) {
+	r, err := s.openPinned(src)
+	if err != nil {
+		return object.Meta{}, fault("fs.Copy", src, err)
+	}
+	defer r.Close()
+	if srcCond != nil {
+		if err := srcCond(&r.meta); err != nil {
+			return object.Meta{}, fault("fs.Copy", src, err)
+		}
+	}
+	to, _ := s.place(dst)
+	if err := to.space.admit(r.meta.Size); err != nil {
+		return object.Meta{}, fault("fs.Copy", dst, err)
+	}
+	rec := &record{Meta: m}
+	rec.Meta.Size, rec.Meta.Parts, rec.Parts = r.meta.Size, nil, m.Parts
+	if rec.Use, err = newUse(s.config.Rand); err != nil {
+		return object.Meta{}, fault("fs.Copy", dst, err)
+	}
+	var moved *blobWriter
+	if rec.Segments = r.segs; to != r.m && len(r.segs) > 0 {
+		if moved, err = r.moveTo(to, &blobInfo{Name: dst, Meta: m}, d); err != nil {
+			to.stats.noteWrite(err)
+			return object.Meta{}, fault("fs.Copy", dst, err)
+		}
+		rec.Segments = []segment{moved.segment(0)}
+	}
+	out, tried, err := s.commitCopy(dst, rec, r, dstCond, d, gate)
+	if moved != nil {
+		if err == nil || tried {
+			moved.finish()
+		} else {
+			moved.discard()
+		}
+	}
+	return out, fault("fs.Copy", dst, err)
+}
+
+// openPinned opens an object such that its blobs can be shared while it is open.
+func (s *Store) openPinned(n object.Name) (*Reader, error) {
+	m, _ := s.place(n)
+	x, err := m.use()
+	if err != nil {
+		return nil, err
+	}
+	defer x.leave()
+	buf := s.scratch()
+	defer s.putScratch(buf)
+	for range staleTries {
+		var r *Reader
+		if r, err = s.open(m, x, buf, n, true); err != errStale {
+			return r, err
+		}
+	}
+	return nil, err
+}
+
+// commitCopy writes the record of a copy. tried is as of putPart.
+func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, c object.Cond, d object.Durability,
+	gate func() error) (out object.Meta, tried bool, err error) {
+	t, err := s.begin(dst)
+	if err != nil {
+		return out, false, err
+	}
+	defer t.end()
+	if err := t.check(c, gate); err != nil {
+		return out, false, err
+	}
+	var body []byte
+	switch {
+	case r.inline != nil:
+		rec.Payload = payloadInline
+		body = appendInline(nil, rec.Use, *r.inline)
+	case len(rec.Segments) == 1 && len(rec.Parts) == 0:
+		rec.Payload = payloadBlob
+	case len(rec.Segments) > 0 || len(rec.Parts) > 0:
+		rec.Payload = payloadManifest
+		body = appendManifest(nil, rec.Use, rec.Segments, rec.Parts)
+	}
+	if err := t.set(rec, body); err != nil {
+		return out, false, err
+	}
+	if err := t.hold(rec.Use, rec.Segments); err != nil {
+		return out, false, err
+	}
+	if err := t.apply(d); err != nil {
+		return out, true, err
+	}
+	return t.m.result(rec), true, nil
+}
+
+// moveTo writes the object's bytes to one blob of another mountpath. There the
+// blocks are checked when they are read, so they are checked here as well: a
+// copy must not give damage a checksum of its own.
+func (r *Reader) moveTo(to *mountpath, info *blobInfo, d object.Durability) (*blobWriter, error) {
+	w, err := to.newBlob(info.Meta.Checksum.Algorithm != object.NoChecksum)
+	if err != nil {
+		return nil, err
+	}
+	section, err := r.Validated(0, r.meta.Size)
+	if err == nil {
+		if w.block == nil { // nothing looks at the bytes: let the kernel move them
+			w.size, err = section.WriteTo(w.file)
+			to.space.wrote(int(w.size))
+		} else {
+			_, err = section.WriteTo(w)
+		}
+		section.leaveSegment()
+	}
+	if err == nil {
+		err = w.seal(info, d)
+	}
+	if err != nil {
+		w.discard()
+		return nil, err
+	}
+	return w, nil
+}
+
+// CopyPart makes part number of an upload from the range of src's bytes.
+// digest (may be nil) is given those bytes and returns the part with its ETag and
+// sums; without it nothing is read on src's own mountpath, where the bytes are
+// shared by reference. A Length below 0 means all from Offset on. Errors:
+// NotFound and RangeInvalid for the source, those of srcCond and digest, and as
+// CommitPart.
+func (s *Store) CopyPart(src object.Name, rg object.Range, dst object.Name, uploadID string, number int,
+	srcCond func(*object.Meta) error, digest func(io.Reader) (object.Part, error), o WriteOptions) (object.Part, error) {
+	r, err := s.openPinned(src)
+	if err != nil {
+		return object.Part{}, fault("fs.CopyPart", src, err)
+	}
+	defer r.Close()
+	if srcCond != nil {
+		if err := srcCond(&r.meta); err != nil {
+			return object.Part{}, fault("fs.CopyPart", src, err)
+		}
+	}
+	if rg.Length < 0 {
+		rg.Length = r.meta.Size - rg.Offset
+	}
+	section, err := r.Validated(rg.Offset, rg.Length)
+	if err != nil {
+		return object.Part{}, fault("fs.CopyPart", src, err)
+	}
+	defer section.leaveSegment()
+	o.Size = rg.Length
+	w, err := s.CreatePart(dst, uploadID, number, o)
+	if err != nil {
+		return object.Part{}, err
+	}
+	defer w.Abort()
+	if w.m == r.m && r.inline == nil {
+		return s.sharePart(r, section, rg, w, digest)
+	}
+	var part object.Part
+	if digest == nil {
+		_, err = section.WriteTo(w)
+	} else {
+		part, err = digest(io.TeeReader(section, w))
+	}
+	if err != nil {
+		return object.Part{}, fault("fs.CopyPart", dst, err)
+	}
+	return w.CommitPart(part)
+}
+
+// sharePart records a part that refers to the source's blobs. The writer w is
+// only asked what it was made for.
+func (s *Store) sharePart(r *Reader, section *Section, rg object.Range, w *Writer,
+	digest func(io.Reader) (object.Part, error)) (part object.Part, err error) {
+	if digest != nil {
+		if part, err = digest(section); err == nil && section.left > 0 {
+			err = errors.New("the digest did not read all bytes")
+		}
+		if err != nil {
+			return object.Part{}, fault("fs.CopyPart", w.n, err)
+		}
+	}
+	part.Number, part.Size = w.number, rg.Length
+	part.Modified = stamp(part.Modified, s.config.Now)
+	p := &partRecord{Part: part, Segments: r.slice(rg, uint32(w.number))}
+	if _, err := s.putPart(w.n, w.upload, p, w.options.Durability); err != nil {
+		return object.Part{}, fault("fs.CopyPart", w.n, err)
+	}
+	return part, nil
+}
+
+// slice returns the segments of a range, for another slot.
+func (r *Reader) slice(rg object.Range, slot uint32) []segment {
+	var out []segment
+	for off, end := rg.Offset, rg.Offset+rg.Length; off < end; {
+		i, start := r.segmentAt(off)
+		g := r.segs[i]
+		n := min(end-off, g.Length-(off-start))
+		out = append(out, segment{Blob: g.Blob, Offset: g.Offset + off - start, Length: n, Slot: slot})
+		off += n
+	}
+	return out
+}

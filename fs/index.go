@@ -1,0 +1,264 @@
+package fs
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"ais/object"
+)
+
+// index is one opening of a mountpath's Pebble. After a failure of its log it is
+// retired and never used again; the mountpath opens another.
+type index struct {
+	db       *pebble.DB
+	fs       *indexFS
+	locks    nameLocks
+	counters counters
+	changed  atomic.Bool // since the last checkpoint
+
+	users  atomic.Int64 // operations inside
+	closed atomic.Bool  // no operation may enter
+	fail   sync.Once
+	failed func(*index, error) // told once, of the failure that retires the index
+}
+
+// indexOptions are what all mountpaths' indexes share.
+type indexOptions struct {
+	os       OS
+	cache    *pebble.Cache
+	files    *pebble.FileCache
+	memTable uint64
+	logger   *slog.Logger
+}
+
+// pebbleOptions tunes Pebble for point reads of names that mostly exist once,
+// small memory, and a log whose unsynced tail is an end and not damage: from
+// FormatWALSyncChunks on, records promise how much of the log was synced, which
+// would be untrue where a process commit left the sync out.
+func (o indexOptions) pebbleOptions(x *index) *pebble.Options {
+	opts := &pebble.Options{
+		FS:                          x.fs,
+		Cache:                       o.cache,
+		FileCache:                   o.files,
+		MemTableSize:                o.memTable,
+		MemTableStopWritesThreshold: 3,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       24,
+		LBaseMaxBytes:               32 << 20,
+		MaxOpenFiles:                500,
+		FormatMajorVersion:          pebble.FormatColumnarBlocks,
+		Merger:                      counterMerger(),
+		Logger:                      indexLogger{o.logger},
+		BytesPerSync:                512 << 10,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
+	}
+	opts.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) { o.logger.Warn("index: background error", "err", err) },
+		DataCorruption:  func(info pebble.DataCorruptionInfo) { o.logger.Error("index: corrupt table", "info", info.String()) },
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].BlockSize = 8 << 10
+		opts.Levels[i].IndexBlockSize = 64 << 10
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		opts.Levels[i].FilterType = pebble.TableFilter
+	}
+	opts.TargetFileSizes[0] = 4 << 20
+	return opts
+}
+
+// openIndex opens the index in dir, or makes it unless it must exist; failed
+// hears, once, when its log fails.
+func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, error)) (x *index, err error) {
+	x = &index{fs: &indexFS{os: o.os}, failed: failed}
+	x.fs.onError = func(op string, err error) { x.retire(fmt.Errorf("log %s: %w", op, err)) }
+	defer recoverFatal(&err)
+	if err := mkdirAll(o.os, "index.mkdir", dir, 0o755); err != nil {
+		return nil, err
+	}
+	opts := o.pebbleOptions(x)
+	opts.ErrorIfNotExists = mustExist
+	x.db, err = pebble.Open(dir, opts)
+	if err != nil {
+		x.fs.retire()
+		return nil, err
+	}
+	if err := x.counters.load(x.db); err != nil {
+		return nil, errors.Join(err, x.close())
+	}
+	return x, nil
+}
+
+// enter begins an operation. Every nil is to be followed by leave.
+func (x *index) enter() error {
+	x.users.Add(1)
+	if x.closed.Load() {
+		x.users.Add(-1)
+		return object.Unavailable
+	}
+	return nil
+}
+
+func (x *index) leave() { x.users.Add(-1) }
+
+// retire refuses all later operations and tells the mountpath, once. It does not
+// wait: the goroutine that calls may hold what the others wait for.
+func (x *index) retire(cause error) {
+	x.fail.Do(func() {
+		x.closed.Store(true)
+		x.failed(x, cause)
+	})
+}
+
+// drain waits until no operation is inside, at most patience, and reports
+// whether that is so.
+func (x *index) drain(patience time.Duration) bool {
+	deadline := time.Now().Add(patience)
+	for pause := 50 * time.Microsecond; x.users.Load() > 0; pause = min(2*pause, 20*time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(pause) // between looks at the condition
+	}
+	return true
+}
+
+// close ends a healthy index.
+func (x *index) close() (err error) {
+	if x.closed.Swap(true) {
+		return nil
+	}
+	defer x.fs.retire()
+	defer recoverFatal(&err)
+	if !x.drain(10 * time.Second) {
+		return errors.New("operations are still running")
+	}
+	x.fs.power.Add(1) // the last sync counts, whoever wrote last
+	return x.db.Close()
+}
+
+// apply commits a batch and closes it. When it returns nil the batch is in the
+// log: written, and with Power also synced. Any failure retires the index.
+func (x *index) apply(b *pebble.Batch, d object.Durability) (err error) {
+	if d == object.Power {
+		x.fs.power.Add(1)
+		defer x.fs.power.Add(-1)
+	}
+	defer func() {
+		if err != nil {
+			x.retire(err)
+		}
+	}()
+	defer recoverFatal(&err)
+	if x.closed.Load() {
+		return errRetired
+	}
+	if b.Empty() {
+		return b.Close()
+	}
+	if err := x.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		return err
+	}
+	if err := b.SyncWait(); err != nil {
+		return err
+	}
+	if !x.changed.Load() {
+		x.changed.Store(true)
+	}
+	return b.Close()
+}
+
+// sync makes everything that was committed so far durable.
+func (x *index) sync() (err error) {
+	if err := x.enter(); err != nil {
+		return err
+	}
+	defer x.leave()
+	b := x.db.NewBatch()
+	if err := b.LogData(nil, nil); err != nil {
+		return err
+	}
+	return x.apply(b, object.Power)
+}
+
+// get returns the value of key as the text that decoders work on.
+func (x *index) get(key []byte) (value string, found bool, err error) {
+	v, closer, err := x.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	value = string(v)
+	return value, true, closer.Close()
+}
+
+// fatal is what Pebble wanted to end the process for.
+type fatal struct{ text string }
+
+func (f fatal) Error() string { return "index: " + f.text }
+
+// recoverFatal turns a panic below our own call of Pebble into an error.
+func recoverFatal(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case error:
+		*err = errors.Join(*err, fmt.Errorf("index: %w", r))
+	default:
+		*err = errors.Join(*err, fatal{fmt.Sprint(r)})
+	}
+}
+
+// indexLogger is what Pebble logs to. Fatalf must not return, and must not end
+// the process, which has other mountpaths. On a goroutine of ours it unwinds to
+// recoverFatal; one of Pebble's own has no caller to tell and is parked for good.
+type indexLogger struct{ log *slog.Logger }
+
+// Infof implements pebble.Logger.
+func (l indexLogger) Infof(string, ...any) {}
+
+// Errorf implements pebble.Logger.
+func (l indexLogger) Errorf(format string, args ...any) {
+	l.log.Warn("index: " + fmt.Sprintf(format, args...))
+}
+
+// Fatalf implements pebble.Logger.
+func (l indexLogger) Fatalf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	l.log.Error("index: fatal: " + text)
+	if onOurStack() {
+		panic(fatal{text})
+	}
+	select {}
+}
+
+// onOurStack reports whether a function of this package that recovers is among
+// the callers.
+func onOurStack() bool {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, "ais/fs.") && !strings.Contains(f.Function, "indexLogger") &&
+			!strings.Contains(f.Function, "onOurStack") && !strings.Contains(f.Function, "indexF") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// nameLocks serialises the changes of a name. Names share locks by their digest.
+type nameLocks [4096]sync.Mutex
+
+func (l *nameLocks) of(digest uint64) *sync.Mutex { return &l[digest%uint64(len(l))] }

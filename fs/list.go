@@ -1,0 +1,164 @@
+package fs
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"ais/object"
+)
+
+// cursor walks one mountpath's names of a bucket in order.
+type cursor struct {
+	m  *mountpath
+	x  *index
+	it *pebble.Iterator
+}
+
+// cursors opens a walk over every mountpath. A list that leaves out a mountpath
+// would be short without a word, so one that is failed is an error: Unavailable.
+func (s *Store) cursors(kind byte, bucket uint64, prefix string) ([]cursor, error) {
+	out := make([]cursor, 0, len(s.mountpaths))
+	low := appendText(appendBucket(nil, kind, bucket), prefix)
+	high := after(bytes.Clone(low))
+	for _, m := range s.mountpaths {
+		x, err := m.use()
+		if err != nil {
+			closeCursors(out)
+			return nil, err
+		}
+		it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
+		if err != nil {
+			x.leave()
+			closeCursors(out)
+			return nil, err
+		}
+		out = append(out, cursor{m, x, it})
+	}
+	return out, nil
+}
+
+// closeCursors ends the walks and returns what went wrong in them.
+func closeCursors(all []cursor) error {
+	var errs error
+	for _, c := range all {
+		errs = errors.Join(errs, c.it.Error(), c.it.Close())
+		c.x.leave()
+	}
+	return errs
+}
+
+// least returns the cursor with the least key, nil at the end of all.
+func least(all []cursor) *cursor {
+	var best *cursor
+	for i := range all {
+		c := &all[i]
+		if c.it.Valid() && (best == nil || bytes.Compare(c.it.Key(), best.it.Key()) < 0) {
+			best = c
+		}
+	}
+	return best
+}
+
+// seek moves every cursor that is before key to it.
+func seek(all []cursor, key []byte) {
+	for i := range all {
+		if it := all[i].it; it.Valid() && bytes.Compare(it.Key(), key) < 0 {
+			it.SeekGE(key)
+		}
+	}
+}
+
+// List returns a page of a bucket's names. It costs the entries of the page, not
+// what lies under a common prefix, nor what comes before the page. With q.Full
+// the metadata is whole but for Parts. Errors: Unavailable where a mountpath is
+// failed, since the page would lack its names.
+func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error) {
+	if q.Limit <= 0 {
+		return object.Page{}, nil
+	}
+	all, err := s.cursors(kindObject, bucket, q.Prefix)
+	if err != nil {
+		return object.Page{}, fault("fs.List", object.Name{Key: q.Prefix}, err)
+	}
+	defer func() {
+		if cerr := closeCursors(all); err == nil && cerr != nil {
+			page, err = object.Page{}, fault("fs.List", object.Name{Key: q.Prefix}, cerr)
+		}
+	}()
+	first := listStart(kindObject, bucket, q)
+	for i := range all {
+		if first == nil {
+			all[i].it.First()
+		} else {
+			all[i].it.SeekGE(first)
+		}
+	}
+	page.Entries = make([]object.Entry, 0, min(q.Limit, 1000))
+	var skip []byte
+	for c := least(all); c != nil; c = least(all) {
+		_, key, _, err := parseName(c.it.Key())
+		if err != nil {
+			return object.Page{}, fault("fs.List", object.Name{}, err)
+		}
+		if prefix := q.CommonPrefix(key); prefix != "" {
+			if len(page.Entries) == q.Limit {
+				page.Truncated = true
+				return page, nil
+			}
+			page.Entries = append(page.Entries, object.Entry{Key: prefix, Prefix: true})
+			skip = after(appendText(appendBucket(skip[:0], kindObject, bucket), prefix))
+			seek(all, skip)
+			continue
+		}
+		e := object.Entry{Key: key}
+		deleted, err := c.entry(&e, q.Full)
+		if err != nil {
+			return object.Page{}, fault("fs.List", object.Name{Key: key}, err)
+		}
+		if !deleted {
+			if len(page.Entries) == q.Limit {
+				page.Truncated = true
+				return page, nil
+			}
+			page.Entries = append(page.Entries, e)
+		}
+		c.it.Next()
+	}
+	return page, nil
+}
+
+// entry decodes the current record.
+func (c *cursor) entry(e *object.Entry, full bool) (deleted bool, err error) {
+	v, err := c.it.ValueAndErr()
+	if err != nil {
+		return false, err
+	}
+	if !full {
+		if len(v) > maxHead {
+			v = v[:maxHead]
+		}
+		return decodeHead(string(v), &e.Meta)
+	}
+	var r record
+	err = decodeRecord(string(v), &r)
+	e.Meta = c.m.result(&r)
+	return r.Deleted, err
+}
+
+// maxHead is more than a head takes: an ETag and a storage class are short.
+// A longer text is refused when it is written.
+const maxHead = 1 << 10
+
+// listStart returns where a listing begins: after q.After, and after all under
+// it where it is a common prefix; nil for the beginning.
+func listStart(kind byte, bucket uint64, q object.Query) []byte {
+	if q.After == "" || q.After < q.Prefix {
+		return nil
+	}
+	if q.SkipsUnder() {
+		return after(appendText(appendBucket(nil, kind, bucket), q.After))
+	}
+	return after(appendName(nil, kind, bucket, q.After))
+}

@@ -1,0 +1,236 @@
+package fs
+
+import (
+	"errors"
+	"hash"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"ais/object"
+)
+
+// mountpath is one disk: an index, and the blobs that it refers to.
+type mountpath struct {
+	dir    string // "" where it was not found
+	id     string // uuid
+	hash   uint64
+	weight float64
+	config *Config
+	logger *slog.Logger
+
+	index atomic.Pointer[index] // nil while the mountpath is failed
+	blobs blobDirs
+	keep  *keeper
+	space space
+	stats mountpathStats
+	reads accessTimes
+
+	hashes sync.Pool // of hash.Hash64
+
+	mu      sync.Mutex // guards the rest
+	lock    File
+	cause   error // why it is failed
+	stopped bool
+	used    bool // the index must be there; set once, in open
+	reopen  sync.WaitGroup
+	stop    chan struct{}
+	shared  indexOptions
+}
+
+func newMountpath(c *Config, m member, dir string) *mountpath {
+	mp := &mountpath{
+		dir: dir, id: m.ID, hash: object.HashString(m.ID), weight: m.Weight, config: c,
+		logger: c.Logger.With("mountpath", m.Dir),
+		keep:   newKeeper(),
+		stop:   make(chan struct{}),
+	}
+	if dir == "" {
+		mp.dir = m.Dir
+	}
+	mp.blobs.os, mp.blobs.root = c.OS, filepath.Join(mp.dir, "blobs")
+	mp.space = space{os: c.OS, dir: mp.dir, reserve: c.ReserveBytes, now: c.Now}
+	mp.hashes.New = func() any { return object.XXHash.New().(hash.Hash64) }
+	return mp
+}
+
+// open locks the mountpath and opens its index.
+func (m *mountpath) open(shared indexOptions) error {
+	m.shared = shared
+	f, err := m.config.OS.OpenFile("mountpath.lock", filepath.Join(m.dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := lockFile(f); err != nil {
+		return errors.Join(object.E("fs.Open", m.dir, object.Busy, errors.New("another process has the mountpath open")), f.Close())
+	}
+	m.lock = f
+	// The index is made before blobs/. So where blobs/ is, an index that is not
+	// there was lost, and an empty one in its place would cost every blob.
+	_, err = m.config.OS.List("blobs.list", m.blobs.root)
+	m.used = err == nil
+	if err := m.openIndex(); err != nil {
+		return err
+	}
+	m.used = true
+	return m.blobs.prepare()
+}
+
+func (m *mountpath) openIndex() error {
+	x, err := openIndex(filepath.Join(m.dir, "index"), m.used, m.shared, m.failed)
+	if err != nil {
+		return err
+	}
+	m.index.Store(x)
+	if x.closed.Load() && m.index.CompareAndSwap(x, nil) { // it failed before it was here to be taken away
+		return errRetired
+	}
+	return nil
+}
+
+// failed takes the mountpath out of service and starts to reopen it.
+func (m *mountpath) failed(old *index, cause error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stats.failures.Add(1)
+	if !m.index.CompareAndSwap(old, nil) || m.stopped {
+		return
+	}
+	m.cause = cause
+	m.logger.Error("mountpath failed", "err", cause)
+	m.reopen.Add(1)
+	go m.reopenIndex(old)
+}
+
+// The pauses between tries to reopen a failed index.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = time.Minute
+)
+
+// reopenIndex leaves the old index to its fate, which holds at most its
+// memtables' memory, and tries to open another until that works.
+func (m *mountpath) reopenIndex(old *index) {
+	defer m.reopen.Done()
+	old.drain(time.Second)
+	old.fs.retire()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		select {
+		case <-m.stop:
+			return
+		case <-time.After(pause):
+		}
+		err := m.openIndex()
+		m.mu.Lock()
+		m.cause = err
+		m.mu.Unlock()
+		if err == nil {
+			m.logger.Info("mountpath is back")
+			return
+		}
+		m.logger.Warn("mountpath cannot be reopened", "err", err)
+	}
+}
+
+// close ends the mountpath; the error is of closing the index cleanly.
+func (m *mountpath) close() error {
+	m.mu.Lock()
+	if m.stopped {
+		m.mu.Unlock()
+		return nil
+	}
+	m.stopped = true
+	close(m.stop)
+	m.mu.Unlock()
+	m.reopen.Wait()
+	var err error
+	if x := m.index.Swap(nil); x != nil {
+		err = x.close()
+	}
+	if m.lock != nil {
+		err = errors.Join(err, m.lock.Close())
+	}
+	return err
+}
+
+// use returns the index for one operation, which ends with leave; Unavailable
+// while the mountpath is failed.
+func (m *mountpath) use() (*index, error) {
+	x := m.index.Load()
+	if x == nil {
+		return nil, object.Unavailable
+	}
+	return x, x.enter()
+}
+
+// release lets go of blobs after the batch that removed their references was
+// applied. For Process that batch may still be lost with the power, and the
+// blobs with it would be an object damaged; they wait for the log's next sync.
+func (m *mountpath) release(x *index, use uint64, blobs []blobID, d object.Durability) {
+	if len(blobs) == 0 || m.keep.doom(use, blobs) {
+		return
+	}
+	if d == object.Process {
+		m.keep.postpone(blobs)
+		return
+	}
+	m.unlink(x, blobs)
+}
+
+// unpin ends a reader's hold on a use.
+func (m *mountpath) unpin(use uint64) {
+	if blobs := m.keep.unpin(use); len(blobs) > 0 {
+		m.keep.postpone(blobs)
+	}
+}
+
+// flush makes the log durable and unlinks what waited for that.
+func (m *mountpath) flush() error {
+	blobs := m.keep.takeWaiting()
+	if len(blobs) == 0 {
+		return nil
+	}
+	x, err := m.use()
+	if err == nil {
+		defer x.leave()
+		err = x.sync()
+	}
+	if err != nil { // they are orphans, and the sweep finds them
+		m.keep.unhold(blobs)
+		return err
+	}
+	m.unlink(x, blobs)
+	return nil
+}
+
+// unlink lets go of held blobs and removes those that nothing refers to.
+func (m *mountpath) unlink(x *index, blobs []blobID) {
+	for _, id := range m.keep.unhold(blobs) {
+		used, err := x.referenced(id)
+		if err != nil || used {
+			continue
+		}
+		if err := m.config.OS.Remove("blob.remove", m.blobs.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			m.stats.removeErrors.Add(1)
+		}
+	}
+}
+
+// referenced reports whether anything uses the blob.
+func (x *index) referenced(id blobID) (bool, error) {
+	var low, high [24]byte
+	it, err := x.db.NewIter(&pebble.IterOptions{
+		LowerBound: appendBlobRefs(low[:0], id),
+		UpperBound: after(appendBlobRefs(high[:0], id)),
+	})
+	if err != nil {
+		return false, err
+	}
+	found := it.First()
+	return found, errors.Join(it.Error(), it.Close())
+}
