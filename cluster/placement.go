@@ -15,7 +15,8 @@ type placement struct {
 	number  uint64
 	members []Member
 	digests []uint64 // of the members' ids
-	nodes   []int    // index into State.nodes; -1 for a target that is no longer a node
+	weights []float64
+	nodes   []int // index into State.nodes; -1 for a target that is no longer a node
 }
 
 func newPlacement(g Generation, find func(id string) int) placement {
@@ -23,25 +24,15 @@ func newPlacement(g Generation, find func(id string) int) placement {
 		number:  g.Number,
 		members: g.Targets,
 		digests: make([]uint64, len(g.Targets)),
+		weights: make([]float64, len(g.Targets)),
 		nodes:   make([]int, len(g.Targets)),
 	}
 	for i, m := range g.Targets {
 		p.digests[i] = object.HashString(m.ID)
+		p.weights[i] = m.Weight
 		p.nodes[i] = find(m.ID)
 	}
 	return p
-}
-
-// winner returns the member with the highest score for the name. Equal scores
-// go to the first, and members are sorted by id, so all nodes agree.
-func (p *placement) winner(digest uint64) int {
-	best, bestScore := 0, -1.0
-	for i, d := range p.digests {
-		if s := object.Score(digest, d, p.members[i].Weight); s > bestScore {
-			best, bestScore = i, s
-		}
-	}
-	return best
 }
 
 // Owner returns the target that owns the name in bucket b, and whether that
@@ -53,7 +44,9 @@ func (s *State) Owner(b *Bucket, n object.Name) (owner Node, live bool, err erro
 	if err != nil {
 		return Node{}, false, err
 	}
-	i := p.winner(n.Digest())
+	// Of equal scores Best takes the first, and members are sorted by id: all
+	// nodes agree.
+	i := object.Best(n.Digest(), p.digests, p.weights)
 	if at := p.nodes[i]; at >= 0 {
 		return s.nodes[at], s.alive[at], nil
 	}

@@ -9,9 +9,32 @@ import "math"
 // of weight 1, and a change of one candidate moves no name between the others
 // (Mosko and others, "Weighted rendezvous hashing", the logarithmic method).
 func Score(name, candidate uint64, weight float64) float64 {
-	// 52 bits, centred, so that h is never 0 or 1.
-	h := (float64(mix(name^candidate)>>12) + 0.5) / (1 << 52)
-	return -weight / math.Log(h)
+	return -weight / math.Log(draw(name, candidate))
+}
+
+// Best returns the index of the candidate with the highest Score; of equal ones
+// the first. There must be one at least, and as many weights.
+//
+// It takes the logarithm of few candidates only: −ln h ≥ 1−h, so a score is at
+// most weight/(1−h), and who cannot beat the best with that is passed over.
+func Best(name uint64, candidates []uint64, weights []float64) int {
+	const slack = 1 + 1e-9 // more than rounding can be
+	best, highest := 0, 0.0
+	for i, candidate := range candidates {
+		h := draw(name, candidate)
+		if weights[i]*slack < highest*(1-h) {
+			continue
+		}
+		if score := -weights[i] / math.Log(h); score > highest {
+			best, highest = i, score
+		}
+	}
+	return best
+}
+
+// draw returns h: 52 bits, centred, so that it is never 0 or 1.
+func draw(name, candidate uint64) float64 {
+	return (float64(mix(name^candidate)>>12) + 0.5) / (1 << 52)
 }
 
 // mix is the finaliser of splitmix64 (Steele, Lea and Flood 2014), a bijection

@@ -151,7 +151,7 @@ func fixedAnswer(body []byte) fasthttp.RequestHandler {
 }
 
 // startRole starts this binary in a role and returns its process id and address.
-func startRole(b *testing.B, role string) (int, string) {
+func startRole(b testing.TB, role string) (int, string) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "PEER_TEST_ROLE="+role)
 	in, err := cmd.StdinPipe()
