@@ -42,8 +42,8 @@ func freePlayground(t *testing.T, port int, more ...string) []string {
 }
 
 func TestPlayground(t *testing.T) {
-	one := freePlayground(t, 34000, "--targets", "2", "--proxies", "2")
-	two := freePlayground(t, 34100, "--targets", "1", "--mountpaths", "1")
+	one := freePlayground(t, 14000, "--targets", "2", "--proxies", "2")
+	two := freePlayground(t, 14100, "--targets", "1", "--mountpaths", "1")
 	dir := one[:2]
 	at := func(verb string, args ...string) []string { return append(append([]string{verb}, args...), dir...) }
 
@@ -56,7 +56,7 @@ func TestPlayground(t *testing.T) {
 	wantIn(t, playground(t, at("up")...), "run already")
 	wantIn(t, playground(t, at("status")...), "proxy2     ready", "target2    ready")
 
-	first, second := newPlain("http://localhost:34000/s3"), newPlain("http://localhost:34100/s3")
+	first, second := newPlain("http://localhost:14000/s3"), newPlain("http://localhost:14100/s3")
 	b := first.bucket(t)
 	first.put(t, b, "k", []byte("v"))
 	second.do(t, "HEAD", "/"+b, nil).want(t, 404, "")
@@ -74,11 +74,11 @@ func TestPlayground(t *testing.T) {
 	if err != nil {
 		t.Errorf("env: %v %s", err, out)
 	}
-	wantIn(t, string(out), "http://localhost:34000 localhost:34000/s3 us-east-1", ".venv/bin/aws")
+	wantIn(t, string(out), "http://localhost:14000 localhost:14000/s3 us-east-1", ".venv/bin/aws")
 	wantIn(t, playground(t, at("logs", "target2")...), "target2")
 
-	taken := freePlayground(t, 34000)
-	if out, err := playgroundRun(t, append([]string{"up"}, taken...)...); err == nil || !strings.Contains(out, "port 34000") {
+	taken := freePlayground(t, 14000)
+	if out, err := playgroundRun(t, append([]string{"up"}, taken...)...); err == nil || !strings.Contains(out, "port 14000") {
 		t.Errorf("a port that is taken: %v\n%s", err, out)
 	}
 	playground(t, at("down")...)
