@@ -24,7 +24,7 @@ var layers = map[string][]string{
 	"object":              {},
 	"cluster":             {"object"},
 	"cluster/etcd":        {"cluster", "object"},
-	"cluster/peer":        {"cluster", "object"},
+	"cluster/peer":        {"cluster", "object", "auth"}, // it signs what it sends with tickets
 	"auth":                {"object"},
 	"fs":                  {"object"},
 	"fs/faultfs":          {"object", "fs"},
