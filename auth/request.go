@@ -17,19 +17,20 @@ type Request struct {
 	Headers func(yield func(name, value string))
 }
 
-// bound reports whether a ticket is bound to the header: x-amz-*, if-* and
-// content-md5, which change what a request means. Not bound are Range, which
-// chooses among bytes that may all be read, and two that belong to a
-// signature and change when a client signs again for the target:
-// x-amz-date and x-amz-security-token. name is in lower case.
+// bound reports whether a ticket is bound to the header, in any case: x-amz-*,
+// if-* and content-md5, which change what a request means. Not bound are
+// Range, which chooses among bytes that may all be read, and two that belong
+// to a signature and change when a client signs again for the target:
+// x-amz-date and x-amz-security-token.
 func bound(name string) bool {
-	switch name {
-	case "x-amz-date", "x-amz-security-token":
-		return false
-	case "content-md5":
-		return true
+	if hasPrefixFold(name, "x-amz-") {
+		return !strings.EqualFold(name, "x-amz-date") && !strings.EqualFold(name, "x-amz-security-token")
 	}
-	return strings.HasPrefix(name, "x-amz-") || strings.HasPrefix(name, "if-")
+	return hasPrefixFold(name, "if-") || strings.EqualFold(name, "content-md5")
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 type header struct{ name, value string }
@@ -46,9 +47,8 @@ func (r Request) appendCanonical(buf []byte) []byte {
 	headers := space[:0]
 	if r.Headers != nil {
 		r.Headers(func(name, value string) {
-			name = strings.ToLower(name)
 			if bound(name) {
-				headers = append(headers, header{name, strings.Trim(value, " \t")})
+				headers = append(headers, header{strings.ToLower(name), strings.Trim(value, " \t")})
 			}
 		})
 	}

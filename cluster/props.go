@@ -100,7 +100,7 @@ func propsTable() []setting[Props] {
 	return []setting[Props]{
 		{"access", false, "ro, rw, su or a number as AIStore's",
 			func(p *Props) string { return strconv.FormatUint(uint64(p.Access), 10) },
-			func(p *Props, s string) (err error) { p.Access, err = parseAccess(s); return err }},
+			func(p *Props, s string) error { return setAccess(&p.Access, s) }},
 		{"checksum.type", false, atRestNames,
 			func(p *Props) string { return p.Checksum.Type.String() },
 			func(p *Props, s string) error { return setAtRest(&p.Checksum.Type, s) }},
@@ -130,17 +130,22 @@ const (
 // errIllegal is replaced by a message with the row's legal values.
 var errIllegal = errors.New("not legal")
 
-func parseAccess(s string) (Access, error) {
+func setAccess(to *Access, s string) error {
 	switch strings.ToLower(s) {
 	case "ro":
-		return AccessRO, nil
+		*to = AccessRO
 	case "rw":
-		return AccessRW, nil
+		*to = AccessRW
 	case "su":
-		return AccessSU, nil
+		*to = AccessSU
+	default:
+		n, err := strconv.ParseUint(s, 0, 64)
+		if err != nil {
+			return errIllegal
+		}
+		*to = Access(n)
 	}
-	n, err := strconv.ParseUint(s, 0, 64)
-	return Access(n), err
+	return nil
 }
 
 func setAtRest(to *object.Algorithm, s string) error {

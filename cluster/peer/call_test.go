@@ -90,7 +90,7 @@ func TestCallRetriesStale(t *testing.T) {
 // TestKernelMovesLargeBodies relays through a gateway in a process of its own,
 // whose read calls the kernel counts: spliced bytes are not among them.
 func TestKernelMovesLargeBodies(t *testing.T) {
-	const size = 32 << 20
+	const size = 8 << 20
 	_, node := startRole(t, fmt.Sprintf("node %d", size))
 	pid, gate := startRole(t, "gateway "+node)
 	readBytes := func() (n int64) {

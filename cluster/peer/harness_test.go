@@ -29,6 +29,7 @@ func serve(t testing.TB, handler fasthttp.RequestHandler, change ...func(*fastht
 		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
 		ReadBufferSize:               32 << 10,
+		MaxIdleWorkerDuration:        100 * time.Millisecond, // for tests that count goroutines
 		Logger:                       quietLogger{},
 	}
 	for _, f := range change {

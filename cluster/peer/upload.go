@@ -180,7 +180,7 @@ func (x *exchange) refused(err error) error {
 }
 
 const (
-	drainBytes = 16 << 20
+	drainBytes = 64 << 20
 	drainTime  = time.Second
 )
 
