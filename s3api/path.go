@@ -113,6 +113,9 @@ func virtualBucket(host []byte, domains []string) string {
 	name = strings.TrimSuffix(name, ".")
 	best := ""
 	for _, d := range domains {
+		if name == d { // itself under another domain
+			return ""
+		}
 		if b, ok := strings.CutSuffix(name, "."+d); ok && b != "" && (best == "" || len(b) < len(best)) {
 			best = b
 		}

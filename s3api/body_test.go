@@ -1,0 +1,613 @@
+package s3api
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"ais/object"
+)
+
+// keeper is a handler that keeps what PutObject and UploadPart give it, if it
+// is whole.
+type keeper struct {
+	mu     sync.Mutex
+	stored map[string]string
+	sums   map[string][]object.Checksum
+	errs   []error
+	read   func(*Body) ([]byte, error)
+}
+
+func newKeeper() *keeper {
+	return &keeper{stored: map[string]string{}, sums: map[string][]object.Checksum{},
+		read: func(b *Body) ([]byte, error) { return b.ReadAll(nil) }}
+}
+
+func (k *keeper) serve(r *Request) error {
+	body, err := r.Body()
+	if err != nil {
+		return err
+	}
+	body.Want(object.MD5)
+	data, err := k.read(body)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		k.errs = append(k.errs, err)
+		return err
+	}
+	if sum := md5.Sum(data); body.Sum(object.MD5).Hex() != fmt.Sprintf("%x", sum) || body.Size() != int64(len(data)) {
+		return errors.New("the wanted MD5 or the size is wrong")
+	}
+	k.stored[r.Key], k.sums[r.Key] = string(data), body.Sums()
+	return nil
+}
+
+func (k *keeper) get(key string) (string, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v, ok := k.stored[key]
+	return v, ok
+}
+
+func (k *keeper) failed() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.errs)
+}
+
+// readers are the ways in which a handler may take a body.
+var readers = map[string]func(*Body) ([]byte, error){
+	"ReadAll": func(b *Body) ([]byte, error) { return b.ReadAll(nil) },
+	"WriteTo": func(b *Body) ([]byte, error) {
+		var out bytes.Buffer
+		_, err := b.WriteTo(&out)
+		return out.Bytes(), err
+	},
+	"small reads": func(b *Body) ([]byte, error) {
+		var out []byte
+		p := make([]byte, 7)
+		for {
+			n, err := b.Read(p)
+			out = append(out, p[:n]...)
+			if err == io.EOF {
+				return out, nil
+			}
+			if err != nil {
+				return out, err
+			}
+		}
+	},
+	"large reads": func(b *Body) ([]byte, error) {
+		var out []byte
+		p := make([]byte, 100_000)
+		for {
+			n, err := b.Read(p)
+			out = append(out, p[:n]...)
+			if err == io.EOF {
+				return out, nil
+			}
+			if err != nil {
+				return out, err
+			}
+		}
+	},
+}
+
+const someSignature = "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648"
+
+// awsChunked frames data with chunks of the given size.
+func awsChunked(data string, size int, signed bool, trailer string) string {
+	var b strings.Builder
+	header := func(n int) {
+		fmt.Fprintf(&b, "%x", n)
+		if signed {
+			b.WriteString(";chunk-signature=" + someSignature)
+		}
+		b.WriteString("\r\n")
+	}
+	for len(data) > 0 {
+		n := min(size, len(data))
+		header(n)
+		b.WriteString(data[:n] + "\r\n")
+		data = data[n:]
+	}
+	header(0)
+	b.WriteString(trailer + "\r\n")
+	return b.String()
+}
+
+// httpChunked frames a body with Transfer-Encoding: chunked.
+func httpChunked(body string, size int) string {
+	var b strings.Builder
+	for len(body) > 0 {
+		n := min(size, len(body))
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	b.WriteString("0\r\n\r\n")
+	return b.String()
+}
+
+func sumHeader(a object.Algorithm, data string) string {
+	return "x-amz-checksum-" + a.String() + ":" + object.Sum(a, []byte(data)).Base64()
+}
+
+func contentMD5(data string) string {
+	sum := md5.Sum([]byte(data))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// framing is one way to send a payload.
+type framing struct {
+	name    string
+	headers func(data string) []string
+	body    func(data string) string
+	te      bool // Transfer-Encoding: chunked
+}
+
+func framings() []framing {
+	plain := func(data string) string { return data }
+	streaming := func(mode string, more ...string) func(string) []string {
+		return func(data string) []string {
+			return append([]string{"x-amz-content-sha256: STREAMING-" + mode, "content-encoding: aws-chunked",
+				fmt.Sprintf("X-Amz-Decoded-Content-Length: %d", len(data))}, more...)
+		}
+	}
+	chunked := func(size int, signed bool, trailer func(string) string) func(string) string {
+		return func(data string) string {
+			t := ""
+			if trailer != nil {
+				t = trailer(data)
+			}
+			return awsChunked(data, size, signed, t)
+		}
+	}
+	crc32 := func(data string) string { return sumHeader(object.CRC32, data) + "\r\n" }
+	stray := func(data string) string {
+		return sumHeader(object.CRC32C, data) + "\n\r\nx-amz-trailer-signature:" + someSignature + "\r\n"
+	}
+	none := func(string) []string { return nil }
+	unsigned := streaming("UNSIGNED-PAYLOAD-TRAILER", "X-Amz-Trailer: x-amz-checksum-crc32")
+	return []framing{
+		{name: "plain", headers: none, body: plain},
+		{name: "md5 and sha256", body: plain, headers: func(data string) []string {
+			return []string{"Content-MD5: " + contentMD5(data), "x-amz-content-sha256: " + object.Sum(object.SHA256, []byte(data)).Hex()}
+		}},
+		{name: "crc64 header", body: plain, headers: func(data string) []string {
+			return []string{strings.Replace(sumHeader(object.CRC64NVME, data), ":", ": ", 1), "x-amz-sdk-checksum-algorithm: CRC64NVME"}
+		}},
+		{name: "signed chunks", headers: streaming("AWS4-HMAC-SHA256-PAYLOAD"), body: chunked(64<<10, true, nil)},
+		{name: "signed chunks, trailer, stray newline", headers: streaming("AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "x-amz-trailer: x-amz-checksum-crc32c"),
+			body: chunked(1000, true, stray)},
+		{name: "unsigned chunks, trailer", headers: unsigned, body: chunked(1<<30, false, crc32)},
+		{name: "unsigned tiny chunks, trailer", headers: unsigned, body: chunked(3, false, crc32)},
+		{name: "unsigned chunks, no trailer", headers: streaming("UNSIGNED-PAYLOAD-TRAILER"), body: chunked(100, false, nil)},
+		{name: "chunks in TE chunks", headers: unsigned, body: chunked(8192, false, crc32), te: true},
+		{name: "signed chunks in TE chunks", headers: streaming("AWS4-HMAC-SHA256-PAYLOAD"), body: chunked(77, true, nil), te: true},
+	}
+}
+
+// request makes the whole request of a payload in a framing; the head ends
+// where the body begins.
+func (f framing) request(key, data string) (head, body string) {
+	body = f.body(data)
+	length := fmt.Sprintf("Content-Length: %d", len(body))
+	if f.te {
+		body, length = httpChunked(body, 50), "Transfer-Encoding: chunked"
+	}
+	return "PUT /bkt/" + key + " HTTP/1.1\r\nHost: node\r\n" + lines(append(f.headers(data), length)) + "\r\n", body
+}
+
+func payload(n int) string {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return string(b)
+}
+
+func TestBodyFramings(t *testing.T) {
+	for how, read := range readers {
+		k := newKeeper()
+		k.read = read
+		n := startNode(t, k.serve, nil)
+		for _, f := range framings() {
+			w := n.dial(t)
+			for _, size := range []int{0, 1, 100, 8191, 8193, 70_000, 700_000} {
+				if how == "small reads" && size > 100_000 {
+					continue
+				}
+				name, data := fmt.Sprintf("%s-%d", strings.ReplaceAll(f.name, " ", "_"), size), payload(size)
+				head, body := f.request(strings.ReplaceAll(name, ",", ""), data)
+				a := w.send(head + body).receive("PUT") // all on one connection: framing must be exact
+				got, ok := k.get(strings.ReplaceAll(name, ",", ""))
+				if a.StatusCode != 200 || !ok || got != data {
+					t.Fatalf("%s, %s, %d bytes: %d %s, stored %v", how, f.name, size, a.StatusCode, a.body, ok)
+				}
+			}
+		}
+	}
+}
+
+func TestBodySumsAreKept(t *testing.T) {
+	k := newKeeper()
+	n := startNode(t, k.serve, nil)
+	for _, f := range framings() {
+		head, body := f.request("key", "hello")
+		if a := n.do(t, head+body); a.StatusCode != 200 {
+			t.Fatalf("%s: %d %s", f.name, a.StatusCode, a.body)
+		}
+		want := 0
+		if strings.Contains(strings.ToLower(head), "crc") {
+			want = 1
+		}
+		if sums := k.sums["key"]; len(sums) != want || want == 1 && !slices.Equal(sums[0].Value, object.Sum(sums[0].Algorithm, []byte("hello")).Value) {
+			t.Errorf("%s: sums %v", f.name, sums)
+		}
+	}
+}
+
+// TestBodyCut closes the connection after every byte of a small body: nothing
+// but the whole may be stored.
+func TestBodyCut(t *testing.T) {
+	k := newKeeper()
+	n := startNode(t, k.serve, nil)
+	data := payload(24)
+	for _, f := range framings() {
+		head, body := f.request("cut", data)
+		end := len(body)
+		if f.te {
+			// What is left is the end of HTTP's own framing, after all that was
+			// meant: its loss loses nothing.
+			end = strings.LastIndex(body, "\r\n0\r\n\r\n")
+		}
+		for i := range end {
+			w := n.dial(t)
+			w.send(head + body[:i])
+			if i%2 == 0 {
+				_ = w.CloseWrite()
+				if a, err := w.tryReceive("PUT"); err == nil && (a.StatusCode != 400 || a.code() != "IncompleteBody") {
+					t.Errorf("%s cut at %d of %d: %d %s", f.name, i, len(body), a.StatusCode, a.body)
+				}
+			} else {
+				_ = w.Close()
+			}
+		}
+	}
+	eventually(t, "the requests end", func() bool { return n.http.GetOpenConnectionsCount() == 0 })
+	if v, ok := k.get("cut"); ok {
+		t.Errorf("%q was stored", v)
+	}
+}
+
+// TestBodyCutLarge does the same behind what fasthttp prefetches.
+func TestBodyCutLarge(t *testing.T) {
+	for how, read := range readers {
+		k := newKeeper()
+		k.read = read
+		n := startNode(t, k.serve, nil)
+		data := payload(300_000)
+		for _, f := range framings() {
+			head, body := f.request("cut", data)
+			for _, i := range []int{8192, 8193, 20_000, 65_536, 131_072, 262_144, len(body) - 10} {
+				w := n.dial(t)
+				w.send(head + body[:i])
+				_ = w.CloseWrite()
+				a, err := w.tryReceive("PUT")
+				if err != nil {
+					t.Fatalf("%s, %s cut at %d: %v", how, f.name, i, err)
+				}
+				if a.code() != "IncompleteBody" {
+					t.Errorf("%s, %s cut at %d: %d %s", how, f.name, i, a.StatusCode, a.body)
+				}
+			}
+		}
+		if _, ok := k.get("cut"); ok {
+			t.Errorf("%s: something was stored", how)
+		}
+	}
+}
+
+func TestBodyRefused(t *testing.T) {
+	const data = "hello, world"
+	unsigned := []string{"x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER", "x-amz-decoded-content-length: 12"}
+	signed := []string{"x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x-amz-decoded-content-length: 12"}
+	crcTrailer := append(slices.Clone(unsigned), "x-amz-trailer: x-amz-checksum-crc32")
+	good := sumHeader(object.CRC32, data) + "\r\n"
+	tests := []struct {
+		name    string
+		headers []string
+		body    string
+		status  int
+		code    string
+	}{
+		{"wrong md5", []string{"Content-MD5: " + contentMD5("other")}, data, 400, "BadDigest"},
+		{"short md5", []string{"Content-MD5: AAAA"}, data, 400, "InvalidDigest"},
+		{"md5 that is none", []string{"Content-MD5: not base64!"}, data, 400, "InvalidDigest"},
+		{"empty md5", []string{"Content-MD5:"}, data, 400, "InvalidDigest"},
+		{"wrong sha256", []string{"x-amz-content-sha256: " + object.Sum(object.SHA256, nil).Hex()}, data, 400, "XAmzContentSHA256Mismatch"},
+		{"sha256 that is none", []string{"x-amz-content-sha256: abc"}, data, 400, "InvalidArgument"},
+		{"ecdsa", []string{"x-amz-content-sha256: STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"}, data, 501, "NotImplemented"},
+		{"wrong crc32", []string{"x-amz-checksum-crc32: AAAAAA=="}, data, 400, "BadDigest"},
+		{"wrong sha1", []string{sumHeader(object.SHA1, "x")}, data, 400, "BadDigest"},
+		{"malformed crc32c", []string{"x-amz-checksum-crc32c: AAAA"}, data, 400, "InvalidRequest"},
+		{"two checksums", []string{sumHeader(object.SHA1, data), sumHeader(object.CRC32, data)}, data, 400, "InvalidRequest"},
+		{"header and trailer", append(slices.Clone(crcTrailer), sumHeader(object.CRC32, data)), awsChunked(data, 9, false, good), 400, "InvalidRequest"},
+		{"another algorithm", []string{sumHeader(object.SHA1, data), "x-amz-sdk-checksum-algorithm: CRC32"}, data, 400, "InvalidRequest"},
+		{"unknown trailer", append(slices.Clone(unsigned), "x-amz-trailer: x-amz-color"), awsChunked(data, 9, false, ""), 400, "InvalidRequest"},
+		{"no decoded length", unsigned[:1], awsChunked(data, 9, false, ""), 411, "MissingContentLength"},
+		{"bad decoded length", []string{unsigned[0], "x-amz-decoded-content-length: 1x"}, awsChunked(data, 9, false, ""), 400, "InvalidArgument"},
+		{"negative decoded length", []string{unsigned[0], "x-amz-decoded-content-length: -1"}, awsChunked(data, 9, false, ""), 400, "InvalidArgument"},
+		{"decoded length too long", []string{unsigned[0], "x-amz-decoded-content-length: 13"}, awsChunked(data, 9, false, ""), 400, "IncompleteBody"},
+		{"decoded length too short", []string{unsigned[0], "x-amz-decoded-content-length: 11"}, awsChunked(data, 9, false, ""), 400, "IncompleteBody"},
+		{"decoded length over the limit", []string{unsigned[0], "x-amz-decoded-content-length: 5368709121"}, awsChunked(data, 9, false, ""), 400, "EntityTooLarge"},
+		{"wrong trailer", crcTrailer, awsChunked(data, 9, false, sumHeader(object.CRC32, "x")+"\r\n"), 400, "BadDigest"},
+		{"malformed trailer value", crcTrailer, awsChunked(data, 9, false, "x-amz-checksum-crc32:AA\r\n"), 400, "InvalidRequest"},
+		{"missing trailer", crcTrailer, awsChunked(data, 9, false, ""), 400, "MalformedTrailerError"},
+		{"other trailer", crcTrailer, awsChunked(data, 9, false, sumHeader(object.SHA1, data)+"\r\n"), 400, "MalformedTrailerError"},
+		{"trailer twice", crcTrailer, awsChunked(data, 9, false, good+good), 400, "MalformedTrailerError"},
+		{"trailer not announced", unsigned, awsChunked(data, 9, false, good), 400, "MalformedTrailerError"},
+		{"trailer without colon", crcTrailer, awsChunked(data, 9, false, "x-amz-checksum-crc32\r\n"), 400, "MalformedTrailerError"},
+		{"huge trailer", crcTrailer, awsChunked(data, 9, false, good+strings.Repeat("a", 9000)+"\r\n"), 400, "MalformedTrailerError"},
+		{"trailer cut", crcTrailer, strings.TrimSuffix(awsChunked(data, 9, false, good), "\r\n"), 400, "IncompleteBody"},
+		{"no signature", signed, awsChunked(data, 9, false, ""), 400, "InvalidRequest"},
+		{"short signature", signed, "c;chunk-signature=12\r\n" + data + "\r\n0;chunk-signature=12\r\n\r\n", 400, "InvalidRequest"},
+		{"no last chunk", unsigned, "c\r\n" + data + "\r\n", 400, "IncompleteBody"},
+		{"size that is none", unsigned, "xyz\r\n" + data + "\r\n0\r\n\r\n", 400, "InvalidRequest"},
+		{"empty size", unsigned, "\r\n" + data + "\r\n0\r\n\r\n", 400, "InvalidRequest"},
+		{"negative size", unsigned, "-c\r\n" + data + "\r\n0\r\n\r\n", 400, "InvalidRequest"},
+		{"huge size", unsigned, "fffffffffffffff\r\n" + data + "\r\n0\r\n\r\n", 400, "IncompleteBody"},
+		{"size over 64 bits", unsigned, "10000000000000000000c\r\n" + data + "\r\n0\r\n\r\n", 400, "InvalidRequest"},
+		{"endless header", unsigned, strings.Repeat("1", 5000), 400, "InvalidRequest"},
+		{"chunk too long", unsigned, "b\r\n" + data + "\r\n0\r\n\r\n", 400, "InvalidRequest"},
+		{"bare newline", unsigned, "c\n" + data + "\r\n0\r\n\r\n", 400, "InvalidRequest"},
+		{"plain where chunks are due", unsigned, data, 400, "IncompleteBody"},
+		{"junk after the end", unsigned, awsChunked(data, 9, false, "") + "more", 400, "IncompleteBody"},
+	}
+	k := newKeeper()
+	n := startNode(t, k.serve, nil)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := n.dial(t)
+			w.send("PUT /bkt/key HTTP/1.1\r\nHost: node\r\n" + lines(tt.headers) + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(tt.body)) + tt.body)
+			a := w.receive("PUT")
+			if a.StatusCode != tt.status || a.code() != tt.code {
+				t.Fatalf("%d %s, want %d %s", a.StatusCode, a.body, tt.status, tt.code)
+			}
+			if a.Header.Get("Content-Type") != "application/xml" || a.Header.Get("x-amz-request-id") == "" ||
+				!strings.Contains(a.body, "<RequestId>"+a.Header.Get("x-amz-request-id")) {
+				t.Errorf("headers %v, body %s", a.Header, a.body)
+			}
+			if !a.Close { // the connection must still be in step
+				if a := w.send("GET /bkt/x?torrent HTTP/1.1\r\nHost: n\r\n\r\n").receive("GET"); a.StatusCode != 501 {
+					t.Errorf("the next request: %d %s", a.StatusCode, a.body)
+				}
+			}
+		})
+	}
+	if len(k.stored) != 0 {
+		t.Errorf("stored: %v", k.stored)
+	}
+}
+
+func TestBodyLength(t *testing.T) {
+	n := startNode(t, newKeeper().serve, nil)
+	tests := []struct {
+		name, headers, body string
+		status              int
+		code                string
+	}{
+		{"none", "", "", 411, "MissingContentLength"},
+		{"zero", "content-length: 0\r\n", "", 200, ""},
+		{"chunked", "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", 411, "MissingContentLength"},
+		{"5 GiB + 1", "Content-Length: 5368709121\r\n", strings.Repeat("x", 8192), 400, "EntityTooLarge"},
+		{"a lie", "Content-Length: x\r\n", "", 400, "InvalidRequest"},
+		{"two", "Content-Length: 1\r\nContent-Length: 2\r\n", "ab", 400, "InvalidRequest"},
+	}
+	for _, tt := range tests {
+		a := n.do(t, "PUT /bkt/key HTTP/1.1\r\nHost: n\r\n"+tt.headers+"\r\n"+tt.body)
+		if a.StatusCode != tt.status || a.code() != tt.code {
+			t.Errorf("%s: %d %s, want %d %s", tt.name, a.StatusCode, a.body, tt.status, tt.code)
+		}
+	}
+}
+
+// TestBodyNobodyReads answers before the body is read: the next request on the
+// connection is understood, or the connection is closed.
+func TestBodyNobodyReads(t *testing.T) {
+	n := startNode(t, func(*Request) error { return PreconditionFailed }, nil)
+	for _, size := range []int{100, 10_000, 200_000, 300_000, 3_000_000} {
+		for _, te := range []bool{false, true} {
+			f := framing{headers: func(string) []string { return nil }, body: func(d string) string { return d }, te: te}
+			head, body := f.request("key", payload(size))
+			w := n.dial(t)
+			go func() {
+				_, _ = io.WriteString(w.TCPConn, head+body+"GET /bkt/next?torrent HTTP/1.1\r\nHost: n\r\n\r\n")
+			}()
+			a, err := w.tryReceive("PUT")
+			if err != nil {
+				if size <= 256<<10 {
+					t.Errorf("%d bytes (chunked %v): %v", size, te, err)
+				}
+				continue // the kernel may throw an answer away with unread bytes
+			}
+			if a.code() != "PreconditionFailed" {
+				t.Errorf("%d bytes (chunked %v): %s", size, te, a.body)
+			}
+			if next, err := w.tryReceive("GET"); err == nil && next.StatusCode != 501 {
+				t.Errorf("%d bytes (chunked %v): the next request got %d %s", size, te, next.StatusCode, next.body)
+			} else if err != nil && size <= 200_000 {
+				t.Errorf("%d bytes (chunked %v): the next request: %v", size, te, err)
+			}
+		}
+	}
+}
+
+func TestBodySlowClient(t *testing.T) {
+	k := newKeeper()
+	n := startNode(t, k.serve, func(c *Config, _ *fasthttp.Server) { c.ProgressTimeout = 100 * time.Millisecond })
+	w := n.dial(t)
+	start := time.Now()
+	w.send("PUT /bkt/key HTTP/1.1\r\nHost: n\r\nContent-Length: 100000\r\n\r\n" + payload(20_000))
+	if a := w.receive("PUT"); a.code() != "RequestTimeout" || !a.Close {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	}
+
+	// One that makes progress is not cut, however long it takes.
+	w = n.dial(t)
+	w.send("PUT /bkt/slow HTTP/1.1\r\nHost: n\r\nContent-Length: 300000\r\n\r\n")
+	data := payload(300_000)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; i < len(data); i += 20_000 {
+		<-tick.C
+		w.send(data[i : i+20_000])
+	}
+	if a := w.receive("PUT"); a.StatusCode != 200 {
+		t.Errorf("with progress: %d %s", a.StatusCode, a.body)
+	}
+	// Nor is the next request held to the deadline of the last body.
+	time.AfterFunc(200*time.Millisecond, func() { _, _ = io.WriteString(w.TCPConn, "GET /bkt/x?torrent HTTP/1.1\r\nHost: n\r\n\r\n") })
+	if a := w.receive("GET"); a.StatusCode != 501 {
+		t.Errorf("afterwards: %d", a.StatusCode)
+	}
+}
+
+func TestControlBody(t *testing.T) {
+	n := startNode(t, func(r *Request) error {
+		b, err := r.ControlBody(10)
+		if err == nil {
+			r.Bytes(b)
+		}
+		return err
+	}, nil)
+	tests := []struct{ headers, body, want string }{
+		{"Content-Length: 5\r\n", "hello", "hello"},
+		{"Content-Length: 10\r\n", "0123456789", "0123456789"},
+		{"Content-Length: 11\r\n", "0123456789x", "MalformedXML"},
+		{"", "", ""},
+		{"Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello"},
+		{"Transfer-Encoding: chunked\r\n", "b\r\n0123456789x\r\n0\r\n\r\n", "MalformedXML"},
+		{"Content-MD5: " + contentMD5("x") + "\r\nContent-Length: 5\r\n", "hello", "BadDigest"},
+		{"x-amz-checksum-crc32: AAAAAA==\r\nContent-Length: 0\r\n", "", ""},
+		{"x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\nx-amz-decoded-content-length: 5\r\nContent-Length: 15\r\n", "5\r\nhello\r\n0\r\n\r\n", "hello"},
+	}
+	for _, tt := range tests {
+		a := n.do(t, "POST /bkt?delete HTTP/1.1\r\nHost: n\r\n"+tt.headers+"\r\n"+tt.body)
+		got := a.body
+		if c := a.code(); c != "" {
+			got = c
+		}
+		if got != tt.want {
+			t.Errorf("%q %q: %d %s, want %s", tt.headers, tt.body, a.StatusCode, a.body, tt.want)
+		}
+	}
+}
+
+func TestChunkSignaturesAreOffered(t *testing.T) {
+	type call struct {
+		trailer   bool
+		signature string
+		sum       string
+	}
+	var calls []call
+	n := startNode(t, func(r *Request) error {
+		r.VerifyChunks(func(trailer bool, signature string, sum [32]byte) error {
+			calls = append(calls, call{trailer, signature, fmt.Sprintf("%x", sum)})
+			if len(calls) > 10 {
+				return SignatureDoesNotMatch
+			}
+			return nil
+		})
+		b, err := r.Body()
+		if err != nil {
+			return err
+		}
+		_, err = b.ReadAll(nil)
+		return err
+	}, nil)
+	for _, f := range framings() {
+		if f.name != "signed chunks, trailer, stray newline" {
+			continue
+		}
+		data := payload(2500)
+		head, body := f.request("key", data)
+		if a := n.do(t, head+body); a.StatusCode != 200 {
+			t.Fatalf("%s", a.body)
+		}
+		sha := func(s string) string { return object.Sum(object.SHA256, []byte(s)).Hex() }
+		want := []call{{false, someSignature, sha(data[:1000])}, {false, someSignature, sha(data[1000:2000])}, {false, someSignature, sha(data[2000:])},
+			{false, someSignature, sha("")}, {true, someSignature, sha(sumHeader(object.CRC32C, data) + "\n")}}
+		if !slices.Equal(calls, want) {
+			t.Errorf("got %v\nwant %v", calls, want)
+		}
+		head, body = f.request("key", payload(50_000))
+		if a := n.do(t, head+body); a.code() != "SignatureDoesNotMatch" {
+			t.Errorf("a wrong signature: %d %s", a.StatusCode, a.body)
+		}
+	}
+}
+
+// FuzzChunked feeds the decoder anything; what it accepts must be what a plain
+// reading of the framing says.
+func FuzzChunked(f *testing.F) {
+	f.Add([]byte(awsChunked("hello, world", 5, false, "")), int64(12), false, uint8(3))
+	f.Add([]byte(awsChunked("hello, world", 5, true, sumHeader(object.CRC32, "hello, world")+"\r\n")), int64(12), true, uint8(1))
+	f.Add([]byte("0\r\n\r\n"), int64(0), false, uint8(0))
+	f.Fuzz(func(t *testing.T, wire []byte, size int64, signed bool, step uint8) {
+		plan := bodyPlan{size: size, chunked: true, signed: signed, trailer: signed}
+		c := newChunkReader(bytes.NewReader(wire), plan)
+		defer c.release()
+		p := make([]byte, int(step)+1)
+		var out []byte
+		for {
+			n, err := c.Read(p)
+			out = append(out, p[:n]...)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return
+			}
+			if len(out) > len(wire) {
+				t.Fatal("more came out than went in")
+			}
+		}
+		if int64(len(out)) > size {
+			t.Fatalf("%d bytes of an announced %d", len(out), size)
+		}
+		if len(out) > 0 && !bytes.Contains(wire, out[:1]) {
+			t.Fatal("bytes that were not sent")
+		}
+		if signed {
+			_, _ = c.trailerSum(object.CRC32)
+			return
+		}
+		if again := awsChunked(string(out), max(len(out), 1), false, ""); len(out) > 0 && !strings.HasSuffix(again, "\r\n0\r\n\r\n") {
+			t.Fatal("no end")
+		}
+	})
+}
+
+func TestConnError(t *testing.T) {
+	if err := connError(&net.OpError{Op: "read", Err: errors.New("connection reset by peer")}); !errors.Is(err, IncompleteBody) {
+		t.Errorf("a reset is %v", err)
+	}
+}
