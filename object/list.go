@@ -58,7 +58,8 @@ func (p Page) Next() string {
 // MergePages merges the first pages of several sources (mountpaths of a target,
 // targets of a cluster) into one page of at most limit entries. A source whose
 // page is truncated and runs dry is asked for more by refill(source, after),
-// which must return what comes after the name, and make progress. Common
+// which must return what comes after the name, and make progress; pages[source]
+// is the dry page still when it is called. Common
 // prefixes that several sources have become one; of equal keys the first
 // source's entry is taken.
 func MergePages(limit int, pages []Page, refill func(source int, after string) (Page, error)) (Page, error) {

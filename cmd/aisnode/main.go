@@ -1,0 +1,120 @@
+// Command aisnode runs a target, a storage node of an AIS cluster.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/cmd/internal/config"
+	"ais/fs"
+	"ais/target"
+)
+
+// version is set by the build (-ldflags -X main.version=…).
+var version = "development"
+
+// settings is everything that the command line says.
+type settings struct {
+	node          config.Node
+	mountpaths    config.List
+	failureDomain string
+	reserve       config.Size
+	domains       config.List
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrDone) && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "aisnode:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (*settings, error) {
+	s := settings{reserve: -1}
+	fs := flag.NewFlagSet("aisnode", flag.ContinueOnError)
+	s.node.Flags(fs, 8090)
+	fs.Var(&s.mountpaths, "mountpath", "`directory` of a disk; may be repeated")
+	fs.StringVar(&s.failureDomain, "failure-domain", "", "`name` of what fails together with this node, such as a rack")
+	fs.Var(&s.reserve, "reserve", "free `size` on each mountpath below which writes are refused (default: 5 %, at most 256 MiB)")
+	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
+	if err := config.Parse(fs, args, os.Getenv, "aisnode "+version); err != nil {
+		return nil, err
+	}
+	if len(s.mountpaths) == 0 {
+		return nil, errors.New("at least one --mountpath is required")
+	}
+	if len(s.node.Etcd) == 0 {
+		return nil, errors.New("--etcd is required: the client URL of the cluster's etcd, such as that of the proxy which embeds it")
+	}
+	return &s, s.node.Finish("t")
+}
+
+func run(ctx context.Context, args []string) error {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	logger, err := s.node.Logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := s.node.CheckListen(); err != nil {
+		return err
+	}
+	key, err := etcd.LoadOrCreateClusterKey(s.node.ClusterKey, false)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.node.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	cfg := target.DefaultConfig()
+	cfg.ID, cfg.Domains, cfg.Version, cfg.Logger = s.node.ID, s.domains, version, logger
+	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
+	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
+	cfg.Store.Logger, cfg.Store.Registerer = logger, cfg.Registry
+	store, err := fs.Open(cfg.Store)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	members, err := etcd.Open(ctx, etcd.Config{
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Logger: logger, Now: time.Now,
+		Self: cluster.Node{
+			ID: s.node.ID, Kind: cluster.Target, URL: "http://" + listener.Addr().String(),
+			PublicURL: strings.TrimSuffix(s.node.PublicURL, "/"), Weight: store.Weight(), FailureDomain: s.failureDomain,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer members.Close()
+
+	peerConfig := peer.DefaultConfig()
+	peerConfig.Logger, peerConfig.Registerer = logger, cfg.Registry
+	peers := peer.New(peerConfig)
+	defer peers.Close()
+	t, err := target.New(cfg, store, members, peers)
+	if err != nil {
+		return err
+	}
+	logger.Info("serving", "version", version, "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "mountpaths", s.mountpaths.String())
+	return t.Run(ctx, listener)
+}

@@ -1,0 +1,78 @@
+package target
+
+import (
+	"ais/cluster"
+	"ais/object"
+	"ais/s3api"
+)
+
+// serveComplete answers CompleteMultipartUpload.
+func (t *Target) serveComplete(c *call) error {
+	cond, err := s3api.ParseCond(c.r)
+	if err != nil {
+		return err
+	}
+	document, err := c.r.ControlBody(s3api.MaxControlBody)
+	if err != nil {
+		return err
+	}
+	listed, err := s3api.ParseComplete(document)
+	if err != nil {
+		return err
+	}
+	announced, err := s3api.ParseCompleteSum(c.r)
+	if err != nil {
+		return err
+	}
+	meta, err := t.Complete(c.bucket, c.name, c.r.UploadID(), listed, announced, cond)
+	if err != nil {
+		return err
+	}
+	location := "http://" + string(c.r.Ctx().Host()) + c.r.RawPath()
+	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendComplete(b, location, c.r.Bucket, c.r.Key, &meta) })
+	return nil
+}
+
+// Complete makes the object from the listed parts, if cond holds, without
+// touching their bytes. The checksum announced for the object, if any, must be
+// the one that the parts give.
+func (t *Target) Complete(b *cluster.Bucket, n object.Name, id string, listed []object.Listed, announced object.Checksum, cond object.Cond) (object.Meta, error) {
+	finish := func(parts []object.Part, u object.Upload) (object.Meta, error) {
+		m := u.Meta
+		m.ETag = object.MultipartETag(parts)
+		m.Parts = parts
+		if sum, ok := uploadSum(&u, parts); ok {
+			m.Sums = []object.Checksum{sum}
+		}
+		return m, checkAnnounced(announced, m.Sums)
+	}
+	return t.commit(b, func() (object.Meta, error) {
+		return t.store.Publish(n, id, listed, b.Props.Multipart.MinPartSize, finish, cond, b.Props.Durability, nil)
+	})
+}
+
+// uploadSum returns the additional checksum of the object that parts make: of
+// the algorithm and kind that the upload was begun with.
+func uploadSum(u *object.Upload, parts []object.Part) (object.Checksum, bool) {
+	switch {
+	case u.Algorithm == object.NoChecksum:
+		return object.Checksum{}, false
+	case u.Composite:
+		return object.CompositeSum(u.Algorithm, parts)
+	}
+	return object.FullSum(u.Algorithm, parts)
+}
+
+// checkAnnounced compares the checksum that a client announced for the whole
+// object with those that its parts give. One that the upload does not keep
+// cannot be compared.
+func checkAnnounced(announced object.Checksum, sums []object.Checksum) error {
+	got, ok := object.Find(sums, announced.Algorithm)
+	if announced.Algorithm == object.NoChecksum || !ok {
+		return nil
+	}
+	if got.Composite != announced.Composite || string(got.Value) != string(announced.Value) {
+		return object.E("target.Complete", announced.Algorithm.String(), object.BadDigest, nil)
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package target
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"ais/fs"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is everything that a target is told from outside.
+type Config struct {
+	ID            string // the node's, as in the cluster map
+	Domains       []string
+	Store         fs.Config
+	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
+	PeerTimeout   time.Duration // for a control call to another node
+	SyncTimeout   time.Duration // to catch up with etcd, or to read it
+	ShutdownGrace time.Duration // for requests in flight when the target is told to end
+
+	Version  string // of the program
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	Now      func() time.Time
+}
+
+// DefaultConfig returns the defaults of everything that has one.
+func DefaultConfig() Config {
+	return Config{
+		Store:         fs.DefaultConfig(),
+		IdleTimeout:   time.Minute,
+		PeerTimeout:   10 * time.Second,
+		SyncTimeout:   5 * time.Second,
+		ShutdownGrace: 20 * time.Second,
+		Logger:        slog.Default(),
+		Registry:      prometheus.NewRegistry(),
+		Now:           time.Now,
+	}
+}
+
+// Validate reports the first setting that cannot work.
+func (c *Config) Validate() error {
+	if c.ID == "" {
+		return errors.New("a target has an id")
+	}
+	if len(c.Store.Mountpaths) == 0 {
+		return errors.New("a target has at least one --mountpath")
+	}
+	return nil
+}

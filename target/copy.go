@@ -1,0 +1,148 @@
+package target
+
+import (
+	"maps"
+
+	"ais/cluster"
+	"ais/object"
+	"ais/s3api"
+)
+
+// serveCopy answers CopyObject. The target of the new name does the work; it
+// reads the source where that lives.
+func (t *Target) serveCopy(c *call) error {
+	req, err := t.parseCopy(c)
+	if err != nil {
+		return err
+	}
+	meta, err := t.Copy(req)
+	if err != nil {
+		return err
+	}
+	t.metrics.putBytes.Add(float64(meta.Size))
+	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendCopyObject(b, &meta) })
+	return nil
+}
+
+// CopyRequest is a copy of one object to another name.
+type CopyRequest struct {
+	SourceBucket *cluster.Bucket
+	Source       object.Name
+	SourceCond   object.Cond
+	Bucket       *cluster.Bucket
+	Name         object.Name
+	Cond         object.Cond
+	Replace      bool // Header and User are given, not the source's
+	Header       object.Header
+	User         map[string]string
+	StorageClass string
+	Algorithm    object.Algorithm // the copy must have this additional checksum; NoChecksum: what the source has
+}
+
+func (t *Target) parseCopy(c *call) (req CopyRequest, err error) {
+	req = CopyRequest{Bucket: c.bucket, Name: c.name, SourceCond: s3api.ParseCopyCond(c.r)}
+	if req.SourceBucket, req.Source, err = t.copySource(c); err != nil {
+		return req, err
+	}
+	if req.Cond, err = s3api.ParseCond(c.r); err != nil {
+		return req, err
+	}
+	if req.StorageClass, err = s3api.ParseStorageClass(c.r); err != nil {
+		return req, err
+	}
+	if req.Replace, err = s3api.ParseDirective(c.r); err != nil {
+		return req, err
+	}
+	if req.Replace {
+		if req.Header, req.User, err = s3api.ParseHeader(c.r); err != nil {
+			return req, err
+		}
+	}
+	if name := c.r.Header("x-amz-checksum-algorithm"); name != "" {
+		if req.Algorithm, err = object.ParseAlgorithm(name); err != nil || !req.Algorithm.S3() {
+			return req, s3api.InvalidRequest.Say("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+		}
+	}
+	if req.Source == req.Name && !req.Replace && req.StorageClass == "" && req.Algorithm == object.NoChecksum {
+		return req, s3api.InvalidRequest.Say("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+	}
+	return req, nil
+}
+
+// copySource returns the bucket and name in x-amz-copy-source. Of versions there is
+// only the null version, which is the object itself.
+func (t *Target) copySource(c *call) (*cluster.Bucket, object.Name, error) {
+	bucket, key, _, err := s3api.ParseCopySource(c.r)
+	if err != nil {
+		return nil, object.Name{}, err
+	}
+	b, err := t.bucket(object.AIS, bucket)
+	if err != nil {
+		return nil, object.Name{}, err
+	}
+	return b, object.Name{Bucket: b.ID, Key: key}, nil
+}
+
+// Copy copies an object. Where both names live on one mountpath of this target
+// and the bytes need no new checksum, no byte moves.
+func (t *Target) Copy(req CopyRequest) (object.Meta, error) {
+	src, err := t.source(req.SourceBucket, req.Source)
+	if err != nil {
+		return object.Meta{}, err
+	}
+	defer src.Close()
+	if err := req.SourceCond.CheckCopy(src.Meta()); err != nil {
+		return object.Meta{}, err
+	}
+	meta := req.describe(src.Meta())
+	if src.local && req.shares(src.Meta()) {
+		same := func(now *object.Meta) error {
+			if now.Version != src.Meta().Version {
+				return object.E("target.Copy", req.Source.Key, object.Busy, nil)
+			}
+			return nil
+		}
+		return t.commit(req.Bucket, func() (object.Meta, error) {
+			return t.store.Copy(req.Source, req.Name, meta, same, req.Cond, req.Bucket.Props.Durability, nil)
+		})
+	}
+	bytes, err := src.Range(object.Range{Length: meta.Size})
+	if err != nil {
+		return object.Meta{}, err
+	}
+	defer bytes.Close()
+	var keep []object.Algorithm
+	if req.Algorithm != object.NoChecksum {
+		keep = append(keep, req.Algorithm)
+	} else {
+		for _, s := range src.Meta().Sums {
+			keep = append(keep, s.Algorithm)
+		}
+	}
+	meta.Parts, meta.Sums, meta.ETag = nil, nil, ""
+	return t.Put(req.Bucket, req.Name, meta, req.Cond, newStream(bytes, meta.Size, nil, keep...))
+}
+
+// describe returns the metadata of the copy of an object described by src.
+func (req *CopyRequest) describe(src *object.Meta) object.Meta {
+	m := object.Meta{
+		Size: src.Size, ETag: src.ETag, Checksum: src.Checksum, Sums: src.Sums, Parts: src.Parts,
+		Header: src.Header, User: maps.Clone(src.User), StorageClass: req.StorageClass,
+	}
+	m.Header.WebsiteRedirect = "" // never copied (S3, CopyObject)
+	if req.Replace {
+		m.Header, m.User = req.Header, req.User
+	}
+	return m
+}
+
+// shares reports whether the copy can have the source's checksums, so that its
+// bytes need not be read.
+func (req *CopyRequest) shares(src *object.Meta) bool {
+	if req.Algorithm != object.NoChecksum {
+		if _, ok := object.Find(src.Sums, req.Algorithm); !ok {
+			return false
+		}
+	}
+	return src.Checksum.Algorithm == req.Bucket.Props.Checksum.Type
+}

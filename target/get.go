@@ -1,0 +1,132 @@
+package target
+
+import (
+	"strconv"
+
+	"ais/fs"
+	"ais/object"
+	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// serveGet answers GetObject, whole, by range or by part number.
+func (t *Target) serveGet(c *call) error {
+	cond, err := s3api.ParseCond(c.r)
+	if err != nil {
+		return err
+	}
+	reader, err := t.store.Open(c.name)
+	if err != nil {
+		return err
+	}
+	meta := reader.Meta()
+	part, err := choose(c.r, cond, meta)
+	if err != nil {
+		reader.Close()
+		return err
+	}
+	section, err := t.section(reader, part.Range, c.bucket.Props.Checksum.ValidateWarmGet)
+	if err != nil {
+		reader.Close()
+		return err
+	}
+	part.writeHeaders(c.r, meta)
+	t.metrics.getBytes.Add(float64(part.Length))
+	c.r.Stream(section, part.Length)
+	return nil
+}
+
+// serveHead answers HeadObject: what serveGet would say, without the bytes.
+func (t *Target) serveHead(c *call) error {
+	cond, err := s3api.ParseCond(c.r)
+	if err != nil {
+		return err
+	}
+	meta, err := t.store.Stat(c.name)
+	if err != nil {
+		return err
+	}
+	part, err := choose(c.r, cond, &meta)
+	if err != nil {
+		return err
+	}
+	part.writeHeaders(c.r, &meta)
+	c.r.HeadOnly(part.Length)
+	return nil
+}
+
+// chosen is the bytes of an object that a read asks for.
+type chosen struct {
+	object.Range
+	partial bool // answer 206
+	whole   bool // all bytes, so that the object's checksums apply
+	parts   int  // of the object, where a part was asked for by number; else 0
+}
+
+// choose checks the conditions of a read and resolves its range or part number.
+func choose(r *s3api.Request, cond object.Cond, m *object.Meta) (chosen, error) {
+	if cond.Any() {
+		if err := cond.CheckRead(m); err != nil {
+			r.Validators(m)
+			return chosen{}, err
+		}
+	}
+	header := r.Header("Range")
+	if _, ok := r.Query("partNumber"); ok {
+		if header != "" {
+			return chosen{}, s3api.InvalidRequest.Say("Cannot specify both Range header and partNumber query parameter")
+		}
+		number, err := r.PartNumber()
+		if err != nil {
+			return chosen{}, err
+		}
+		return choosePart(m, number)
+	}
+	bytes, partial, err := object.ParseRange(header, m.Size)
+	if err != nil {
+		return chosen{}, s3api.RangeError(header, m.Size)
+	}
+	return chosen{Range: bytes, partial: partial, whole: bytes.Length == m.Size}, nil
+}
+
+// choosePart returns the bytes of part number. An object that was written in
+// one piece has one part.
+func choosePart(m *object.Meta, number int) (chosen, error) {
+	if len(m.Parts) == 0 {
+		if number != 1 {
+			return chosen{}, object.E("target.get", strconv.Itoa(number), object.InvalidPart, nil)
+		}
+		return chosen{Range: object.Range{Length: m.Size}, partial: true, whole: true}, nil
+	}
+	var offset int64
+	for _, p := range m.Parts {
+		if p.Number == number {
+			return chosen{Range: object.Range{Offset: offset, Length: p.Size}, partial: true, parts: len(m.Parts)}, nil
+		}
+		offset += p.Size
+	}
+	return chosen{}, object.E("target.get", strconv.Itoa(number), object.InvalidPart, nil)
+}
+
+// section returns the bytes of r, verified against the block checksums before
+// they go out where the bucket asks for it.
+func (t *Target) section(reader *fs.Reader, r object.Range, validate bool) (*fs.Section, error) {
+	if validate {
+		return reader.Validated(r.Offset, r.Length)
+	}
+	return reader.Range(r.Offset, r.Length)
+}
+
+func (p chosen) writeHeaders(r *s3api.Request, m *object.Meta) {
+	s3api.WriteObjectHeaders(r, m, p.whole && s3api.WantsSums(r))
+	if p.parts > 0 {
+		r.SetHeader("x-amz-mp-parts-count", strconv.Itoa(p.parts))
+	}
+	switch {
+	case p.partial && m.Size > 0:
+		s3api.WriteContentRange(r, p.Range, m.Size)
+	case p.partial:
+		r.Status(fasthttp.StatusPartialContent)
+	}
+}

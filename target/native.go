@@ -1,0 +1,168 @@
+package target
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"ais/api"
+	"ais/cluster"
+	"ais/object"
+
+	"github.com/valyala/fasthttp"
+)
+
+// nativeCalls are the native object calls, by method.
+var nativeCalls = map[string]func(*Target, *nativeCall) error{
+	fasthttp.MethodPut:    (*Target).nativePut,
+	fasthttp.MethodGet:    (*Target).nativeGet,
+	fasthttp.MethodHead:   (*Target).nativeHead,
+	fasthttp.MethodDelete: (*Target).nativeDelete,
+}
+
+// nativeCall is one native request for an object that this target owns.
+type nativeCall struct {
+	ctx    *fasthttp.RequestCtx
+	bucket *cluster.Bucket
+	name   object.Name
+}
+
+// serveNative answers the native API: object calls here, the rest by a proxy.
+func (t *Target) serveNative(ctx *fasthttp.RequestCtx) {
+	if err := t.answerNative(ctx); err != nil {
+		ctx.Response.Header.Set(api.HeaderNodeID, t.cfg.ID)
+		if status := api.WriteError(ctx, err); status >= fasthttp.StatusInternalServerError {
+			t.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
+		}
+	}
+}
+
+func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
+	if _, err := t.admit(ctx); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(string(ctx.Request.Header.RequestURI()), api.PathObjects+"/") {
+		return t.forwardToProxy(ctx, "")
+	}
+	to, err := api.ReadTarget(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := t.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return err
+	}
+	c := nativeCall{ctx: ctx, bucket: b, name: object.Name{Bucket: b.ID, Key: to.Key}}
+	owner, err := t.owner(b, c.name)
+	if err != nil {
+		return err
+	}
+	if owner.ID != t.cfg.ID {
+		return t.forward(ctx, "", owner)
+	}
+	serve, ok := nativeCalls[string(ctx.Method())]
+	if !ok {
+		return object.E("target.native", string(ctx.Method()), object.Unsupported, nil)
+	}
+	return serve(t, &c)
+}
+
+func (t *Target) nativePut(c *nativeCall) error {
+	size := c.ctx.Request.Header.ContentLength()
+	if size < 0 {
+		return object.E("target.put", c.name.Key, object.Invalid, errors.New("a Content-Length is required"))
+	}
+	if int64(size) > object.MaxPutSize {
+		return object.E("target.put", c.name.Key, object.TooLarge, nil)
+	}
+	var expect []object.Checksum
+	sum, ok, err := api.ReadChecksum(&c.ctx.Request.Header)
+	if err != nil {
+		return err
+	}
+	if ok {
+		expect = append(expect, sum)
+	}
+	started := t.cfg.Now()
+	meta, err := t.Put(c.bucket, c.name, object.Meta{}, object.Cond{}, newStream(bodyOf(c.ctx), int64(size), expect))
+	t.metrics.put.observe(t.cfg.Now().Sub(started), err)
+	if err != nil {
+		return err
+	}
+	t.metrics.putBytes.Add(float64(size))
+	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
+	api.SetObjectHeaders(&c.ctx.Response.Header, &info)
+	return nil
+}
+
+func (t *Target) nativeGet(c *nativeCall) error {
+	started := t.cfg.Now()
+	err := t.nativeRead(c)
+	t.metrics.get.observe(t.cfg.Now().Sub(started), err)
+	return err
+}
+
+func (t *Target) nativeRead(c *nativeCall) error {
+	reader, err := t.store.Open(c.name)
+	if err != nil {
+		return err
+	}
+	meta := reader.Meta()
+	h := &c.ctx.Response.Header
+	r, partial, err := object.ParseRange(string(c.ctx.Request.Header.Peek("Range")), meta.Size)
+	if err != nil {
+		reader.Close()
+		h.Set("Content-Range", "bytes */"+strconv.FormatInt(meta.Size, 10))
+		return err
+	}
+	section, err := t.section(reader, r, c.bucket.Props.Checksum.ValidateWarmGet)
+	if err != nil {
+		reader.Close()
+		return err
+	}
+	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, meta, t.cfg.ID)
+	api.SetObjectHeaders(h, &info)
+	c.ctx.SetContentType(api.ContentBinary)
+	if partial {
+		c.ctx.SetStatusCode(fasthttp.StatusPartialContent)
+		h.Set("Content-Range", contentRange(r, meta.Size))
+	}
+	t.metrics.getBytes.Add(float64(r.Length))
+	c.ctx.Response.SetBodyStream(section, int(r.Length))
+	return nil
+}
+
+func (t *Target) nativeHead(c *nativeCall) error {
+	started := t.cfg.Now()
+	meta, err := t.store.Stat(c.name)
+	t.metrics.head.observe(t.cfg.Now().Sub(started), err)
+	if err != nil {
+		return err
+	}
+	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
+	api.SetObjectInfo(&c.ctx.Response.Header, &info, string(c.ctx.QueryArgs().Peek(api.QueryProps)))
+	c.ctx.Response.Header.SetContentLength(int(meta.Size))
+	c.ctx.Response.SkipBody = true
+	return nil
+}
+
+func (t *Target) nativeDelete(c *nativeCall) error {
+	started := t.cfg.Now()
+	err := t.Delete(c.bucket, c.name, object.Cond{})
+	t.metrics.del.observe(t.cfg.Now().Sub(started), err)
+	return err
+}
+
+// bodyOf returns the request's body, streamed or read already.
+func bodyOf(ctx *fasthttp.RequestCtx) io.Reader {
+	if stream := ctx.RequestBodyStream(); stream != nil {
+		return stream
+	}
+	return bytes.NewReader(ctx.Request.Body())
+}
+
+func contentRange(r object.Range, size int64) string {
+	return "bytes " + strconv.FormatInt(r.Offset, 10) + "-" + strconv.FormatInt(r.Offset+r.Length-1, 10) + "/" + strconv.FormatInt(size, 10)
+}

@@ -1,0 +1,224 @@
+package target
+
+import (
+	"encoding/json"
+	"errors"
+
+	"ais/api"
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+
+	"github.com/valyala/fasthttp"
+)
+
+// nodeCalls are the requests that only other nodes of the cluster make.
+var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
+	peer.PathList:    (*Target).nodeList,
+	peer.PathUploads: (*Target).nodeUploads,
+	peer.PathDelete:  (*Target).nodeDelete,
+	peer.PathEmpty:   (*Target).nodeEmpty,
+	peer.PathCount:   (*Target).nodeCount,
+	peer.PathStat:    (*Target).nodeStat,
+	peer.PathRead:    (*Target).nodeRead,
+	peer.PathStatus:  (*Target).nodeStatus,
+}
+
+// serveNode answers another node: 200, or a peer.ErrorAnswer.
+func (t *Target) serveNode(ctx *fasthttp.RequestCtx) {
+	err := t.answerNode(ctx)
+	if err == nil {
+		return
+	}
+	kind := object.KindOf(err)
+	if kind == object.Internal || kind == object.Corrupt {
+		t.cfg.Logger.Error("node request failed", "path", string(ctx.Path()), "err", err)
+	}
+	body, _ := json.Marshal(peer.ErrorAnswer{Kind: kind.Error(), Message: err.Error()}) // two strings always encode
+	ctx.Response.Reset()
+	ctx.SetStatusCode(fasthttp.StatusConflict)
+	ctx.SetBody(body)
+}
+
+func (t *Target) answerNode(ctx *fasthttp.RequestCtx) error {
+	if rev := ctx.Request.Header.Peek(peer.HeaderRevision); len(rev) > 0 {
+		if err := t.catchUp(rev); err != nil {
+			return err
+		}
+	}
+	ticket, found, err := t.caller.Verify(ctx)
+	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
+		return object.E("target.node", "", object.Invalid, errors.New("no valid ticket of a node of this cluster"))
+	}
+	answer, ok := nodeCalls[string(ctx.Path())]
+	if !ok {
+		return object.E("target.node", string(ctx.Path()), object.Unsupported, nil)
+	}
+	return answer(t, ctx)
+}
+
+// read decodes the request's JSON body.
+func read[T any](ctx *fasthttp.RequestCtx) (T, error) {
+	var v T
+	if err := json.Unmarshal(ctx.Request.Body(), &v); err != nil {
+		return v, object.E("target.node", string(ctx.Path()), object.Invalid, err)
+	}
+	return v, nil
+}
+
+func write(ctx *fasthttp.RequestCtx, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	ctx.SetBody(body)
+	return nil
+}
+
+// bucketByID finds a bucket that the sender, whose state this node has caught up
+// with, has named by its id.
+func (t *Target) bucketByID(id uint64) (*cluster.Bucket, error) {
+	b, ok := t.cluster.State().BucketByID(id)
+	if !ok {
+		return nil, object.E("target.bucket", "", object.NoSuchBucket, nil)
+	}
+	return b, nil
+}
+
+func (t *Target) nodeList(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.ListRequest](ctx)
+	if err != nil {
+		return err
+	}
+	page, err := t.store.List(req.Bucket, req.Query)
+	if err != nil {
+		return err
+	}
+	t.metrics.lists.Inc()
+	ctx.SetBody(peer.EncodePage(page))
+	return nil
+}
+
+func (t *Target) nodeUploads(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.UploadsRequest](ctx)
+	if err != nil {
+		return err
+	}
+	page, err := t.store.Uploads(req.Bucket, req.Query, req.UploadID)
+	if err != nil {
+		return err
+	}
+	ctx.SetBody(peer.EncodePage(page))
+	return nil
+}
+
+func (t *Target) nodeDelete(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.DeleteRequest](ctx)
+	if err != nil {
+		return err
+	}
+	b, err := t.bucketByID(req.Bucket)
+	if err != nil {
+		return err
+	}
+	var answer peer.DeleteAnswer
+	for i, err := range t.DeleteMany(b, req.Keys, req.Conds) {
+		if err == nil {
+			continue
+		}
+		if object.KindOf(err) == object.Internal {
+			t.cfg.Logger.Error("delete", "bucket", b.Name, "key", req.Keys[i], "err", err)
+		}
+		if answer.Failed == nil {
+			answer.Failed = map[string]string{}
+		}
+		answer.Failed[req.Keys[i]] = object.KindOf(err).Error()
+	}
+	t.metrics.del.count.Add(float64(len(req.Keys) - len(answer.Failed)))
+	return write(ctx, answer)
+}
+
+func (t *Target) nodeEmpty(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.BucketRequest](ctx)
+	if err != nil {
+		return err
+	}
+	empty, err := t.empty(req.Bucket)
+	if err != nil {
+		return err
+	}
+	return write(ctx, peer.EmptyAnswer{Empty: empty})
+}
+
+func (t *Target) nodeCount(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.BucketRequest](ctx)
+	if err != nil {
+		return err
+	}
+	objects, bytes, err := t.store.Count(req.Bucket)
+	if err != nil {
+		return err
+	}
+	return write(ctx, peer.CountAnswer{Objects: objects, Bytes: bytes})
+}
+
+func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.NameRequest](ctx)
+	if err != nil {
+		return err
+	}
+	meta, err := t.store.Stat(object.Name{Bucket: req.Bucket, Key: req.Key})
+	if err != nil {
+		return err
+	}
+	return write(ctx, meta)
+}
+
+func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
+	req, err := read[peer.ReadRequest](ctx)
+	if err != nil {
+		return err
+	}
+	reader, err := t.store.Open(object.Name{Bucket: req.Bucket, Key: req.Key})
+	if err != nil {
+		return err
+	}
+	if m := reader.Meta(); m.Version != req.Version || req.Offset+req.Length > m.Size {
+		reader.Close()
+		return object.E("target.read", req.Key, object.Busy, errors.New("the object has changed"))
+	}
+	section, err := reader.Range(req.Offset, req.Length)
+	if err != nil {
+		reader.Close()
+		return err
+	}
+	ctx.Response.SetBodyStream(section, int(req.Length))
+	return nil
+}
+
+func (t *Target) nodeStatus(ctx *fasthttp.RequestCtx) error {
+	return write(ctx, t.status())
+}
+
+// status is this node's view of itself.
+func (t *Target) status() api.NodeStatus {
+	state := t.cluster.State()
+	s := api.NodeStatus{
+		Status: "online", Version: t.cfg.Version, MapVersion: state.Map.Version, System: api.System(),
+		Tracker: map[string]api.Metric{api.UptimeMetric: {Value: t.cfg.Now().Sub(t.started).Nanoseconds()}},
+	}
+	s.Node, _ = api.NodeOf(state, t.cfg.ID)
+	mountpaths := map[string]api.MountpathCapacity{}
+	for _, m := range t.store.Mountpaths() {
+		c := api.MountpathCapacity{
+			Used: uint64(m.Capacity - m.Free), Avail: uint64(m.Free),
+			State: string(m.State), Objects: m.Objects, Bytes: m.Bytes,
+		}
+		if m.Capacity > 0 {
+			c.PctUsed = int((m.Capacity - m.Free) * 100 / m.Capacity)
+		}
+		mountpaths[m.Dir] = c
+	}
+	s.Capacity = api.NewMountpathsCapacity(mountpaths)
+	return s
+}

@@ -1,0 +1,203 @@
+package target
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"time"
+
+	"ais/auth"
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// call is one S3 request for an object that this target owns.
+type call struct {
+	r      *s3api.Request
+	bucket *cluster.Bucket
+	name   object.Name
+}
+
+// operations is the routing table: what a target does itself. Everything else is
+// a bucket operation, which proxies serve.
+var operations = map[s3api.Op]func(*Target, *call) error{
+	s3api.PutObject:               (*Target).servePut,
+	s3api.GetObject:               (*Target).serveGet,
+	s3api.HeadObject:              (*Target).serveHead,
+	s3api.DeleteObject:            (*Target).serveDelete,
+	s3api.CopyObject:              (*Target).serveCopy,
+	s3api.CreateMultipartUpload:   (*Target).serveCreateUpload,
+	s3api.UploadPart:              (*Target).servePart,
+	s3api.UploadPartCopy:          (*Target).servePartCopy,
+	s3api.CompleteMultipartUpload: (*Target).serveComplete,
+	s3api.AbortMultipartUpload:    (*Target).serveAbortUpload,
+	s3api.ListParts:               (*Target).serveListParts,
+	s3api.GetObjectAcl:            (*Target).serveGetACL,
+	s3api.PutObjectAcl:            (*Target).servePutACL,
+	s3api.GetObjectTagging:        (*Target).serveUnconfigured,
+}
+
+// handle is where every request to this node comes in.
+func (t *Target) handle(ctx *fasthttp.RequestCtx) {
+	path := ctx.Request.Header.RequestURI()
+	switch {
+	case t.s3.VirtualHost(ctx):
+		t.s3.Serve(ctx)
+	case bytes.HasPrefix(path, []byte("/_/")):
+		t.serveNode(ctx)
+	case bytes.HasPrefix(path, []byte("/v1/")):
+		t.serveNative(ctx)
+	case string(ctx.Path()) == "/metrics":
+		t.metrics.handler(ctx)
+	case string(ctx.Path()) == "/health":
+		t.serveHealth(ctx)
+	default:
+		t.s3.Serve(ctx)
+	}
+}
+
+// ServeS3 implements s3api.Handler.
+func (t *Target) ServeS3(r *s3api.Request) error {
+	admitted, err := t.admit(r.Ctx())
+	if err != nil {
+		return err
+	}
+	serve, ok := operations[r.Op]
+	if !ok {
+		return t.forwardToProxy(r.Ctx(), r.ID)
+	}
+	b, err := t.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
+	if err := object.CheckKey(r.Key); err != nil {
+		return err
+	}
+	c := call{r: r, bucket: b, name: object.Name{Bucket: b.ID, Key: r.Key}}
+	home, err := t.home(&c)
+	if err != nil {
+		return err
+	}
+	if home.ID != t.cfg.ID {
+		return t.forward(r.Ctx(), r.ID, home)
+	}
+	_ = admitted // what the ticket grants is all or nothing while auth is off
+	started := t.cfg.Now()
+	err = serve(t, &c)
+	t.metrics.observe(r.Op, t.cfg.Now().Sub(started), err)
+	return err
+}
+
+// admit decides whether a request may be served, by its ticket where it has one,
+// and catches up with the sender's view of the cluster.
+func (t *Target) admit(ctx *fasthttp.RequestCtx) (auth.Ticket, error) {
+	if rev := ctx.Request.Header.Peek(peer.HeaderRevision); len(rev) > 0 {
+		if err := t.catchUp(rev); err != nil {
+			return auth.Ticket{}, err
+		}
+	}
+	ticket, found, err := t.caller.Verify(ctx)
+	if err != nil {
+		t.cfg.Logger.Debug("ticket refused", "err", err, "uri", string(ctx.RequestURI()))
+		return auth.Ticket{}, s3api.AccessDenied
+	}
+	if !found {
+		return auth.Ticket{Verdict: auth.Allow}, nil // auth is off: anybody may do anything
+	}
+	if ticket.Verdict != auth.Allow {
+		return auth.Ticket{}, s3api.AccessDenied
+	}
+	return ticket, nil
+}
+
+// catchUp waits until this node's state is at least as new as the sender's.
+func (t *Target) catchUp(revision []byte) error {
+	n, err := strconv.ParseInt(string(revision), 10, 64)
+	if err != nil {
+		return s3api.InvalidRequest.Say("malformed " + peer.HeaderRevision)
+	}
+	if t.cluster.State().Revision >= n {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
+	defer cancel()
+	_, err = t.cluster.SyncTo(ctx, n)
+	return err
+}
+
+// bucket finds a bucket by name. That there is none is said only after etcd was asked.
+func (t *Target) bucket(p object.Provider, name string) (*cluster.Bucket, error) {
+	if b, ok := t.cluster.State().Bucket(p, name); ok {
+		return b, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
+	defer cancel()
+	state, err := t.cluster.Sync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b, ok := state.Bucket(p, name); ok {
+		return b, nil
+	}
+	return nil, object.E("target.bucket", name, object.NoSuchBucket, nil)
+}
+
+// home returns the node that serves the call: the upload's home where it names
+// an upload, else the owner of the name.
+func (t *Target) home(c *call) (cluster.Node, error) {
+	if id, ok := c.r.Query("uploadId"); ok {
+		if target, ok := cluster.UploadHome(id); ok {
+			if node, ok := t.cluster.State().Node(target); ok {
+				return node, nil
+			}
+		}
+	}
+	return t.owner(c.bucket, c.name)
+}
+
+// owner returns the target that owns a name, live or not.
+func (t *Target) owner(b *cluster.Bucket, n object.Name) (cluster.Node, error) {
+	node, _, err := t.cluster.State().Owner(b, n)
+	return node, err
+}
+
+// forward sends the request on to the node that owns the name. A request that
+// has been sent on before is not sent on again by a node that agrees with the
+// sender, so this ends.
+func (t *Target) forward(ctx *fasthttp.RequestCtx, id string, node cluster.Node) error {
+	if !t.cluster.State().IsLive(node.ID) {
+		return object.E("target.forward", node.ID, object.Unavailable, nil)
+	}
+	t.metrics.relays.Inc()
+	return t.caller.Forward(ctx, node, id)
+}
+
+// forwardToProxy sends a bucket operation on to a live proxy.
+func (t *Target) forwardToProxy(ctx *fasthttp.RequestCtx, id string) error {
+	state := t.cluster.State()
+	var last error = object.E("target.forward", "proxy", object.Unavailable, nil)
+	for _, node := range state.Proxies() {
+		if !state.IsLive(node.ID) {
+			continue
+		}
+		if last = t.caller.Forward(ctx, node, id); object.KindOf(last) != object.Unavailable {
+			return last
+		}
+	}
+	return last
+}
+
+// serveHealth answers 200 while the process lives; with ?readiness=true, 503
+// until it can serve.
+func (t *Target) serveHealth(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set("Ais-Node-Uptime", strconv.FormatInt(int64(t.cfg.Now().Sub(t.started)/time.Nanosecond), 10))
+	if ctx.QueryArgs().GetBool("readiness") && !t.cluster.State().IsLive(t.cfg.ID) {
+		ctx.Error("this target is not in the cluster map's live set\n", fasthttp.StatusServiceUnavailable)
+		return
+	}
+	ctx.SetBodyString("ok\n")
+}

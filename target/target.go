@@ -1,0 +1,125 @@
+// Package target is a storage node: it serves the S3 operations on the objects
+// that it owns, from the mountpaths of package fs, and sends every other request
+// on to the node that can answer it.
+//
+// A target does not decide who owns a name; the cluster map does. It does not
+// serve bucket operations; proxies do. It promises that what it acknowledged is
+// stored as durably as the bucket asks, and that it never answers with bytes or
+// listings that it knows to be wrong or short.
+package target
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/fs"
+	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Target is one storage node.
+type Target struct {
+	cfg     Config
+	store   *fs.Store
+	cluster *etcd.Store
+	caller  *peer.Caller
+	streams *http.Client // bulk reads from other targets
+	s3      *s3api.Server
+	server  *fasthttp.Server
+	metrics *metrics
+	gates   gates
+	started time.Time
+}
+
+// New returns a target that serves from store in the cluster that members keeps.
+// The caller closes both after Run.
+func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (*Target, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	t := &Target{
+		cfg:     cfg,
+		store:   store,
+		cluster: members,
+		caller:  peer.NewCaller(peers, cfg.ID, members.State, cfg.Now),
+		streams: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 20 * time.Second, DisableCompression: true}},
+		started: cfg.Now(),
+	}
+	t.metrics = newMetrics(cfg.Registry, t)
+	protocol := s3api.DefaultConfig()
+	protocol.Handler, protocol.Domains, protocol.TakeRequestID = t, cfg.Domains, true
+	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
+	var err error
+	if t.s3, err = s3api.NewServer(protocol); err != nil {
+		return nil, err
+	}
+	t.server = &fasthttp.Server{}
+	s3api.ConfigureServer(t.server, t.s3, t.handle, cfg.IdleTimeout)
+	return t, nil
+}
+
+// Run serves on listener until ctx ends, then lets what is in flight finish.
+func (t *Target) Run(ctx context.Context, listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- t.server.Serve(listener) }()
+	go t.dropRemoved(ctx)
+	select {
+	case err := <-ended:
+		return err
+	case <-t.cluster.Superseded():
+		return errors.New("another process has joined the cluster as " + t.cfg.ID)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.ShutdownGrace)
+	defer cancel()
+	return t.server.ShutdownWithContext(grace)
+}
+
+// dropRemoved removes what is left of buckets that exist no more: at the start,
+// and whenever the cluster's state has changed.
+func (t *Target) dropRemoved(ctx context.Context) {
+	for {
+		changes := t.cluster.Changes() // before the look, so that none is missed
+		t.dropAbsent(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+		}
+	}
+}
+
+// dropAbsent drops the records of buckets that the cluster does not know. What
+// this node's own snapshot lacks is not dropped before etcd says the same.
+func (t *Target) dropAbsent(ctx context.Context) {
+	ids, err := t.store.Buckets() // before the state is read: a bucket made meanwhile is not among them
+	if err != nil {
+		t.cfg.Logger.Error("list stored buckets", "err", err)
+		return
+	}
+	absent := func(state *cluster.State) []uint64 {
+		return slices.DeleteFunc(slices.Clone(ids), func(id uint64) bool { _, ok := state.BucketByID(id); return ok })
+	}
+	if len(absent(t.cluster.State())) == 0 {
+		return
+	}
+	state, err := t.cluster.Sync(ctx)
+	if err != nil {
+		t.cfg.Logger.Warn("removed buckets are kept until etcd answers", "err", err)
+		return
+	}
+	for _, id := range absent(state) {
+		if err := t.store.DropBucket(id); err != nil {
+			t.cfg.Logger.Error("drop removed bucket", "bucket", id, "err", err)
+		}
+		t.gates.byBucket.Delete(id)
+	}
+}
