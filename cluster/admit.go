@@ -83,8 +83,12 @@ func (s *State) members(without string) []Member {
 	return out
 }
 
-// needs reports whether a bucket has names placed over the generation.
+// needs reports whether a bucket has, or may have, names placed over the
+// generation.
 func (s *State) needs(generation uint64) bool {
+	if s.incomplete {
+		return true
+	}
 	for _, b := range s.buckets {
 		if b.Generation == generation {
 			return true

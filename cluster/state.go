@@ -23,6 +23,7 @@ type State struct {
 	buckets    []*Bucket       // sorted by name, then provider
 	bucketIDs  []*Bucket       // sorted by id
 	placements []placement     // of Map.Generations, ascending by number
+	incomplete bool            // see Contents
 }
 
 // Contents is what a State is made of.
@@ -34,6 +35,7 @@ type Contents struct {
 	Config     Config
 	TicketKeys TicketKeys
 	Revision   int64
+	Incomplete bool // some buckets could not be read: no generation is dropped
 }
 
 // NewState returns the snapshot of c, in any order.
@@ -43,6 +45,7 @@ func NewState(c Contents) *State {
 		Config:     c.Config,
 		TicketKeys: c.TicketKeys,
 		Revision:   c.Revision,
+		incomplete: c.Incomplete,
 		nodes:      slices.Clone(c.Nodes),
 		live:       make(map[string]Live, len(c.Live)),
 		buckets:    make([]*Bucket, 0, len(c.Buckets)),

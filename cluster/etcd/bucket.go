@@ -25,12 +25,22 @@ func (s *Store) CreateBucket(ctx context.Context, b cluster.Bucket) (cluster.Buc
 	keys := []string{key, s.keys.bucketID(), s.keys.clusterMap()}
 	b.Created = s.config.Now().UTC()
 	b.State = cluster.BucketActive
+	// Creations race for the next id: those of this node take turns.
+	select {
+	case s.creating <- struct{}{}:
+		defer func() { <-s.creating }()
+	case <-ctx.Done():
+		return cluster.Bucket{}, object.E(op, b.Name, object.Unavailable, ctx.Err())
+	}
 	var there cluster.Bucket
 	err := s.change(ctx, op, b.Name, keys, func(read values, _ int64) ([]write, error) {
 		if kv := read[key]; kv != nil {
 			var err error
 			if there, err = decodeBucket(kv); err != nil {
 				return nil, object.E(op, b.Name, object.Corrupt, err)
+			}
+			if there.ID == b.ID && there.Created.Equal(b.Created) {
+				return nil, nil // made by a transaction whose answer was lost
 			}
 			return nil, object.E(op, b.Name, object.Exists, nil)
 		}

@@ -62,7 +62,10 @@ func (s *Store) change(ctx context.Context, op, name string, keys []string, d de
 type reader func(ctx context.Context, keys []string) (values, int64, error)
 
 func (s *Store) swap(ctx context.Context, keys []string, read reader, d decide) (int64, error) {
-	var unsure []write // of a transaction whose outcome is not known
+	// unsure is what a transaction would have written whose outcome is not known.
+	// It may still come true after it was looked for and not found, and make
+	// the next one fail: it is looked for every time.
+	var unsure []write
 	for {
 		found, revision, err := read(ctx, keys)
 		if err != nil {
@@ -87,8 +90,7 @@ func (s *Store) swap(ctx context.Context, keys []string, read reader, d decide) 
 		switch {
 		case err == nil && resp.Succeeded:
 			return resp.Header.Revision, nil
-		case err == nil:
-			unsure = nil
+		case err == nil: // a key has changed
 		case ctx.Err() == nil && transient(err):
 			unsure = writes
 			if err := s.pause(ctx, retryPause); err != nil {

@@ -62,10 +62,11 @@ func (s *Store) RemoveNode(ctx context.Context, id string) error {
 // rotateTicketKeys adds a ticket key when the newest has reached its life, until
 // the store is closed. All proxies do it; one transaction holds.
 func (s *Store) rotateTicketKeys() {
-	for s.pause(s.ctx, min(s.config.TicketKeyLife/4, time.Hour)) == nil {
+	for s.ctx.Err() == nil {
 		if err := s.RotateTicketKeys(s.ctx, s.config.TicketKeyLife); err != nil && s.ctx.Err() == nil {
 			s.log.Warn("the ticket key is not rotated", "error", err)
 		}
+		_ = s.pause(s.ctx, min(s.config.TicketKeyLife/4, time.Hour))
 	}
 }
 

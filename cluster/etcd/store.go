@@ -35,8 +35,10 @@ type Store struct {
 	state atomic.Pointer[cluster.State] // replaced by the watching task only
 	// reload makes the watching task read everything anew.
 	reload chan struct{}
-	lease  lease
-	syncs  rounds
+	// creating is held by the creation of a bucket that is under way.
+	creating chan struct{}
+	lease    lease
+	syncs    rounds
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced when the content of State changes
@@ -59,6 +61,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		keys:     newKeyspace(c.Cluster),
 		started:  c.Now(),
 		reload:   make(chan struct{}, 1),
+		creating: make(chan struct{}, 1),
 		changed:  make(chan struct{}),
 		advanced: make(chan struct{}),
 	}

@@ -68,7 +68,8 @@ func (s *Store) assemble(found values, revision int64) (*cluster.State, error) {
 			if key == s.keys.clusterMap() || key == s.keys.ticketKeys() {
 				return nil, err
 			}
-			s.log.Error("a value in etcd is not legal", "error", err)
+			s.log.Error("a value in etcd is not legal; it is left out", "error", err)
+			contents.Incomplete = true
 			continue
 		}
 		switch e := event.(type) {
