@@ -2,37 +2,68 @@ package object
 
 import "encoding/binary"
 
-// crc is a cyclic redundancy check of up to 64 bits whose polynomial is given
-// without its highest term and reflected: the bit of weight 1 stands for the
-// highest power. All of S3's have an initial value and a final inversion of all
-// ones, which cancel out when two are combined.
-type crc struct {
-	width int
-	poly  uint64
-}
+// Reversed polynomials of the CRCs that S3 combines.
+const (
+	polyCRC32     = 0xedb88320
+	polyCRC32C    = 0x82f63b78
+	polyCRC64NVME = 0x9a6c9329ac4bc9b5
+)
 
-// crcOf returns the parameters of a; ok is false where a is no CRC.
-func crcOf(a Algorithm) (c crc, ok bool) {
+// FullSum returns the checksum in algorithm a of the whole object made of parts,
+// computed from the parts' own checksums without their bytes. ok is false where
+// a part lacks one, or a is no CRC: other digests cannot be combined.
+func FullSum(a Algorithm, parts []Part) (c Checksum, ok bool) {
+	var ring crcRing
 	switch a {
-	case CRC32: // ISO 3309
-		return crc{32, 0xedb88320}, true
-	case CRC32C: // RFC 3720, appendix B.4
-		return crc{32, 0x82f63b78}, true
-	case CRC64NVME: // NVM Command Set Specification, "64b CRC Definition"
-		return crc{64, 0x9a6c9329ac4bc9b5}, true
+	case CRC32:
+		ring = crcRing{polyCRC32, 32}
+	case CRC32C:
+		ring = crcRing{polyCRC32C, 32}
+	case CRC64NVME:
+		ring = crcRing{polyCRC64NVME, 64}
+	default:
+		return Checksum{}, false
 	}
-	return crc{}, false
+	var sum, shift uint64
+	shiftSize := int64(-1) // of which shift is; most parts have the same size
+	for _, p := range parts {
+		s, ok := Find(p.Sums, a)
+		if !ok || s.Composite || len(s.Value)*8 != ring.bits {
+			return Checksum{}, false
+		}
+		if p.Size != shiftSize {
+			shift, shiftSize = ring.shift(p.Size), p.Size
+		}
+		sum = ring.multiply(shift, sum) ^ bigEndian(s.Value)
+	}
+	value := binary.BigEndian.AppendUint64(nil, sum)
+	return Checksum{Algorithm: a, Value: value[8-ring.bits/8:]}, true
 }
 
-// times returns the product of two polynomials modulo the CRC's.
-func (c crc) times(a, b uint64) uint64 {
-	var product uint64
-	for bit := uint64(1) << (c.width - 1); bit != 0; bit >>= 1 {
-		if a&bit != 0 {
+func bigEndian(b []byte) (n uint64) {
+	for _, c := range b {
+		n = n<<8 | uint64(c)
+	}
+	return n
+}
+
+// crcRing is the polynomials over GF(2) modulo a CRC's, with coefficients
+// reversed: the highest bit is that of x⁰. A CRC of AB is that of A times
+// x^(8·|B|), plus that of B, where both begin and end with all bits inverted
+// (Adler, zlib's crc32_combine).
+type crcRing struct {
+	poly uint64
+	bits int
+}
+
+func (r crcRing) multiply(a, b uint64) (product uint64) {
+	for m := uint64(1) << (r.bits - 1); m != 0 && a != 0; m >>= 1 {
+		if a&m != 0 {
 			product ^= b
+			a &^= m
 		}
 		if b&1 != 0 {
-			b = b>>1 ^ c.poly
+			b = b>>1 ^ r.poly
 		} else {
 			b >>= 1
 		}
@@ -40,40 +71,14 @@ func (c crc) times(a, b uint64) uint64 {
 	return product
 }
 
-// shift returns the sum of what sum digests followed by n zero bytes, leaving
-// the initial and final inversions out of account.
-func (c crc) shift(sum uint64, n int64) uint64 {
-	power := uint64(1) << (c.width - 1 - 1) // x
-	for range 3 {
-		power = c.times(power, power) // x to the 8: one byte
-	}
-	for ; n > 0; n >>= 1 {
-		if n&1 != 0 {
-			sum = c.times(sum, power)
+// shift returns x^(8·size).
+func (r crcRing) shift(size int64) uint64 {
+	result := uint64(1) << (r.bits - 1)               // x⁰
+	for square := result >> 8; size > 0; size >>= 1 { // x⁸
+		if size&1 != 0 {
+			result = r.multiply(square, result)
 		}
-		power = c.times(power, power)
+		square = r.multiply(square, square)
 	}
-	return sum
-}
-
-// FullSum returns the checksum in algorithm a of the concatenation of parts,
-// computed from their checksums and sizes alone (S3's checksum type FULL_OBJECT).
-// ok is false where a is no CRC or a part lacks the checksum.
-func FullSum(a Algorithm, parts []Part) (c Checksum, ok bool) {
-	check, ok := crcOf(a)
-	if !ok || len(parts) == 0 {
-		return Checksum{}, false
-	}
-	var whole uint64
-	for _, p := range parts {
-		s, ok := Find(p.Sums, a)
-		if !ok || len(s.Value)*8 != check.width {
-			return Checksum{}, false
-		}
-		var raw [8]byte
-		copy(raw[8-len(s.Value):], s.Value)
-		whole = check.shift(whole, p.Size) ^ binary.BigEndian.Uint64(raw[:])
-	}
-	value := binary.BigEndian.AppendUint64(nil, whole)
-	return Checksum{Algorithm: a, Value: value[8-check.width/8:]}, true
+	return result
 }
