@@ -30,9 +30,9 @@ type ClientConfig struct {
 // answered one, so errors.Is(err, object.NotFound) and such work; *url.Error
 // where none answered.
 type Client struct {
-	endpoint *url.URL
-	agent    string
-	http     *http.Client
+	endpoint  *url.URL
+	agent     string
+	transport *http.Transport // and not an http.Client, which would make ready to follow redirects itself
 }
 
 // The times that a Client waits: for a connection, and for a 100 Continue before
@@ -76,14 +76,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		ReadBufferSize:        64 << 10,
 		WriteBufferSize:       64 << 10,
 	}
-	return &Client{
-		endpoint: u,
-		agent:    c.UserAgent,
-		http: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
+	return &Client{endpoint: u, agent: c.UserAgent, transport: transport}, nil
 }
 
 // Endpoint returns the URL of the proxy.
@@ -183,7 +176,14 @@ func (c *Client) send(ctx context.Context, r call, at string) (*http.Response, e
 			req.Header.Set("Expect", "100-continue")
 		}
 	}
-	return c.http.Do(req)
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &url.Error{Op: r.method, URL: at, Err: err}
+	}
+	return resp, nil
 }
 
 // redirectTo resolves a Location. It is used as it is, unlike by net/http, which

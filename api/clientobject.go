@@ -42,9 +42,9 @@ func (c *Client) PutObject(ctx context.Context, b Bucket, key string, content io
 		r.header.Set(HeaderChecksumType, o.Announced.Algorithm.String())
 		r.header.Set(HeaderChecksum, o.Announced.Hex())
 	}
-	digest := newDigest(content, o.Verify)
-	if digest != nil {
-		content = digest
+	digested := newDigest(content, o.Verify)
+	if digested != nil {
+		content = digested
 	}
 	r.body = newBody(content, size)
 	header, err := c.finish(ctx, r)
@@ -54,7 +54,7 @@ func (c *Client) PutObject(ctx context.Context, b Bucket, key string, content io
 	i := readInfo(header)
 	i.Bucket, i.Name, i.Size = b, key, size
 	stored, ok, err := parseChecksum(i.ChecksumType, i.Checksum)
-	if ok && err == nil && digest != nil && stored.Algorithm == o.Verify && string(stored.Value) != string(digest.sum.Sum(nil)) {
+	if ok && err == nil && digested != nil && stored.Algorithm == o.Verify && string(stored.Value) != string(digested.sum.Sum(nil)) {
 		return i, object.E("api.PutObject", b.String()+"/"+key, object.BadDigest, errors.New("what was stored is not what was sent; put it again"))
 	}
 	return i, nil

@@ -93,6 +93,7 @@ func explainUnreachable(err *url.Error, a *app) (text, hint string) {
 	var host x509.HostnameError
 	var verify *tls.CertificateVerificationError
 	var dns *net.DNSError
+	var record tls.RecordHeaderError
 	switch msg := err.Err.Error(); {
 	case errors.As(err, &unknown):
 		return text + ": its certificate is signed by an authority that is not known here", "Name the authority's file with --ca-file, or accept any certificate with --skip-verify."
@@ -100,7 +101,7 @@ func explainUnreachable(err *url.Error, a *app) (text, hint string) {
 		return text + ": its certificate has expired", "Renew it, or accept any certificate with --skip-verify."
 	case errors.As(err, &host), errors.As(err, &verify):
 		return text + ": " + msg, "Use the name that the certificate is for, or --skip-verify."
-	case strings.Contains(msg, "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &record):
 		return text + ": it speaks plain HTTP", "Use http:// in the endpoint."
 	case strings.Contains(msg, "malformed HTTP response"):
 		return text + ": it does not speak plain HTTP", "Use https:// in the endpoint."

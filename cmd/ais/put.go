@@ -219,7 +219,7 @@ func (a *app) putTree(ctx context.Context, dir string, b api.Bucket, prefix stri
 	switch {
 	case err != nil:
 		return err
-	case len(files) == 0 && deeper:
+	case len(files) == 0 && deeper && !o.recursive:
 		return fmt.Errorf("%s has no files but in subdirectories; put those as well with -r", dir)
 	case len(files) == 0:
 		return fmt.Errorf("there are no files in %s", dir)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -18,6 +20,8 @@ func (a *app) rootCommand() *cobra.Command {
   ais put README.md ais://abc
   ais ls ais://abc
   ais get ais://abc/README.md -`,
+		Args: cobra.ArbitraryArgs,
+		RunE: noSuchCommand,
 	}
 	root.SetVersionTemplate("ais {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usagef("%v", err) })
@@ -38,16 +42,23 @@ func (a *app) rootCommand() *cobra.Command {
 // group returns a command that only holds others.
 func group(use, short string, children ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short,
-		RunE: func(cmd *cobra.Command, given []string) error {
-			if len(given) > 0 {
-				return usagef("there is no %q in '%s'", given[0], cmd.CommandPath())
-			}
-			return cmd.Help()
-		},
+		Use: use, Short: short, RunE: noSuchCommand,
 	}
 	cmd.AddCommand(children...)
 	return cmd
+}
+
+// noSuchCommand runs where a word names no command of the group, or is missing.
+func noSuchCommand(cmd *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return cmd.Help()
+	}
+	meant := ""
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(given[0]); len(near) > 0 {
+		meant = "; did you mean '" + strings.Join(near, "' or '") + "'?"
+	}
+	return usagef("there is no %q in '%s'%s", given[0], cmd.CommandPath(), meant)
 }
 
 func (a *app) bucketCommand() *cobra.Command {
