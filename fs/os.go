@@ -126,23 +126,23 @@ func syncDir(o OS, op, dir string) error {
 	return errors.Join(err, d.Close())
 }
 
-// mkdirAll makes dir and its parents.
+// mkdirAll makes dir and its parents, durably.
 func mkdirAll(o OS, op, dir string, perm os.FileMode) error {
 	err := o.Mkdir(op, dir, perm)
-	switch {
-	case err == nil || errors.Is(err, os.ErrExist):
-		return nil
-	case !errors.Is(err, os.ErrNotExist):
-		return err
-	}
 	parent := filepath.Dir(dir)
-	if parent == dir {
+	if errors.Is(err, os.ErrNotExist) && parent != dir {
+		if err := mkdirAll(o, op, parent, perm); err != nil {
+			return err
+		}
+		err = o.Mkdir(op, dir, perm)
+	}
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil
+	case err != nil:
 		return err
 	}
-	if err := mkdirAll(o, op, parent, perm); err != nil {
-		return err
-	}
-	if err := o.Mkdir(op, dir, perm); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := syncDir(o, "mkdir.syncdir", parent); err != nil && !errors.Is(err, os.ErrPermission) {
 		return err
 	}
 	return nil

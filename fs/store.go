@@ -206,3 +206,13 @@ func fault(op string, n object.Name, err error) error {
 	}
 	return object.E(op, n.Key, writeKind(err), err)
 }
+
+// Weight returns the capacity of all mountpaths in GiB as their set was made,
+// the weight that the target is placed by.
+func (s *Store) Weight() float64 {
+	total := 0.0
+	for _, m := range s.mountpaths {
+		total += m.weight
+	}
+	return total
+}

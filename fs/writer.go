@@ -54,6 +54,9 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.ended {
 		return 0, object.E("fs.Write", w.n.Key, object.Internal, errors.New("the writer has ended"))
 	}
+	if len(p) == 0 {
+		return 0, nil // an empty part needs no blob
+	}
 	w.size += int64(len(p))
 	if w.options.Size >= 0 && w.size > w.options.Size {
 		return 0, object.E("fs.Write", w.n.Key, object.Incomplete, fmt.Errorf("more than the %d bytes announced", w.options.Size))

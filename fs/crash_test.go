@@ -1,0 +1,318 @@
+package fs_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ais/fs"
+	"ais/fs/faultfs"
+	"ais/object"
+)
+
+// state is what a bucket holds: content by key, and how many blobs that takes.
+type state struct {
+	objects map[string][]byte
+	uploads int
+	parts   int // of upload "u" of "k"
+	blobs   int
+}
+
+// operation is a change and the states before and after it.
+type operation struct {
+	name          string
+	setup, do     func(s *fs.Store, d object.Durability) error
+	before, after state
+}
+
+var (
+	small, large = content(500, 1), content(40_000, 2)
+	part1, part2 = content(9_000, 3), content(8_000, 4)
+	nothing      = state{}
+)
+
+func one(key string, data []byte) state {
+	st := state{objects: map[string][]byte{key: data}}
+	if len(data) > 1<<10 {
+		st.blobs = 1
+	}
+	return st
+}
+
+func putOp(key string, data []byte) func(*fs.Store, object.Durability) error {
+	return func(s *fs.Store, d object.Durability) error {
+		_, err := tryPut(s, name(key), data, object.Cond{}, d)
+		return err
+	}
+}
+
+func uploadOp(s *fs.Store, d object.Durability) error {
+	_, err := upload(s, name("k"), "u", d, part1, part2, small)
+	return err
+}
+
+func publishOp(s *fs.Store, d object.Durability) error {
+	_, err := publish(s, name("k"), "u", []object.Listed{{Number: 1, ETag: etag(part1)}, {Number: 2, ETag: etag(part2)}}, d)
+	return err
+}
+
+func none(*fs.Store, object.Durability) error { return nil }
+
+func operations() []operation {
+	published := state{objects: map[string][]byte{"k": join(part1, part2)}, blobs: 2}
+	return []operation{
+		{"put inline", none, putOp("k", small), nothing, one("k", small)},
+		{"put blob", none, putOp("k", large), nothing, one("k", large)},
+		{"overwrite blob by inline", putOp("k", large), putOp("k", small), one("k", large), one("k", small)},
+		{"overwrite inline by blob", putOp("k", small), putOp("k", large), one("k", small), one("k", large)},
+		{"overwrite blob by blob", putOp("k", part1), putOp("k", large), one("k", part1), one("k", large)},
+		{"remove", putOp("k", large), func(s *fs.Store, d object.Durability) error {
+			_, err := s.Remove(name("k"), object.Cond{}, d, nil)
+			return err
+		}, one("k", large), nothing},
+		{"remove many", putOp("k", large), func(s *fs.Store, d object.Durability) error {
+			return errors.Join(s.RemoveMany([]object.Name{name("k")}, d, nil)...)
+		}, one("k", large), nothing},
+		{"copy", putOp("k", large), func(s *fs.Store, d object.Durability) error {
+			_, err := s.Copy(name("k"), name("l"), object.Meta{ETag: "e"}, nil, object.Cond{}, d, nil)
+			return err
+		}, one("k", large), state{objects: map[string][]byte{"k": large, "l": large}, blobs: 1}},
+		{"part", func(s *fs.Store, d object.Durability) error {
+			return s.Begin(object.Upload{ID: "u", Name: name("k")}, d)
+		}, func(s *fs.Store, d object.Durability) error {
+			_, err := putPart(s, name("k"), "u", 1, part1, d)
+			return err
+		}, state{uploads: 1}, state{uploads: 1, parts: 1, blobs: 1}},
+		{"publish", func(s *fs.Store, d object.Durability) error {
+			return errors.Join(putOp("k", large)(s, d), uploadOp(s, d))
+		}, publishOp, state{objects: map[string][]byte{"k": large}, uploads: 1, parts: 3, blobs: 4}, published},
+		{"discard", uploadOp, func(s *fs.Store, _ object.Durability) error {
+			return s.Discard(name("k"), "u")
+		}, state{uploads: 1, parts: 3, blobs: 3}, nothing},
+	}
+}
+
+func crashConfig(o fs.OS) fs.Config {
+	c := memConfig(o)
+	c.Mountpaths = []string{"/m"}
+	c.FlushEvery = time.Hour // Close flushes
+	return c
+}
+
+// compare returns why the store is not in the state, "" if it is.
+func compare(s *fs.Store, c fs.Config, want state) string {
+	page, err := s.List(7, object.Query{Limit: 100})
+	if err != nil {
+		return err.Error()
+	}
+	if len(page.Entries) != len(want.objects) {
+		return fmt.Sprintf("%d objects, want %d", len(page.Entries), len(want.objects))
+	}
+	for _, e := range page.Entries {
+		got, _, err := get(s, name(e.Key))
+		if err != nil || !bytes.Equal(got, want.objects[e.Key]) {
+			return fmt.Sprintf("%s: %d bytes, %v", e.Key, len(got), err)
+		}
+	}
+	ups, err := s.Uploads(7, object.Query{Limit: 100}, "")
+	if err != nil || len(ups.Entries) != want.uploads {
+		return fmt.Sprintf("%d uploads, %v", len(ups.Entries), err)
+	}
+	if want.uploads > 0 {
+		if parts, _, err := s.Parts(name("k"), "u", 0, 100); err != nil || len(parts) != want.parts {
+			return fmt.Sprintf("%d parts, %v", len(parts), err)
+		}
+	}
+	if n, _, err := s.Count(7); err != nil || int(n) != len(want.objects) {
+		return fmt.Sprintf("counted %d, %v", n, err)
+	}
+	return ""
+}
+
+// wantEither checks that the store is in one of the states, and in after where
+// the change was acknowledged; that a sweep leaves no blob too many; and that the
+// store still works.
+func wantEither(t *testing.T, s *fs.Store, c fs.Config, op operation, acknowledged bool) {
+	t.Helper()
+	now := op.after
+	if why := compare(s, c, op.after); why != "" {
+		if acknowledged {
+			t.Fatalf("acknowledged, but %s", why)
+		}
+		if old := compare(s, c, op.before); old != "" {
+			t.Fatalf("not as before: %s; not as after: %s", old, why)
+		}
+		now = op.before
+	}
+	sweep(t, s)
+	if n := blobs(t, c.OS, c); n != now.blobs {
+		t.Fatalf("%d blobs after the sweep, want %d", n, now.blobs)
+	}
+	put(t, s, object.Name{Bucket: 8, Key: "later"}, large)
+}
+
+// TestPowerLoss cuts the power at each changing call of each operation, and looks
+// at what is there afterwards: nothing that was not synced, some of it, or all of
+// it, which is what a killed process leaves.
+func TestPowerLoss(t *testing.T) {
+	for _, d := range []object.Durability{object.Power, object.Process} {
+		for _, op := range operations() {
+			t.Run(strings.ReplaceAll(d.String()+"/"+op.name, " ", "-"), func(t *testing.T) {
+				t.Parallel()
+				base := prepare(t, op)
+				hit := true
+				for n := 1; hit; n++ {
+					hit = cutAt(t, base, op, d, n)
+				}
+			})
+		}
+	}
+}
+
+// prepare returns the file system of a closed store in the state before.
+func prepare(t *testing.T, op operation) *faultfs.FS {
+	t.Helper()
+	base := faultfs.New()
+	s := open(t, crashConfig(base))
+	if err := op.setup(s, object.Power); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return base
+}
+
+func cutAt(t *testing.T, base *faultfs.FS, op operation, d object.Durability, n int) bool {
+	t.Helper()
+	f := base.AfterKill()
+	s := open(t, crashConfig(f))
+	f.CutPower(n)
+	err := op.do(s, d)
+	if err == nil && d == object.Process {
+		s.Close() // and with it what was put off
+	}
+	hit, trace := f.Disarm()
+	if !hit && len(trace) < 2 {
+		t.Fatalf("only %q was counted", trace)
+	}
+	percents := []int{0, 50, 100}
+	if d == object.Process {
+		percents = []int{100} // what process promises
+		if err != nil {
+			percents = []int{0, 100}
+		}
+	}
+	for _, percent := range percents {
+		c := crashConfig(f.AfterPowerLoss(percent, uint64(n)))
+		after, oerr := fs.Open(c)
+		if oerr != nil {
+			t.Fatalf("call %d %q, %d %%: %v", n, trace, percent, oerr)
+		}
+		acknowledged := err == nil && (d == object.Power || percent == 100)
+		t.Logf("call %d of %q, %d %%, %v", n, trace, percent, err)
+		wantEither(t, after, c, op, acknowledged)
+		after.Close()
+	}
+	s.Close()
+	return hit
+}
+
+// TestFailingCalls lets each changing call of each operation fail once. The store
+// goes on, or its mountpath is reopened; then the old state or the new one is
+// there, also after a restart.
+func TestFailingCalls(t *testing.T) {
+	for _, op := range operations() {
+		t.Run(strings.ReplaceAll(op.name, " ", "-"), func(t *testing.T) {
+			t.Parallel()
+			base := prepare(t, op)
+			for n, hit := 1, true; hit; n++ {
+				f := base.AfterKill()
+				c := crashConfig(f)
+				s := open(t, c)
+				f.Fail(n, "", errInjected, false)
+				err := op.do(s, object.Power)
+				var trace []string
+				hit, trace = f.Disarm()
+				t.Logf("call %d of %q: %v", n, trace, err)
+				waitHealthy(t, s)
+				if err == nil && !hit {
+					wantEither(t, s, c, op, true)
+					break
+				}
+				if why := compare(s, c, op.after); why != "" && (err == nil || compare(s, c, op.before) != "") {
+					t.Fatal(why, compare(s, c, op.before))
+				}
+				if cerr := s.Close(); cerr != nil {
+					t.Fatal(cerr)
+				}
+				s = open(t, c)
+				wantEither(t, s, c, op, err == nil)
+				s.Close()
+			}
+		})
+	}
+}
+
+func waitHealthy(t *testing.T, s *fs.Store) {
+	t.Helper()
+	waitFor(t, func() bool {
+		return !slices.ContainsFunc(s.Mountpaths(), func(m fs.MountpathStatus) bool { return m.State == fs.MountpathDisabled })
+	})
+}
+
+// waitFor waits until a condition holds.
+func waitFor(t *testing.T, holds func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			t.Fatal("the condition does not come to hold")
+		case <-tick.C:
+		}
+	}
+}
+
+// TestUnsyncedLogsAreNoDamage writes much more than a log holds in process mode,
+// with power commits in between, and loses power: the store must open, with every
+// object that a power commit acknowledged.
+func TestUnsyncedLogsAreNoDamage(t *testing.T) {
+	for seed := range uint64(6) {
+		f := faultfs.New()
+		c := crashConfig(f)
+		c.MemTableBytes = 256 << 10
+		s := open(t, c)
+		var durable []string
+		for i := range 1500 {
+			d := object.Process
+			if i%97 == 0 {
+				d = object.Power
+				durable = append(durable, fmt.Sprint(i))
+			}
+			if _, err := tryPut(s, name(fmt.Sprint(i)), content(900, uint64(i)), object.Cond{}, d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, percent := range []int{0, 30, 100} {
+			c.OS = f.AfterPowerLoss(percent, seed)
+			after := open(t, c)
+			for _, k := range durable {
+				var i uint64
+				fmt.Sscan(k, &i)
+				wantContent(t, after, name(k), content(900, i))
+			}
+			if n := len(keys(t, after, object.Query{Limit: 2000})); percent == 100 && n != 1500 {
+				t.Fatalf("%d objects survived a kill", n)
+			}
+			after.Close()
+		}
+		s.Close()
+	}
+}
