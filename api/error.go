@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"ais/object"
@@ -99,7 +100,7 @@ func errorText(err error, kind object.Kind, b Bucket, key string) string {
 	}
 	switch {
 	case b.Name == "":
-		return plainText(err, kind)
+		return plainText(err, kind, "", "")
 	case kind == object.NotFound:
 		return `object "` + subject + `" does not exist`
 	case kind == object.NoSuchBucket:
@@ -109,12 +110,12 @@ func errorText(err error, kind object.Kind, b Bucket, key string) string {
 	case kind == object.NotEmpty:
 		return `bucket "` + b.String() + `" is not empty`
 	}
-	return plainText(err, kind) + ` ("` + subject + `")`
+	return plainText(err, kind, b.Name, key) + ` ("` + subject + `")`
 }
 
-// plainText returns the kind's text and the cause, without the operation and
-// name, which are ours and not the client's.
-func plainText(err error, kind object.Kind) string {
+// plainText returns the kind's text and the cause, without the operation, which
+// is ours and not the client's. What was illegal is named unless it is known.
+func plainText(err error, kind object.Kind, known ...string) string {
 	var e *object.Error
 	if kind == object.Internal || kind == object.Corrupt || !errors.As(err, &e) || e.Err == nil {
 		return kind.Error()
@@ -122,5 +123,9 @@ func plainText(err error, kind object.Kind) string {
 	if kind == object.NotFound { // of a node, and not of an object
 		return e.Err.Error()
 	}
-	return kind.Error() + ": " + strings.TrimPrefix(e.Err.Error(), kind.Error()+": ")
+	text := kind.Error() + ": "
+	if kind == object.Invalid && e.Name != "" && !slices.Contains(known, e.Name) {
+		text += e.Name + ": "
+	}
+	return text + strings.TrimPrefix(e.Err.Error(), kind.Error()+": ")
 }

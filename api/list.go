@@ -149,7 +149,7 @@ func newEntry(l ListMessage, e *object.Entry, node string) Entry {
 		out.Checksum = m.Checksum.Hex()
 	}
 	if l.Wants("atime") {
-		out.Atime = formatTime(m.Accessed, l.TimeFormat)
+		out.Atime = formatTime(accessed(m), l.TimeFormat)
 	}
 	if l.Wants("version") {
 		out.Version = formatVersion(m.Version)

@@ -34,7 +34,7 @@ type ObjectInfo struct {
 func NewObjectInfo(b Bucket, key string, m *object.Meta, node string) ObjectInfo {
 	i := ObjectInfo{
 		Bucket: b, Name: key, Size: m.Size, Version: formatVersion(m.Version), ETag: m.ETag,
-		Modified: m.Modified, Accessed: m.Accessed, Custom: customOf(m), Copies: 1, Present: true,
+		Modified: m.Modified, Accessed: accessed(m), Custom: customOf(m), Copies: 1, Present: true,
 		Parts: len(m.Parts), ContentType: m.Header.ContentType,
 	}
 	for _, p := range m.Parts {
@@ -50,6 +50,15 @@ func NewObjectInfo(b Bucket, key string, m *object.Meta, node string) ObjectInfo
 		i.Location = FormatLocation(node, m.Mountpath)
 	}
 	return i
+}
+
+// accessed returns when the object was last read or written. The store need not
+// keep the time of a write twice.
+func accessed(m *object.Meta) time.Time {
+	if m.Accessed.After(m.Modified) {
+		return m.Accessed
+	}
+	return m.Modified
 }
 
 // verifiable reports whether who has the content can compute c from it.

@@ -78,7 +78,7 @@ func (a *app) connect() error {
 	}
 	a.settings = file.over(a.flags, a.env)
 	config := api.ClientConfig{
-		Endpoint: a.settings.Endpoint, UserAgent: "ais/" + version(), SkipVerify: a.settings.SkipVerify,
+		Endpoint: a.settings.Endpoint, UserAgent: "ais/" + version, SkipVerify: a.settings.SkipVerify,
 	}
 	if a.settings.CAFile != "" {
 		if config.CA, err = os.ReadFile(a.settings.CAFile); err != nil {

@@ -58,6 +58,9 @@ func answerHint(m *api.ErrorMessage) string {
 			if strings.HasPrefix(uri, "ais://") {
 				return "'ais ls' lists the buckets, 'ais create " + uri + "' makes this one."
 			}
+			if strings.HasPrefix(uri, "s3://") {
+				return "Buckets that S3 clients make here are ais:// buckets; this version has no remote ones ('ais ls' lists all)."
+			}
 		}
 		return "'ais ls' lists the buckets."
 	}

@@ -13,6 +13,9 @@ import (
 	"syscall"
 )
 
+// version is set by the build (-ldflags -X main.version=…).
+var version = "development"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

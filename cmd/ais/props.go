@@ -142,8 +142,14 @@ func formatAccess(text string) string {
 	}
 	names := []string{"GET", "HEAD-OBJECT", "PUT", "APPEND", "DELETE-OBJECT", "MOVE-OBJECT", "PROMOTE",
 		"UPDATE-OBJECT", "HEAD-BUCKET", "LIST-OBJECTS", "PATCH", "SET-BUCKET-ACL"}
-	if all := uint64(1)<<len(names) - 1; bits&all == all {
+	const ro, rw = 1 | 2 | 256 | 512, ro | 4 | 8 | 16 | 32
+	switch all := uint64(1)<<len(names) - 1; {
+	case bits&all == all:
 		return "su (everything)"
+	case bits == ro:
+		return "ro (reads)"
+	case bits == rw:
+		return "rw (reads and writes)"
 	}
 	var out []string
 	for i, name := range names {
@@ -210,7 +216,11 @@ func (a *app) showProperties(p api.Properties) error {
 	}
 	t := a.table("PROPERTY", "VALUE")
 	for _, e := range p {
-		if err := t.row(e.Name, orDash(e.Value)); err != nil {
+		value := e.Value
+		if e.Name == "access" {
+			value = formatAccess(value)
+		}
+		if err := t.row(e.Name, orDash(value)); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:               "ais",
 		Short:             "The command line of AIS, a distributed S3-compatible object store",
-		Version:           version(),
+		Version:           version,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.connect() },

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 )
 
 // defaultEndpoint is where make play has its first proxy.
@@ -69,23 +68,4 @@ func (a *app) readSettings() (settings, error) {
 		return s, fmt.Errorf("%s: %w (it may hold endpoint, ca_file and skip_verify)", path, err)
 	}
 	return s, nil
-}
-
-// version returns what was built: the revision and whether files had changed.
-func version() string {
-	const release = "0.1.0"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return release
-	}
-	revision, changed := "", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision" && len(s.Value) >= 9:
-			revision = "-" + s.Value[:9]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = "+"
-		}
-	}
-	return release + revision + changed
 }
