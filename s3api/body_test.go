@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"ais/object"
 )
 
@@ -464,7 +462,7 @@ func TestBodyNobodyReads(t *testing.T) {
 
 func TestBodySlowClient(t *testing.T) {
 	k := newKeeper()
-	n := startNode(t, k.serve, func(c *Config, _ *fasthttp.Server) { c.ProgressTimeout = 100 * time.Millisecond })
+	n := startNode(t, k.serve, func(c *Config) { c.ProgressTimeout = 100 * time.Millisecond })
 	w := n.dial(t)
 	start := time.Now()
 	w.send("PUT /bkt/key HTTP/1.1\r\nHost: n\r\nContent-Length: 100000\r\n\r\n" + payload(20_000))

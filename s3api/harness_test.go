@@ -26,23 +26,23 @@ type node struct {
 }
 
 // startNode serves h on a port of its own until the test ends. change, if not
-// nil, may change the configs before that.
-func startNode(t testing.TB, h serveFunc, change func(*Config, *fasthttp.Server)) *node {
+// nil, may change the config before that, and tune the HTTP server.
+func startNode(t testing.TB, h serveFunc, change func(*Config), tune ...func(*fasthttp.Server)) *node {
 	t.Helper()
 	c := DefaultConfig()
 	c.Handler = h
 	c.Logger = slog.New(slog.DiscardHandler)
-	f := &fasthttp.Server{}
 	if change != nil {
-		change(&c, f)
+		change(&c)
 	}
 	s, err := NewServer(c)
 	if err != nil {
 		t.Fatal(err)
 	}
+	f := &fasthttp.Server{}
 	ConfigureServer(f, s, s.Serve, time.Minute)
-	if change != nil {
-		change(&c, f)
+	for _, set := range tune {
+		set(f)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

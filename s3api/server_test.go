@@ -1,0 +1,526 @@
+package s3api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+
+	"ais/object"
+)
+
+func TestErrorAnswers(t *testing.T) {
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	n := startNode(t, func(r *Request) error {
+		m := &object.Meta{ETag: "abc", Modified: noon, User: map[string]string{"secret": "1"}, Header: object.Header{ContentType: "text/plain"}}
+		WriteObjectHeaders(r, m, true)
+		r.Stream(strings.NewReader("never sent"), 10)
+		switch r.Key {
+		case "missing":
+			return object.E("fs.Open", r.Key, object.NotFound, nil)
+		case "same":
+			return object.NotModified
+		case "condition":
+			return object.Precondition
+		case "range":
+			return RangeError("bytes=9-", 5)
+		case "down":
+			return object.E("proxy.owner", "target1", object.Unavailable, errors.New("secret address"))
+		case "panic":
+			panic("a broken invariant")
+		case "<&>":
+			return Argument("a<b", "x&y\x01", "It's \"quoted\"")
+		}
+		return errors.New("something internal: /var/secret")
+	}, nil)
+	tests := []struct {
+		key      string
+		status   int
+		code     string
+		contains []string
+	}{
+		{"missing", 404, "NoSuchKey", []string{"<Resource>/bkt/missing</Resource>"}},
+		{"same", 304, "", nil},
+		{"condition", 412, "PreconditionFailed", nil},
+		{"range", 416, "InvalidRange", []string{"<ActualObjectSize>5<", "<RangeRequested>bytes=9-<"}},
+		{"down", 503, "ServiceUnavailable", nil},
+		{"panic", 500, "InternalError", nil},
+		{"other", 500, "InternalError", nil},
+		{"%3C&%3E", 400, "InvalidArgument", []string{"<ArgumentName>a&lt;b</", "<ArgumentValue>x&amp;y&#x1;</", "It's &quot;quoted&quot;", "/bkt/%3C&amp;%3E"}},
+	}
+	for _, tt := range tests {
+		for _, method := range []string{"GET", "HEAD"} {
+			w := n.dial(t)
+			for range 2 { // the connection lives on
+				a := w.send(method + " /bkt/" + tt.key + " HTTP/1.1\r\nHost: n\r\n\r\n").receive(method)
+				if a.StatusCode != tt.status || a.Header.Get("x-amz-request-id") == "" || a.Header.Get("X-Amz-Meta-Secret") != "" {
+					t.Errorf("%s %s: %d %v", method, tt.key, a.StatusCode, a.Header)
+				}
+				if strings.Contains(a.body, "secret") && tt.key != "missing" {
+					t.Errorf("%s tells a secret: %s", tt.key, a.body)
+				}
+				if validators := a.Header.Get("ETag") == `"abc"` && a.Header.Get("Last-Modified") == "Fri, 02 Jan 2026 12:00:00 GMT"; validators != (tt.status == 304 || tt.status == 412) {
+					t.Errorf("%s %s: %v", method, tt.key, a.Header)
+				}
+				if method == "HEAD" || tt.status == 304 {
+					if a.body != "" {
+						t.Errorf("%s %s has a body: %q", method, tt.key, a.body)
+					}
+					continue
+				}
+				if a.code() != tt.code || a.Header.Get("Content-Type") != "application/xml" {
+					t.Errorf("%s: %s %v", tt.key, a.body, a.Header)
+				}
+				for _, want := range tt.contains {
+					if !strings.Contains(a.body, want) {
+						t.Errorf("%s: no %s in %s", tt.key, want, a.body)
+					}
+				}
+			}
+		}
+	}
+	if a := n.get(t, "GET", "/bkt/range"); a.Header.Get("Content-Range") != "bytes */5" {
+		t.Errorf("%v", a.Header)
+	}
+	if a := n.get(t, "GET", "/bkt/down"); a.Header.Get("Retry-After") == "" {
+		t.Errorf("%v", a.Header)
+	}
+}
+
+func TestEveryKindHasAnAnswer(t *testing.T) {
+	seen := map[string]bool{}
+	for k := object.Internal; object.KindFromText(k.Error()) == k; k++ {
+		e := FromError(object.E("op", "name", k, nil))
+		if e == nil || e.Status < 300 || e.Code == "" || (e.Code == "InternalError") != (k == object.Internal || k == object.Corrupt) {
+			t.Errorf("%v: %v", k, e)
+		}
+		seen[e.Code] = true
+	}
+	if len(seen) < 15 {
+		t.Errorf("only %d codes", len(seen))
+	}
+	if e := FromError(fmt.Errorf("x: %w", MalformedXML.With("a", "b"))); !errors.Is(e, MalformedXML) || errors.Is(e, NoSuchKey) {
+		t.Errorf("%v", e)
+	}
+	if e := FromError(object.E("op", "n", object.Invalid, errors.New("why"))); e.Message != "why" {
+		t.Errorf("%v", e)
+	}
+}
+
+func TestServerAnswersByItself(t *testing.T) {
+	n := startNode(t, func(r *Request) error { t.Errorf("%v reached the handler", r.Op); return nil }, nil)
+	tests := []struct {
+		request string
+		status  int
+		code    string
+	}{
+		{"PUT /bkt/key?tagging", 501, "NotImplemented"},
+		{"GET /bkt/key?attributes", 501, "NotImplemented"},
+		{"POST /bkt", 501, "NotImplemented"},
+		{"PATCH /bkt/key", 405, "MethodNotAllowed"},
+		{"FOO /bkt/key", 405, "MethodNotAllowed"},
+		{"OPTIONS /bkt/key", 403, "AccessForbidden"},
+		{"GET /bkt/%zz", 400, "InvalidURI"},
+		{"GET /BKT/key", 400, "InvalidBucketName"},
+		{"GET /bkt/key?versionId=abc", 400, "InvalidArgument"},
+		{"GET /bkt/key?versionId=", 400, "InvalidArgument"},
+		{"DELETE /bkt/key?versionId=" + strings.Repeat("a", 32), 404, "NoSuchVersion"},
+		{"PUT /bkt/key X-Amz-Tagging: a=b", 501, "NotImplemented"},
+		{"PUT /bkt/key x-amz-server-side-encryption: AES256", 501, "NotImplemented"},
+		{"PUT /bkt/key x-amz-write-offset-bytes: 5", 501, "NotImplemented"},
+		{"PUT /bkt X-AMZ-BUCKET-OBJECT-LOCK-ENABLED: true", 501, "NotImplemented"},
+	}
+	for _, tt := range tests {
+		f := strings.SplitN(tt.request, " ", 3)
+		a := n.get(t, f[0], f[1], append(f[2:], "Content-Length: 0")...)
+		if a.StatusCode != tt.status || a.code() != tt.code {
+			t.Errorf("%s: %d %s", tt.request, a.StatusCode, a.body)
+		}
+	}
+}
+
+func TestNullVersionIsTheObject(t *testing.T) {
+	n := startNode(t, func(r *Request) error { r.NoContent(); return nil }, nil)
+	for _, target := range []string{"/bkt/key?versionId=null", "/bkt/key?x=1", "/bkt?versionId=whatever"} {
+		if a := n.get(t, "DELETE", target); a.StatusCode != 204 {
+			t.Errorf("%s: %d %s", target, a.StatusCode, a.body)
+		}
+	}
+}
+
+func TestHTTPServer(t *testing.T) {
+	handler := func(r *Request) error {
+		if r.Op == HeadObject {
+			r.HeadOnly(12345)
+			return nil
+		}
+		r.Bytes([]byte(r.Key))
+		return nil
+	}
+	n := startNode(t, handler, nil)
+
+	t.Run("pipelining", func(t *testing.T) {
+		w := n.dial(t)
+		var b strings.Builder
+		for i := range 20 {
+			fmt.Fprintf(&b, "GET /bkt/k%d HTTP/1.1\r\nHost: n\r\n\r\n", i)
+		}
+		w.send(b.String())
+		for i := range 20 {
+			if a := w.receive("GET"); a.body != fmt.Sprint("k", i) {
+				t.Fatalf("answer %d: %s", i, a.body)
+			}
+		}
+	})
+	t.Run("HTTP/1.0", func(t *testing.T) {
+		w := n.dial(t)
+		a := w.send("GET /bkt/old HTTP/1.0\r\n\r\n").receive("GET")
+		if a.body != "old" || !a.Close {
+			t.Errorf("%v %s", a.Response, a.body)
+		}
+		if _, err := w.r.ReadByte(); err != io.EOF {
+			t.Errorf("the connection is not closed: %v", err)
+		}
+	})
+	t.Run("HEAD", func(t *testing.T) {
+		w := n.dial(t)
+		for range 2 {
+			if a := w.send("HEAD /bkt/k HTTP/1.1\r\nHost: n\r\n\r\n").receive("HEAD"); a.ContentLength != 12345 || a.StatusCode != 200 {
+				t.Fatalf("%v", a.Response)
+			}
+		}
+	})
+	t.Run("header of 31 KiB", func(t *testing.T) {
+		if a := n.get(t, "GET", "/bkt/k", "X-Long: "+strings.Repeat("a", 31<<10)); a.body != "k" {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+	})
+	t.Run("header of 1 MiB", func(t *testing.T) {
+		w := n.dial(t)
+		_, _ = io.WriteString(w.TCPConn, "GET /bkt/k HTTP/1.1\r\nHost: n\r\nX-Long: "+strings.Repeat("a", 1<<20)+"\r\n\r\n")
+		a, err := w.tryReceive("GET")
+		if err == nil && (a.StatusCode != 431 || a.code() != "RequestHeaderSectionTooLarge" || !a.Close) {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+	})
+	t.Run("many headers", func(t *testing.T) {
+		w := n.dial(t)
+		_, _ = io.WriteString(w.TCPConn, "GET /bkt/k HTTP/1.1\r\nHost: n\r\n"+strings.Repeat("a: b\r\n", 200_000)+"\r\n")
+		if a, err := w.tryReceive("GET"); err == nil && a.StatusCode != 431 {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+	})
+	t.Run("not HTTP", func(t *testing.T) {
+		for _, junk := range []string{"hello\r\n\r\n", "GET\r\n\r\n", "\x16\x03\x01\x02\x00\r\n\r\n", "GET /bkt/\x01 HTTP/1.1\r\nHost: n\r\n\r\n", "GET /a HTTP/1.1\r\n: x\r\n\r\n"} {
+			w := n.dial(t)
+			a := w.send(junk).receive("GET")
+			if a.StatusCode != 400 || a.code() == "" || a.Header.Get("Content-Type") != "application/xml" {
+				t.Errorf("%q: %d %q", junk, a.StatusCode, a.body)
+			}
+		}
+	})
+	t.Run("header names in any case", func(t *testing.T) {
+		for _, name := range []string{"x-amz-tagging", "X-AMZ-TAGGING", "X-amz-Tagging"} {
+			if a := n.get(t, "PUT", "/bkt/k", name+": a=b", "Content-Length: 0"); a.StatusCode != 501 {
+				t.Errorf("%s: %d", name, a.StatusCode)
+			}
+		}
+	})
+	t.Run("response overrides cannot split", func(t *testing.T) {
+		n := startNode(t, func(r *Request) error { WriteObjectHeaders(r, &object.Meta{ETag: "e"}, false); return nil }, nil)
+		a := n.get(t, "GET", "/bkt/k?response-content-disposition=a%0D%0AX-Evil:%201&response-content-type=text/x%0d%0aX-Evil:1")
+		if a.Header.Get("X-Evil") != "" || !strings.HasPrefix(a.Header.Get("Content-Disposition"), "a") {
+			t.Errorf("%v", a.Header)
+		}
+	})
+}
+
+func TestSlowHeaderIsCut(t *testing.T) {
+	n := startNode(t, func(*Request) error { return nil }, nil, func(f *fasthttp.Server) { f.ReadTimeout = 150 * time.Millisecond })
+	w := n.dial(t)
+	start := time.Now()
+	w.send("GET /bkt/k HTTP/1.1\r\nHost: n\r\n")
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	go func() {
+		for range tick.C {
+			if _, err := io.WriteString(w.TCPConn, "a: b\r\n"); err != nil {
+				return
+			}
+		}
+	}()
+	if a, err := w.tryReceive("GET"); err == nil && a.code() != "RequestTimeout" {
+		t.Errorf("%d %s", a.StatusCode, a.body)
+	}
+	if d := time.Since(start); d > 3*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}
+
+// TestIdleConnectionsAreCheap holds connections that have been used, and those
+// that have not, to a bound of heap each.
+func TestIdleConnectionsAreCheap(t *testing.T) {
+	const conns = 300
+	big := bytes.Repeat([]byte("x"), 300<<10)
+	n := startNode(t, func(r *Request) error {
+		if r.Op == PutObject {
+			b, err := r.Body()
+			if err == nil {
+				_, err = b.WriteTo(io.Discard)
+			}
+			return err
+		}
+		r.WriteXML(func(b []byte) []byte { return append(b, big...) })
+		return nil
+	}, nil)
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse
+	}
+	before := heap()
+	held := make([]net.Conn, conns)
+	for i := range held {
+		w := n.dial(t)
+		held[i] = w.TCPConn
+		w.send("GET /bkt HTTP/1.1\r\nHost: n\r\n\r\n").receive("GET")
+		w.r = nil
+	}
+	per := (int64(heap()) - int64(before)) / conns
+	t.Logf("%d bytes of heap for an idle connection after a large listing", per)
+	if per > 64<<10 {
+		t.Errorf("%d bytes a connection", per)
+	}
+	runtime.KeepAlive(held)
+}
+
+func TestExpect(t *testing.T) {
+	var handled atomic.Int32
+	h := func(r *Request) error {
+		handled.Add(1)
+		b, err := r.Body()
+		if err != nil {
+			return err
+		}
+		data, err := b.ReadAll(nil)
+		r.Bytes(data)
+		return err
+	}
+	n := startNode(t, h, func(c *Config) {
+		c.Expect = func(r *Request) (bool, error) {
+			switch r.Key {
+			case "redirect":
+				r.WriteRedirect("http://other:1/bkt/redirect?x=1", "other:1/s3")
+				return true, nil
+			case "denied":
+				return false, AccessDenied
+			case "nobucket":
+				return false, object.NoSuchBucket
+			case "panic":
+				panic("in the hook")
+			}
+			return false, nil
+		}
+	})
+	put := func(key string, headers ...string) *wire {
+		return n.dial(t).send("PUT /bkt/" + key + " HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\n" + lines(headers) + "\r\n")
+	}
+	tests := []struct {
+		key, header string
+		status      int
+		code        string
+	}{
+		{"redirect", "Content-Length: 1000000", 307, "TemporaryRedirect"},
+		{"denied", "Content-Length: 1000000", 403, "AccessDenied"},
+		{"nobucket", "Transfer-Encoding: chunked\r\nx-amz-decoded-content-length: 5\r\nx-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER", 404, "NoSuchBucket"},
+		{"panic", "Content-Length: 5", 500, "InternalError"},
+		{"key", "Transfer-Encoding: chunked", 411, "MissingContentLength"},
+		{"key", "Content-Length: 5368709121", 400, "EntityTooLarge"},
+		{"key", "Content-Length: 5\r\nContent-MD5: x", 400, "InvalidDigest"},
+		{"key?tagging", "Content-Length: 5", 100, ""},
+	}
+	for _, tt := range tests {
+		w := put(tt.key, tt.header)
+		a := w.receive("PUT")
+		if a.StatusCode != tt.status || a.code() != tt.code {
+			t.Errorf("%s %s: %d %s", tt.key, tt.header, a.StatusCode, a.body)
+		}
+		if tt.status == 100 {
+			continue
+		}
+		if !a.Close || a.Header.Get("x-amz-request-id") == "" {
+			t.Errorf("%s: %v", tt.key, a.Header)
+		}
+		if _, err := w.r.ReadByte(); err != io.EOF {
+			t.Errorf("%s: the connection is not closed: %v", tt.key, err)
+		}
+		if tt.status == 307 && (a.Header.Get("Location") != "http://other:1/bkt/redirect?x=1" || a.Header.Get("Cache-Control") != "no-store" ||
+			!strings.Contains(a.body, "<Endpoint>other:1/s3</Endpoint><Bucket>bkt</Bucket>")) {
+			t.Errorf("%v %s", a.Header, a.body)
+		}
+	}
+	if handled.Load() != 0 {
+		t.Errorf("the handler was called")
+	}
+	for _, size := range []int{5, 100_000} {
+		data := payload(size)
+		w := put("key", fmt.Sprintf("Content-Length: %d", size))
+		if a := w.receive("PUT"); a.StatusCode != 100 {
+			t.Fatalf("%d", a.StatusCode)
+		}
+		if a := w.send(data).receive("PUT"); a.StatusCode != 200 || a.body != data {
+			t.Errorf("%d bytes: %d", size, a.StatusCode)
+		}
+		if a := w.send("GET /bkt/x?torrent HTTP/1.1\r\nHost: n\r\n\r\n").receive("GET"); a.StatusCode != 501 {
+			t.Errorf("afterwards: %d", a.StatusCode)
+		}
+	}
+}
+
+func TestRequestIDs(t *testing.T) {
+	h := func(r *Request) error { r.Bytes([]byte(r.ID)); return nil }
+	n := startNode(t, h, nil)
+	seen := map[string]bool{}
+	w := n.dial(t)
+	for range 100 {
+		a := w.send("GET /bkt HTTP/1.1\r\nHost: n\r\nX-Ais-Request-Id: 0123456789ABCDEF\r\n\r\n").receive("GET")
+		id := a.Header.Get("x-amz-request-id")
+		if !isRequestID([]byte(id)) || id != a.body || seen[id] || id == "0123456789ABCDEF" {
+			t.Fatalf("%q %q", id, a.body)
+		}
+		seen[id] = true
+	}
+	n = startNode(t, h, func(c *Config) { c.TakeRequestID = true })
+	if a := n.get(t, "GET", "/bkt", "X-Ais-Request-Id: 0123456789ABCDEF"); a.body != "0123456789ABCDEF" || a.Header.Get("x-amz-request-id") != a.body {
+		t.Errorf("%v %s", a.Header, a.body)
+	}
+	if a := n.get(t, "GET", "/bkt", "X-Ais-Request-Id: 0123456789abcdeF<"); a.body == "0123456789abcdeF<" || len(a.body) != 16 {
+		t.Errorf("%s", a.body)
+	}
+}
+
+// closer is a stream that counts its closings.
+type closer struct {
+	io.Reader
+	closed *atomic.Int32
+}
+
+func (c closer) Close() error { c.closed.Add(1); return nil }
+
+func TestStreamIsClosedOnce(t *testing.T) {
+	var closed atomic.Int32
+	n := startNode(t, func(r *Request) error {
+		r.Stream(closer{strings.NewReader(strings.Repeat("x", 1<<20)), &closed}, 1<<20)
+		if r.Key == "fails" {
+			return object.Corrupt
+		}
+		return nil
+	}, nil)
+	for i, key := range []string{"whole", "fails"} {
+		a := n.get(t, "GET", "/bkt/"+key)
+		if key == "whole" && len(a.body) != 1<<20 || key == "fails" && a.StatusCode != 500 {
+			t.Errorf("%s: %d, %d bytes", key, a.StatusCode, len(a.body))
+		}
+		eventually(t, "the stream is closed", func() bool { return closed.Load() == int32(i+1) })
+	}
+	w := n.dial(t) // a client that leaves
+	w.send("GET /bkt/left HTTP/1.1\r\nHost: n\r\n\r\n")
+	_ = w.Close()
+	eventually(t, "the stream is closed when the client leaves", func() bool { return closed.Load() == 3 })
+}
+
+func TestMetricsAndLog(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	var log lockedBuffer
+	n := startNode(t, func(r *Request) error {
+		if r.Op == PutObject {
+			b, err := r.Body()
+			if err == nil {
+				_, err = b.ReadAll(nil)
+			}
+			return err
+		}
+		if r.Key == "bad" {
+			return errors.New("broken disk")
+		}
+		r.Bytes([]byte("12345"))
+		return nil
+	}, func(c *Config) { c.Registerer, c.Logger = reg, slog.New(slog.NewTextHandler(&log, nil)) })
+	n.get(t, "GET", "/bkt/key")
+	n.get(t, "GET", "/bkt/key")
+	n.get(t, "GET", "/bkt/key?torrent")
+	n.do(t, "PUT /bkt/key HTTP/1.1\r\nHost: n\r\nContent-Length: 7\r\n\r\n1234567")
+	n.do(t, "PUT /bkt/key HTTP/1.1\r\nHost: n\r\nContent-MD5: x\r\nContent-Length: 0\r\n\r\n")
+	bad := n.get(t, "GET", "/bkt/bad")
+	for series, want := range map[string]float64{
+		"ais_s3_requests_total code=2xx op=GetObject":                 2,
+		"ais_s3_requests_total code=InternalError op=GetObject":       1,
+		"ais_s3_requests_total code=NotImplemented op=NotImplemented": 1,
+		"ais_s3_requests_total code=2xx op=PutObject":                 1,
+		"ais_s3_requests_total code=InvalidDigest op=PutObject":       1,
+		"ais_s3_received_bytes_total op=PutObject":                    7,
+		"ais_s3_request_duration_seconds op=GetObject":                3,
+		"ais_s3_requests_in_flight":                                   0,
+	} {
+		eventually(t, series, func() bool { return gather(t, reg)[series] == want })
+	}
+	id := bad.Header.Get("x-amz-request-id")
+	if l := log.String(); !strings.Contains(l, "broken disk") || !strings.Contains(l, "request="+id) || strings.Count(l, "\n") != 1 {
+		t.Errorf("the log is %s", l)
+	}
+	m := newMetrics(nil)
+	if a := testing.AllocsPerRun(100, func() { m.observe(GetObject, 200, "", time.Millisecond, 1, 2) }); a != 0 {
+		t.Errorf("counting a request allocates %v times", a)
+	}
+}
+
+// gather returns the value of every series, a histogram's by its count.
+func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			name := f.GetName()
+			for _, l := range m.Label {
+				name += " " + l.GetName() + "=" + l.GetValue()
+			}
+			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return values
+}
+
+// lockedBuffer is a bytes.Buffer for several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
