@@ -142,7 +142,8 @@ func formatAccess(text string) string {
 	}
 	names := []string{"GET", "HEAD-OBJECT", "PUT", "APPEND", "DELETE-OBJECT", "MOVE-OBJECT", "PROMOTE",
 		"UPDATE-OBJECT", "HEAD-BUCKET", "LIST-OBJECTS", "PATCH", "SET-BUCKET-ACL"}
-	const ro, rw = 1 | 2 | 256 | 512, ro | 4 | 8 | 16 | 32
+	const ro = 1 | 2 | 256 | 512 // as package cluster has them
+	const rw = ro | 4 | 8 | 16 | 32
 	switch all := uint64(1)<<len(names) - 1; {
 	case bits&all == all:
 		return "su (everything)"
