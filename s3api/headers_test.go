@@ -1,0 +1,299 @@
+package s3api
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"ais/object"
+)
+
+// newRequest makes a Request as the server would, without a connection.
+func newRequest(t testing.TB, method, uri string, headers ...string) *Request {
+	t.Helper()
+	c := DefaultConfig()
+	c.Handler = serveFunc(func(*Request) error { return nil })
+	s, err := NewServer(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Request.Header.SetMethod(method)
+	ctx.Request.SetRequestURI(uri)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ":")
+		ctx.Request.Header.Add(name, strings.TrimSpace(value))
+	}
+	r, err := s.begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestParseHeader(t *testing.T) {
+	r := newRequest(t, "PUT", "/bkt/k", "Content-Type: text/x", "content-encoding: gzip, aws-chunked", "Content-Disposition: inline",
+		"Content-Language: de", "Cache-Control: no-cache", "Expires: whenever", "x-amz-website-redirect-location: /x",
+		"X-Amz-Meta-Mixed-Case: Value", "x-amz-meta-two: a", "x-amz-meta-two: b", "x-amz-meta-umlaut: \xc3\xbc", "x-amz-meta-latin: \xe9",
+		"x-amz-meta-mime: =?UTF-8?B?w7w=?=", "x-amz-meta-: none", "x-amz-storage-class: STANDARD_IA")
+	m, err := ParseMeta(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := object.Header{ContentType: "text/x", ContentEncoding: "gzip", ContentDisposition: "inline", ContentLanguage: "de",
+		CacheControl: "no-cache", Expires: "whenever", WebsiteRedirect: "/x"}
+	user := map[string]string{"mixed-case": "Value", "two": "a,b", "umlaut": "ü", "latin": "\xe9", "mime": "=?UTF-8?B?w7w=?="}
+	if m.Header != want || !maps.Equal(m.User, user) || m.StorageClass != "STANDARD_IA" {
+		t.Errorf("%+v %q", m.Header, m.User)
+	}
+	for encoding, want := range map[string]string{"aws-chunked": "", "AWS-Chunked,gzip": "gzip", "gzip": "gzip", "br,aws-chunked,x": "br,x", "": ""} {
+		if got := storedEncoding(encoding); got != want {
+			t.Errorf("%q: %q", encoding, got)
+		}
+	}
+	if _, _, err := ParseHeader(newRequest(t, "PUT", "/bkt/k", "x-amz-meta-a: "+strings.Repeat("v", 2047))); err != nil {
+		t.Errorf("2 KiB: %v", err)
+	}
+	if _, _, err := ParseHeader(newRequest(t, "PUT", "/bkt/k", "x-amz-meta-a: "+strings.Repeat("v", 2048))); !errors.Is(err, MetadataTooLarge) {
+		t.Errorf("2 KiB + 1: %v", err)
+	}
+	if _, err := ParseStorageClass(newRequest(t, "PUT", "/bkt/k", "x-amz-storage-class: COLD")); !errors.Is(err, InvalidStorageClass) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestParseCond(t *testing.T) {
+	date := "Fri, 02 Jan 2026 12:00:00 GMT"
+	at := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	r := newRequest(t, "GET", "/bkt/k", `If-Match: "a", "b"`, "If-None-Match: c", "If-Modified-Since: "+date, "If-Unmodified-Since: nonsense")
+	if got, err := ParseCond(r); err != nil || got != (object.Cond{IfMatch: `"a", "b"`, IfNoneMatch: "c", IfModifiedSince: at}) {
+		t.Errorf("%+v %v", got, err)
+	}
+	for header, want := range map[string]error{"If-None-Match: *": nil, `If-None-Match: "*"`: nil, "If-None-Match: abc": NotImplemented} {
+		if got, err := ParseCond(newRequest(t, "PUT", "/bkt/k", header, "If-Modified-Since: "+date)); !errors.Is(err, want) || want == nil && got != (object.Cond{IfNoneMatch: "*"}) {
+			t.Errorf("%s: %+v %v", header, got, err)
+		}
+	}
+	r = newRequest(t, "PUT", "/bkt/k", "x-amz-copy-source: b/k", "x-amz-copy-source-if-match: a", "x-amz-copy-source-if-unmodified-since: "+date)
+	if got := ParseCopyCond(r); got != (object.Cond{IfMatch: "a", IfUnmodifiedSince: at}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestParseCopySource(t *testing.T) {
+	tests := []struct {
+		source, bucket, key, version string
+		err                          *Error
+	}{
+		{"bkt/key", "bkt", "key", "", nil},
+		{"/bkt/key", "bkt", "key", "", nil},
+		{"bkt%2Fkey", "bkt", "key", "", nil},
+		{"/bkt/a%20b+c%3F%25/%C3%A9", "bkt", "a b+c?%/é", "", nil},
+		{"bkt//a/../b/", "bkt", "/a/../b/", "", nil},
+		{"bkt/key?versionId=null", "bkt", "key", "null", nil},
+		{"bkt/a?b", "bkt", "a?b", "", nil},
+		{"bkt/a%3FversionId=x", "bkt", "a?versionId=x", "", nil},
+		{"bkt/é", "bkt", "é", "", nil},
+		{"bkt/key?versionId=v1", "bkt", "key", "v1", InvalidArgument},
+		{"bkt/key?versionId=" + strings.Repeat("a", 32), "bkt", "key", strings.Repeat("a", 32), NoSuchVersion},
+		{"", "", "", "", InvalidArgument},
+		{"bkt", "", "", "", InvalidArgument},
+		{"bkt/", "", "", "", InvalidArgument},
+		{"/", "", "", "", InvalidArgument},
+		{"bkt/%zz", "", "", "", InvalidArgument},
+		{"bkt/%ff", "", "", "", InvalidArgument},
+		{"Bkt_/key", "", "", "", InvalidBucketName},
+		{"bkt/" + strings.Repeat("k", 1025), "", "", "", KeyTooLong},
+	}
+	for _, tt := range tests {
+		bucket, key, version, err := parseCopySource([]byte(tt.source))
+		if bucket != tt.bucket || key != tt.key || version != tt.version || (err == nil) != (tt.err == nil) || tt.err != nil && !errors.Is(err, tt.err) {
+			t.Errorf("%.40q: %q %.40q %q %v", tt.source, bucket, key, version, err)
+		}
+	}
+}
+
+func FuzzCopySource(f *testing.F) {
+	f.Add("/bkt/key%20?versionId=null")
+	f.Add("bkt//%2F..")
+	f.Fuzz(func(t *testing.T, s string) {
+		bucket, key, _, err := parseCopySource([]byte(s))
+		if err != nil {
+			return
+		}
+		again, key2, _, err := parseCopySource([]byte(bucket + "/" + escapeAll(key)))
+		if err != nil || again != bucket || key2 != key {
+			t.Fatalf("%q is %q %q, which comes back as %q %q %v", s, bucket, key, again, key2, err)
+		}
+	})
+}
+
+func TestParseList(t *testing.T) {
+	l, err := ParseList(newRequest(t, "GET", "/bkt?delimiter=%2F&prefix=a%20b+c&max-keys=5000&marker=m&encoding-type=url"))
+	if err != nil || l.Query != (object.Query{Prefix: "a b c", Delimiter: "/", After: "m", Limit: 1000}) || !l.EncodeURL || l.V2 {
+		t.Errorf("%+v %v", l, err)
+	}
+	l, err = ParseList(newRequest(t, "GET", "/bkt?list-type=2&start-after=s&fetch-owner=true&max-keys=0"))
+	if err != nil || !l.V2 || l.Query.After != "s" || !l.FetchOwner || l.Query.Limit != 0 {
+		t.Errorf("%+v %v", l, err)
+	}
+	for _, key := range []string{"k", "é/\x00+ %", strings.Repeat("k", 1024)} {
+		l, err = ParseList(newRequest(t, "GET", "/bkt?list-type=2&start-after=s&continuation-token="+string(appendToken(nil, key))))
+		if err != nil || l.Query.After != key {
+			t.Errorf("token of %q: %q %v", key, l.Query.After, err)
+		}
+	}
+	for _, query := range []string{"max-keys=a", "max-keys=-1", "max-keys=99999999999", "encoding-type=base64", "list-type=2&continuation-token=",
+		"list-type=2&continuation-token=zz", "list-type=2&continuation-token=1a", "versions&version-id-marker=x"} {
+		if _, err := ParseList(newRequest(t, "GET", "/bkt?"+query)); !errors.Is(err, InvalidArgument) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	after, limit, encode, err := ParseListParts(newRequest(t, "GET", "/bkt/k?uploadId=u&part-number-marker=7&max-parts=3"))
+	if after != 7 || limit != 3 || encode || err != nil {
+		t.Errorf("%d %d %v %v", after, limit, encode, err)
+	}
+	for _, query := range []string{"max-parts=x", "part-number-marker=x", "part-number-marker=-1"} {
+		if _, _, _, err := ParseListParts(newRequest(t, "GET", "/bkt/k?uploadId=u&"+query)); !errors.Is(err, InvalidArgument) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+}
+
+func TestPartNumbers(t *testing.T) {
+	for s, want := range map[string]int{"1": 1, "10000": 10000, "0": 0, "10001": 0, "-1": 0, "x": 0, "": 0} {
+		number, id, err := newRequest(t, "PUT", "/bkt/k?uploadId=a%2Bb&partNumber="+s).Part()
+		if number != want || (err == nil) != (want > 0) || err == nil && id != "a+b" {
+			t.Errorf("%q: %d %q %v", s, number, id, err)
+		}
+	}
+	if n, err := newRequest(t, "GET", "/bkt/k").PartNumber(); n != 0 || err != nil {
+		t.Errorf("%d %v", n, err)
+	}
+}
+
+func TestUploadSums(t *testing.T) {
+	tests := []struct {
+		algorithm, kind string
+		want            object.Algorithm
+		composite, bad  bool
+	}{
+		{"", "", object.NoChecksum, false, false},
+		{"CRC32", "", object.CRC32, true, false},
+		{"crc64nvme", "", object.CRC64NVME, false, false},
+		{"SHA256", "COMPOSITE", object.SHA256, true, false},
+		{"CRC32C", "FULL_OBJECT", object.CRC32C, false, false},
+		{"SHA1", "FULL_OBJECT", 0, false, true},
+		{"CRC64NVME", "COMPOSITE", 0, false, true},
+		{"MD5", "", 0, false, true},
+		{"", "COMPOSITE", 0, false, true},
+		{"CRC32", "HALF", 0, false, true},
+	}
+	for _, tt := range tests {
+		var h []string
+		if tt.algorithm != "" {
+			h = append(h, "x-amz-checksum-algorithm: "+tt.algorithm)
+		}
+		if tt.kind != "" {
+			h = append(h, "x-amz-checksum-type: "+tt.kind)
+		}
+		a, composite, err := ParseUploadSum(newRequest(t, "POST", "/bkt/k?uploads", h...))
+		if a != tt.want || composite != tt.composite || (err != nil) != tt.bad {
+			t.Errorf("%+v: %v %v %v", tt, a, composite, err)
+		}
+	}
+	sum, err := ParseCompleteSum(newRequest(t, "POST", "/bkt/k?uploadId=u", "x-amz-checksum-crc32: AAAAAA==-3"))
+	if err != nil || sum.Algorithm != object.CRC32 || !sum.Composite || len(sum.Value) != 4 {
+		t.Errorf("%v %v", sum, err)
+	}
+}
+
+func TestWriteObjectHeaders(t *testing.T) {
+	r := newRequest(t, "GET", "/bkt/k?response-content-type=text/y&response-cache-control=none", "x-amz-checksum-mode: enabled")
+	sum := object.Checksum{Algorithm: object.CRC32, Composite: true, Value: []byte{0, 0, 0, 0}}
+	m := &object.Meta{ETag: "abc-2", Modified: when, User: map[string]string{"a_b": "ü"}, Sums: []object.Checksum{sum}, Parts: make([]object.Part, 2),
+		StorageClass: "STANDARD_IA", Header: object.Header{ContentType: "text/x", ContentEncoding: "gzip", Expires: "never"}}
+	WriteObjectHeaders(r, m, WantsSums(r))
+	WriteContentRange(r, object.Range{Offset: 2, Length: 3}, 10)
+	h := &r.ctx.Response.Header
+	for name, want := range map[string]string{"ETag": `"abc-2"`, "Last-Modified": "Tue, 03 Feb 2026 04:05:06 GMT", "Content-Type": "text/y",
+		"Cache-Control": "none", "Content-Encoding": "gzip", "Expires": "never", "x-amz-meta-a_b": "ü", "x-amz-checksum-crc32": "AAAAAA==-2",
+		"x-amz-checksum-type": "COMPOSITE", "x-amz-storage-class": "STANDARD_IA", "Accept-Ranges": "bytes", "Content-Range": "bytes 2-4/10"} {
+		if got := string(h.Peek(name)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	r = newRequest(t, "GET", "/bkt/k")
+	WriteObjectHeaders(r, &object.Meta{ETag: "e"}, false)
+	if got := string(r.ctx.Response.Header.ContentType()); got != DefaultContentType {
+		t.Error(got)
+	}
+}
+
+func TestUnconfigured(t *testing.T) {
+	for _, op := range Ops() {
+		r := newRequest(t, "GET", "/bkt")
+		r.Op = op
+		err := r.WriteUnconfigured()
+		answered := err == nil && len(r.ctx.Response.Body()) > 0 || err != nil && FromError(err).Status == 404
+		if answered != (op.Unconfigured() || op == GetBucketVersioning) {
+			t.Errorf("%v: %v", op, err)
+		}
+	}
+}
+
+func TestCheckACL(t *testing.T) {
+	document := string(AppendACL(nil, Anyone))
+	n := startNode(t, CheckACL, nil)
+	tests := []struct{ header, body, code string }{
+		{"x-amz-acl: public-read", "", ""},
+		{"x-amz-grant-read: id=abc", "", ""},
+		{"X-Other: 1", document, ""},
+		{"x-amz-acl: wide-open", "", "InvalidArgument"},
+		{"X-Other: 1", "", "MissingSecurityHeader"},
+		{"X-Other: 1", "<nonsense", "MalformedACLError"},
+		{"x-amz-acl: private", document, "InvalidRequest"},
+	}
+	for _, tt := range tests {
+		a := n.do(t, fmt.Sprintf("PUT /bkt/k?acl HTTP/1.1\r\nHost: n\r\n%s\r\nContent-Length: %d\r\n\r\n%s", tt.header, len(tt.body), tt.body))
+		if a.code() != tt.code {
+			t.Errorf("%+v: %d %s", tt, a.StatusCode, a.body)
+		}
+	}
+}
+
+// BenchmarkServe is what this package costs a GET of 4 KiB.
+func BenchmarkServe(b *testing.B) {
+	meta := &object.Meta{ETag: "d41d8cd98f00b204e9800998ecf8427e", Modified: when, Size: 4096}
+	data := make([]byte, 4096)
+	c := DefaultConfig()
+	c.Handler = serveFunc(func(r *Request) error {
+		if _, err := ParseCond(r); err != nil {
+			return err
+		}
+		WriteObjectHeaders(r, meta, WantsSums(r))
+		r.Bytes(data)
+		return nil
+	})
+	s, err := NewServer(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Request.SetRequestURI("/s3/bucket/photos/2026/image-000123.jpeg?x-id=GetObject")
+	for _, h := range []string{"Host: localhost:8080", "User-Agent: aws-sdk-go-v2/1.47.0", "Authorization: AWS4-HMAC-SHA256 Credential=x", "X-Amz-Date: 20260203T040506Z",
+		"X-Amz-Content-Sha256: UNSIGNED-PAYLOAD", "Accept-Encoding: identity", "X-Amz-Checksum-Mode: ENABLED"} {
+		name, value, _ := strings.Cut(h, ": ")
+		ctx.Request.Header.Set(name, value)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx.Response.Reset()
+		s.Serve(ctx)
+	}
+}
