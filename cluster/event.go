@@ -15,21 +15,35 @@ type Event interface {
 	apply(s *State)
 }
 
-// The events.
-type (
-	NodeSet       struct{ Node Node }     // a node was added or changed
-	NodeGone      struct{ ID string }     // a node was removed
-	LiveSet       struct{ Live Live }     // a node came alive
-	LiveGone      struct{ ID string }     // a node's lease ended
-	MapSet        struct{ Map Map }       // the map changed
-	BucketSet     struct{ Bucket Bucket } // a bucket was created or changed
-	ConfigSet     struct{ Config Config } // the settings changed
-	TicketKeysSet struct{ Keys TicketKeys }
-	BucketGone    struct { // a bucket was removed
-		Provider object.Provider
-		Name     string
-	}
-)
+// NodeSet is a node that was added or changed.
+type NodeSet struct{ Node Node }
+
+// NodeGone is a node that was removed.
+type NodeGone struct{ ID string }
+
+// LiveSet is a node that came alive.
+type LiveSet struct{ Live Live }
+
+// LiveGone is a node whose lease ended.
+type LiveGone struct{ ID string }
+
+// MapSet is a change of the map.
+type MapSet struct{ Map Map }
+
+// BucketSet is a bucket that was created or changed.
+type BucketSet struct{ Bucket Bucket }
+
+// BucketGone is a bucket that was removed.
+type BucketGone struct {
+	Provider object.Provider
+	Name     string
+}
+
+// ConfigSet is a change of the settings.
+type ConfigSet struct{ Config Config }
+
+// TicketKeysSet is a change of the ticket keys.
+type TicketKeysSet struct{ Keys TicketKeys }
 
 // Apply returns the state after the events of revision, in their order. s stays
 // as it is. With no events only Revision changes.

@@ -1,6 +1,10 @@
 package cluster
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // TicketKeys are the keys that tickets are signed with, newest first: the
 // newest signs, all verify. They print as "redacted" in text, logs and JSON.
@@ -11,8 +15,8 @@ const redacted = "redacted"
 // String returns "redacted".
 func (TicketKeys) String() string { return redacted }
 
-// GoString returns "redacted", for %#v.
-func (TicketKeys) GoString() string { return redacted }
+// Format writes "redacted" for every verb.
+func (TicketKeys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText returns "redacted", so that no JSON has the keys.
 func (TicketKeys) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -51,25 +51,41 @@ var errSuperseded = errors.New("another process runs as this node")
 func (s *Store) keepAlive() {
 	interval := s.config.LeaseTTL / 3
 	next := interval
+	logged := false // that the lease is not renewed
 	for s.pause(s.ctx, next) == nil {
-		err := s.renew(interval)
-		if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-			if !s.Deadline().IsZero() {
-				s.log.Warn("the lease was lost")
+		err := s.renewOrReplace(interval)
+		if err == nil {
+			if logged {
+				s.log.Info("the lease is renewed again")
 			}
-			s.lease.set(clientv3.NoLease, time.Time{})
-			err = s.rejoin()
+			logged, next = false, interval
+			continue
 		}
 		if errors.Is(err, errSuperseded) {
-			s.log.Error("another process runs as this node; this one is fenced", "error", err)
+			s.log.Error("another process runs as this node; this one is fenced")
 			close(s.lease.lost)
 			return
 		}
-		next = interval
-		if err != nil {
-			next = retryPause
+		if !logged && s.ctx.Err() == nil {
+			s.log.Warn("the lease is not renewed", "fenced_at", s.Deadline(), "error", err)
+			logged = true
 		}
+		next = retryPause
 	}
+}
+
+func (s *Store) renewOrReplace(timeout time.Duration) error {
+	err := s.renew(timeout)
+	if !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return err
+	}
+	s.lease.set(clientv3.NoLease, time.Time{})
+	ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
+	defer cancel()
+	if _, err = s.join(ctx, true); err == nil {
+		s.log.Warn("the lease was lost, and is replaced")
+	}
+	return err
 }
 
 // renew sends one keepalive.
@@ -94,16 +110,6 @@ func (s *Store) renew(timeout time.Duration) error {
 // deadline is that of a lease of so many seconds that was asked for at sent.
 func (s *Store) deadline(sent time.Time, seconds int64) time.Time {
 	return sent.Add(time.Duration(seconds)*time.Second - s.config.LeaseMargin)
-}
-
-func (s *Store) rejoin() error {
-	ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
-	defer cancel()
-	_, err := s.join(ctx, true)
-	if err == nil {
-		s.log.Info("the lease is replaced")
-	}
-	return err
 }
 
 // giveBack ends the lease.

@@ -142,7 +142,7 @@ func (s *Store) shut() {
 	s.cancel()
 	s.tasks.Wait()
 	if s.client != nil {
-		s.client.Close()
+		_ = s.client.Close() // it only tells that its context has ended
 	}
 	if s.server != nil {
 		s.server.close()

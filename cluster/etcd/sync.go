@@ -141,13 +141,21 @@ func (s *Store) await(ctx context.Context, revision int64) error {
 			return ctx.Err()
 		}
 		if try < progressTries {
-			go s.client.RequestProgress(clientv3.WithRequireLeader(s.ctx))
+			go s.askForProgress()
 			wait *= 2
 		} else {
 			s.requestReload()
 			wait = time.Second
 		}
 	}
+}
+
+// askForProgress asks on the stream of the watch, which is found by what is in the
+// context. What becomes of it shows in the State or does not.
+func (s *Store) askForProgress() {
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(s.ctx), s.config.RequestTimeout)
+	defer cancel()
+	_ = s.client.RequestProgress(ctx)
 }
 
 // awaitEvent waits until State is true up to the revision, and does nothing for it.
