@@ -191,7 +191,7 @@ func TestSlowClient(t *testing.T) {
 
 // TestEarlyAnswer has the node refuse a body that it has not read.
 func TestEarlyAnswer(t *testing.T) {
-	for _, size := range []int{6 << 10, 100 << 10, 20 << 20} {
+	for _, size := range []int{6 << 10, 100 << 10, 4 << 20} {
 		node := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.Error("<Denied/>", 403) })
 		c := newClient(t)
 		gate := gateway(t, c, node, func(s *fasthttp.Server) { s.MaxRequestBodySize = 1 << 30 })

@@ -181,7 +181,7 @@ func (x *exchange) refused(err error) error {
 
 const (
 	drainBytes = 64 << 20
-	drainTime  = time.Second
+	drainTime  = 2 * time.Second
 )
 
 // drain reads what is left of the body of ctx and forgets it, within bounds: a
