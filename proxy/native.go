@@ -18,11 +18,18 @@ import (
 // serveNative answers the native REST API.
 func (p *Proxy) serveNative(ctx *fasthttp.RequestCtx) {
 	if err := p.answerNative(ctx); err != nil {
-		ctx.Response.Header.Set(api.HeaderNodeID, p.cfg.ID)
-		if status := api.WriteError(ctx, err); status >= fasthttp.StatusInternalServerError {
-			p.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
-		}
+		p.failNative(ctx, err)
 	}
+}
+
+// failNative answers with err and returns the status.
+func (p *Proxy) failNative(ctx *fasthttp.RequestCtx, err error) int {
+	ctx.Response.Header.Set(api.HeaderNodeID, p.cfg.ID)
+	status := api.WriteError(ctx, err)
+	if status >= fasthttp.StatusInternalServerError {
+		p.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
+	}
+	return status
 }
 
 func (p *Proxy) answerNative(ctx *fasthttp.RequestCtx) error {
@@ -55,32 +62,47 @@ const maxDrained = 256 << 10
 
 // nativeObject sends an object call to the owner: native clients follow.
 func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
-	to, err := api.ReadTarget(ctx)
+	node, err := p.nativeOwner(ctx)
 	if err != nil {
 		return err
+	}
+	if p.redirectsNative(ctx, node) {
+		p.redirectNative(ctx, node)
+		return nil
+	}
+	p.metrics.relays.Inc()
+	return p.caller.Forward(ctx, node, "")
+}
+
+// nativeOwner returns the target that owns the object of a native call.
+func (p *Proxy) nativeOwner(ctx *fasthttp.RequestCtx) (cluster.Node, error) {
+	to, err := api.ReadTarget(ctx)
+	if err != nil {
+		return cluster.Node{}, err
 	}
 	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
-		return err
+		return cluster.Node{}, err
 	}
-	node, err := p.owner(b, to.Key)
-	if err != nil {
-		return err
-	}
+	return p.owner(b, to.Key)
+}
+
+// redirectsNative decides whether a native object call is redirected to node.
+func (p *Proxy) redirectsNative(ctx *fasthttp.RequestCtx, node cluster.Node) bool {
 	h := &ctx.Request.Header
 	announced := len(h.Peek("Expect")) > 0
 	length := h.ContentLength()
-	small := length >= 0 && length <= maxDrained
-	if p.cfg.Redirect == string(RedirectNever) || p.cluster.State().Config.Redirect == cluster.RedirectNever ||
-		node.PublicURL == "" || !announced && !small {
-		p.metrics.relays.Inc()
-		return p.caller.Forward(ctx, node, "")
-	}
+	small := length >= 0 && length <= maxDrained || ctx.IsGet() || ctx.IsHead() || ctx.IsDelete()
+	never := p.cfg.Redirect == string(RedirectNever) || p.cluster.State().Config.Redirect == cluster.RedirectNever
+	return !never && node.PublicURL != "" && (announced || small)
+}
+
+// redirectNative answers with the URL of the request at node, with a ticket.
+func (p *Proxy) redirectNative(ctx *fasthttp.RequestCtx, node cluster.Node) {
 	p.metrics.redirects.Inc()
 	ctx.Response.Header.Set("Location", p.caller.Redirect(ctx, node))
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	ctx.SetStatusCode(fasthttp.StatusTemporaryRedirect)
-	return nil
 }
 
 func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {

@@ -56,6 +56,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	}
 	p.server = &fasthttp.Server{}
 	s3api.ConfigureServer(p.server, p.s3, p.handle, cfg.IdleTimeout)
+	p.server.ExpectHandler = p.expectAny
 	return p, nil
 }
 

@@ -63,6 +63,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	}
 	t.server = &fasthttp.Server{}
 	s3api.ConfigureServer(t.server, t.s3, t.handle, cfg.IdleTimeout)
+	t.server.ExpectHandler = t.expect
 	return t, nil
 }
 

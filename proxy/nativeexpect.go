@@ -1,0 +1,40 @@
+package proxy
+
+import (
+	"bytes"
+
+	"ais/api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// expectAny is fasthttp's ExpectHandler, called before the body of a request with
+// Expect: 100-continue is asked for: it answers 100, or the status of an answer
+// that it has written and that goes out instead of the body's being read.
+func (p *Proxy) expectAny(ctx *fasthttp.RequestCtx) int {
+	if p.s3.VirtualHost(ctx) || !bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte("/v1/")) {
+		return p.s3.ExpectHandler(ctx)
+	}
+	if !bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte(api.PathObjects+"/")) {
+		return fasthttp.StatusContinue
+	}
+	status, err := p.expectObject(ctx)
+	if err != nil {
+		return p.failNative(ctx, err)
+	}
+	return status
+}
+
+// expectObject sends a native object call to the owner, or asks the owner whether
+// it wants the body.
+func (p *Proxy) expectObject(ctx *fasthttp.RequestCtx) (status int, err error) {
+	node, err := p.nativeOwner(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if p.redirectsNative(ctx, node) {
+		p.redirectNative(ctx, node)
+		return fasthttp.StatusTemporaryRedirect, nil
+	}
+	return p.caller.ForwardExpect(ctx, node, "")
+}
