@@ -22,8 +22,6 @@ type PutOptions struct {
 	// Verify digests the content on its way and compares with what the server
 	// stored, if the server's checksum is of this type.
 	Verify object.Algorithm
-	// ContentType is the Content-Type, "" for none.
-	ContentType string
 }
 
 // PutObject stores size bytes of content as an object and returns what the server
@@ -35,9 +33,6 @@ func (c *Client) PutObject(ctx context.Context, b Bucket, key string, content io
 	}
 	r := bucketCall(http.MethodPut, ObjectPath(b, key), b)
 	r.header.Set("Content-Type", ContentBinary)
-	if o.ContentType != "" {
-		r.header.Set("Content-Type", o.ContentType)
-	}
 	if len(o.Announced.Value) > 0 {
 		r.header.Set(HeaderChecksumType, o.Announced.Algorithm.String())
 		r.header.Set(HeaderChecksum, o.Announced.Hex())

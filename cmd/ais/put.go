@@ -21,9 +21,8 @@ import (
 
 // putOptions are the flags of put.
 type putOptions struct {
-	recursive   bool
-	workers     int
-	contentType string
+	recursive bool
+	workers   int
 }
 
 func (a *app) putCommand() *cobra.Command {
@@ -52,7 +51,7 @@ func (a *app) putCommand() *cobra.Command {
 				return usagef("--workers is 1 or more")
 			}
 			if given[0] == "-" {
-				return a.putInput(cmd.Context(), b, key, o)
+				return a.putInput(cmd.Context(), b, key)
 			}
 			info, err := os.Stat(given[0])
 			switch {
@@ -66,13 +65,12 @@ func (a *app) putCommand() *cobra.Command {
 			if key == "" || strings.HasSuffix(key, "/") {
 				key += filepath.Base(given[0])
 			}
-			return a.putOne(cmd.Context(), given[0], b, key, o)
+			return a.putOne(cmd.Context(), given[0], b, key)
 		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.recursive, "recursive", "r", false, "put the files of subdirectories as well")
 	flags.IntVar(&o.workers, "workers", 8, "files of a directory to put at a time")
-	flags.StringVar(&o.contentType, "content-type", "", "Content-Type of the objects")
 	return cmd
 }
 
@@ -81,12 +79,11 @@ type uploader struct {
 	client *api.Client
 	bucket api.Bucket
 	verify object.Algorithm // the bucket's checksum type
-	kind   string           // content type
 }
 
 // uploader asks the bucket how it digests, so that what is stored can be compared
 // with what was sent.
-func (a *app) uploader(ctx context.Context, b api.Bucket, o putOptions) (*uploader, error) {
+func (a *app) uploader(ctx context.Context, b api.Bucket) (*uploader, error) {
 	p, err := a.client.HeadBucket(ctx, b)
 	if err != nil {
 		return nil, err
@@ -95,7 +92,7 @@ func (a *app) uploader(ctx context.Context, b api.Bucket, o putOptions) (*upload
 	if err != nil {
 		verify = object.NoChecksum // of a newer cluster
 	}
-	return &uploader{client: a.client, bucket: b, verify: verify, kind: o.contentType}, nil
+	return &uploader{client: a.client, bucket: b, verify: verify}, nil
 }
 
 // announceUpTo is the size up to which the checksum of a file goes out before it,
@@ -105,7 +102,7 @@ const announceUpTo = 1 << 20
 
 // put sends size bytes of content. A reading that ends early fails.
 func (u *uploader) put(ctx context.Context, key string, content io.ReadSeeker, size int64, p *progress) error {
-	o := api.PutOptions{Verify: u.verify, ContentType: u.kind}
+	o := api.PutOptions{Verify: u.verify}
 	if size <= announceUpTo {
 		small := make([]byte, size)
 		if _, err := io.ReadFull(content, small); err != nil {
@@ -131,8 +128,8 @@ func (u *uploader) putFile(ctx context.Context, name, key string, p *progress) (
 	return info.Size(), u.put(ctx, key, f, info.Size(), p)
 }
 
-func (a *app) putOne(ctx context.Context, name string, b api.Bucket, key string, o putOptions) error {
-	u, err := a.uploader(ctx, b, o)
+func (a *app) putOne(ctx context.Context, name string, b api.Bucket, key string) error {
+	u, err := a.uploader(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -151,11 +148,11 @@ func (a *app) putOne(ctx context.Context, name string, b api.Bucket, key string,
 
 // putInput puts the standard input. The cluster wants to know the length of an
 // object before its content, so the input goes to a temporary file first.
-func (a *app) putInput(ctx context.Context, b api.Bucket, key string, o putOptions) error {
+func (a *app) putInput(ctx context.Context, b api.Bucket, key string) error {
 	if key == "" || strings.HasSuffix(key, "/") {
 		return usagef("the standard input has no name; write %s/NAME", b)
 	}
-	u, err := a.uploader(ctx, b, o)
+	u, err := a.uploader(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -224,7 +221,7 @@ func (a *app) putTree(ctx context.Context, dir string, b api.Bucket, prefix stri
 	case len(files) == 0:
 		return fmt.Errorf("there are no files in %s", dir)
 	}
-	u, err := a.uploader(ctx, b, o)
+	u, err := a.uploader(ctx, b)
 	if err != nil {
 		return err
 	}
