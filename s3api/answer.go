@@ -41,7 +41,7 @@ func WriteObjectHeaders(r *Request, m *object.Meta, checksums bool) {
 }
 
 // WantsSums reports whether a GET or HEAD asks for the additional checksums.
-func WantsSums(r *Request) bool { return strings.EqualFold(r.Header(hChecksumMode), "ENABLED") }
+func WantsSums(r *Request) bool { return strings.EqualFold(string(r.peek(hChecksumMode)), "ENABLED") }
 
 // WriteSums sets the headers of additional checksums. A composite one ends in
 // "-parts".

@@ -224,7 +224,7 @@ func TestBodyFramings(t *testing.T) {
 		n := startNode(t, k.serve, nil)
 		for _, f := range framings() {
 			w := n.dial(t)
-			for _, size := range []int{0, 1, 100, 8191, 8193, 70_000, 700_000} {
+			for _, size := range []int{0, 1, 100, 8191, 8193, 70_000, 400_000} {
 				if (how == "small reads" || f.small) && size > 10_000 {
 					continue
 				}
@@ -575,6 +575,9 @@ func FuzzChunked(f *testing.F) {
 	f.Add([]byte(awsChunked("hello, world", 5, true, sumHeader(object.CRC32, "hello, world")+"\r\n")), int64(12), true, uint8(1))
 	f.Add([]byte("0\r\n\r\n"), int64(0), false, uint8(0))
 	f.Fuzz(func(t *testing.T, wire []byte, size int64, signed bool, step uint8) {
+		if size < 0 {
+			return // no request announces that
+		}
 		plan := bodyPlan{size: size, chunked: true, signed: signed, trailer: signed}
 		c := newChunkReader(bytes.NewReader(wire), plan)
 		defer c.release()

@@ -116,8 +116,8 @@ func ParseMeta(r *Request) (m object.Meta, err error) {
 // condition, as RFC 9110 has it. A write takes no other If-None-Match than "*".
 func ParseCond(r *Request) (object.Cond, error) {
 	c := object.Cond{
-		IfMatch:           r.Header("If-Match"),
-		IfNoneMatch:       r.Header("If-None-Match"),
+		IfMatch:           string(r.peek("If-Match")),
+		IfNoneMatch:       string(r.peek("If-None-Match")),
 		IfModifiedSince:   httpTime(r.peek("If-Modified-Since")),
 		IfUnmodifiedSince: httpTime(r.peek("If-Unmodified-Since")),
 	}
@@ -138,8 +138,8 @@ func ParseCond(r *Request) (object.Cond, error) {
 // ParseCopyCond reads the conditions on a copy's source.
 func ParseCopyCond(r *Request) object.Cond {
 	return object.Cond{
-		IfMatch:           r.Header("X-Amz-Copy-Source-If-Match"),
-		IfNoneMatch:       r.Header("X-Amz-Copy-Source-If-None-Match"),
+		IfMatch:           string(r.peek("X-Amz-Copy-Source-If-Match")),
+		IfNoneMatch:       string(r.peek("X-Amz-Copy-Source-If-None-Match")),
 		IfModifiedSince:   httpTime(r.peek("X-Amz-Copy-Source-If-Modified-Since")),
 		IfUnmodifiedSince: httpTime(r.peek("X-Amz-Copy-Source-If-Unmodified-Since")),
 	}
@@ -191,7 +191,7 @@ func parseCopySource(v []byte) (bucket, key, versionID string, err error) {
 // ParseDirective reads x-amz-metadata-directive: whether a copy takes its
 // metadata from the request (REPLACE) and not from the source (COPY, or none).
 func ParseDirective(r *Request) (replace bool, err error) {
-	switch v := r.Header(hDirective); v {
+	switch v := string(r.peek(hDirective)); v {
 	case "", "COPY":
 		return false, nil
 	case "REPLACE":
@@ -211,7 +211,7 @@ func CopyRange(r *Request) (header string, present bool) {
 // ParseUploadSum reads which additional checksum a CreateMultipartUpload asks
 // for, and whether it is to be composite.
 func ParseUploadSum(r *Request) (a object.Algorithm, composite bool, err error) {
-	name, kind := r.Header(hChecksumAlg), r.Header(hChecksumType)
+	name, kind := string(r.peek(hChecksumAlg)), string(r.peek(hChecksumType))
 	if name == "" {
 		if kind != "" {
 			return 0, false, InvalidRequest.Say("The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.")
@@ -245,7 +245,7 @@ func ParseCompleteSum(r *Request) (object.Checksum, error) {
 		}
 		digest, _, composite := bytes.Cut(v, []byte{'-'})
 		sum, err := parseSum(c.algorithm, digest)
-		sum.Composite = composite || r.Header(hChecksumType) == "COMPOSITE"
+		sum.Composite = composite || string(r.peek(hChecksumType)) == "COMPOSITE"
 		return sum, err
 	}
 	return object.Checksum{}, nil
@@ -312,7 +312,7 @@ func (r *Request) checkFeatures() error {
 			}
 		}
 	case CreateBucket:
-		if strings.EqualFold(r.Header(hBucketLock), "true") {
+		if strings.EqualFold(string(r.peek(hBucketLock)), "true") {
 			return NotImplemented.With("Header", hBucketLock)
 		}
 	}

@@ -171,8 +171,11 @@ func (r *Request) ControlBody(limit int) ([]byte, error) {
 	return data, nil
 }
 
-// peek returns a request header without copying it.
-func (r *Request) peek(name string) []byte { return r.ctx.Request.Header.Peek(name) }
+// peek returns a request header without copying it. The name must be in fasthttp's
+// canonical form.
+func (r *Request) peek(name string) []byte {
+	return r.ctx.Request.Header.PeekCanonical([]byte(name))
+}
 
 // methodString returns the method as a string that is not allocated for those
 // that S3 has.

@@ -116,6 +116,7 @@ func (s *Server) ExpectHandler(ctx *fasthttp.RequestCtx) int {
 		s.fail(r, err)
 	} else if !handled {
 		ctx.SetUserValue(expectKey{}, r)
+		s.metrics.inFlight.Dec() // until Serve: a client may leave before that unnoticed
 		return fasthttp.StatusContinue
 	}
 	status := ctx.Response.StatusCode()
@@ -146,6 +147,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx) (*Request, error) {
 	if ctx.Request.MayContinue() {
 		if r, ok := ctx.UserValue(expectKey{}).(*Request); ok {
 			ctx.RemoveUserValue(expectKey{})
+			s.metrics.inFlight.Inc()
 			return r, nil
 		}
 	}
@@ -293,6 +295,10 @@ func (s *Server) finish(r *Request) {
 	}
 	if r.body != nil {
 		r.body.close()
+	}
+	if r.ctx.Request.Header.ContentLength() == -1 {
+		// fasthttp reads what is left of a chunked body, under whatever deadline is set.
+		_ = r.ctx.SetReadDeadline(time.Now().Add(HeaderTimeout))
 	}
 	*r = Request{}
 	s.requests.Put(r)

@@ -214,6 +214,11 @@ func TestHTTPServer(t *testing.T) {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	})
+	t.Run("another expectation", func(t *testing.T) {
+		if a := n.get(t, "GET", "/bkt/k", "Expect: 200"); a.body != "k" {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+	})
 	t.Run("many headers", func(t *testing.T) {
 		w := n.dial(t)
 		_, _ = io.WriteString(w.TCPConn, "GET /bkt/k HTTP/1.1\r\nHost: n\r\n"+strings.Repeat("a: b\r\n", 200_000)+"\r\n")
@@ -271,7 +276,7 @@ func TestSlowHeaderIsCut(t *testing.T) {
 // TestIdleConnectionsAreCheap holds connections that have been used, and those
 // that have not, to a bound of heap each.
 func TestIdleConnectionsAreCheap(t *testing.T) {
-	const conns = 300
+	const conns = 100
 	big := bytes.Repeat([]byte("x"), 300<<10)
 	n := startNode(t, func(r *Request) error {
 		if r.Op == PutObject {
@@ -409,6 +414,41 @@ func TestRequestIDs(t *testing.T) {
 	}
 	if a := n.get(t, "GET", "/bkt", "X-Ais-Request-Id: 0123456789abcdeF<"); a.body == "0123456789abcdeF<" || len(a.body) != 16 {
 		t.Errorf("%s", a.body)
+	}
+}
+
+// TestExpectClientLeaves checks that a client which leaves between 100 Continue
+// and its body is neither counted for ever nor taken for a success.
+func TestExpectClientLeaves(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	k := newKeeper()
+	n := startNode(t, k.serve, func(c *Config) { c.Registerer = reg })
+	for _, sent := range []int{0, 5, 9000} {
+		w := n.dial(t)
+		w.send("PUT /bkt/left HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: 10000\r\n\r\n")
+		if a := w.receive("PUT"); a.StatusCode != 100 {
+			t.Fatalf("%d", a.StatusCode)
+		}
+		w.send(payload(sent))
+		_ = w.Close()
+	}
+	eventually(t, "the requests end", func() bool { return n.http.GetOpenConnectionsCount() == 0 })
+	if v := gather(t, reg)["ais_s3_requests_in_flight"]; v != 0 {
+		t.Errorf("%v requests in flight", v)
+	}
+	if _, ok := k.get("left"); ok {
+		t.Error("something was stored")
+	}
+}
+
+// TestChunkedBodyThatNeverEnds answers at once, and does not wait for ever for
+// the rest of the body.
+func TestChunkedBodyThatNeverEnds(t *testing.T) {
+	n := startNode(t, newKeeper().serve, nil)
+	w := n.dial(t)
+	a := w.send("PUT /bkt/k HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n").receive("PUT")
+	if a.code() != "MissingContentLength" {
+		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }
 

@@ -1,6 +1,8 @@
 package s3api
 
 import (
+	"strconv"
+
 	"ais/object"
 )
 
@@ -20,18 +22,24 @@ func (encode keyWriter) element(b []byte, name, value string) []byte {
 // "-_.*/" is escaped, a space as %20.
 func appendURL(b []byte, s string) []byte {
 	const digits = "0123456789ABCDEF"
+	start := 0
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9',
-			c == '-', c == '_', c == '.', c == '*', c == '/':
-			b = append(b, c)
-		default:
-			b = append(b, '%', digits[c>>4], digits[c&15])
+		if c := s[i]; !plainURL[c] {
+			b = append(append(b, s[start:i]...), '%', digits[c>>4], digits[c&15])
+			start = i + 1
 		}
 	}
-	return b
+	return append(b, s[start:]...)
 }
+
+// plainURL tells the characters that appendURL leaves alone.
+var plainURL = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			c == '-' || c == '_' || c == '.' || c == '*' || c == '/'
+	}
+	return table
+}()
 
 // AppendListV1 appends the ListBucketResult of a ListObjects.
 func AppendListV1(b []byte, bucket string, l *List, p *object.Page, owner Owner) []byte {
@@ -125,12 +133,12 @@ func appendStat(b []byte, m *object.Meta) []byte {
 		b = appendElement(b, "ChecksumAlgorithm", upper(m.Sums[0].Algorithm))
 		b = appendElement(b, "ChecksumType", sumType(m.Sums[0]))
 	}
-	b = appendInt(b, "Size", m.Size)
-	class := m.StorageClass
-	if class == "" {
-		class = "STANDARD"
+	b = append(b, "<Size>"...)
+	b = strconv.AppendInt(b, m.Size, 10)
+	if m.StorageClass == "" {
+		return append(b, "</Size><StorageClass>STANDARD</StorageClass>"...)
 	}
-	return appendElement(b, "StorageClass", class)
+	return appendElement(append(b, "</Size>"...), "StorageClass", m.StorageClass)
 }
 
 func appendETag(b []byte, etag string) []byte {

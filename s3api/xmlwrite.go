@@ -3,6 +3,7 @@ package s3api
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -91,7 +92,11 @@ func appendElement(b []byte, name, value string) []byte {
 	return append(append(append(b, "</"...), name...), '>')
 }
 
-func appendInt(b []byte, name string, n int64) []byte { return appendElement(b, name, itoa(n)) }
+func appendInt(b []byte, name string, n int64) []byte {
+	b = append(append(append(b, '<'), name...), '>')
+	b = strconv.AppendInt(b, n, 10)
+	return append(append(append(b, "</"...), name...), '>')
+}
 
 func appendBool(b []byte, name string, v bool) []byte {
 	if v {
@@ -105,7 +110,7 @@ func appendBool(b []byte, name string, v bool) []byte {
 // such keys ask for encoding-type=url. What is not UTF-8 becomes U+FFFD.
 func appendText(b []byte, s string) []byte {
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainText(s); i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
@@ -125,6 +130,25 @@ func appendText(b []byte, s string) []byte {
 	return append(b, s[start:]...)
 }
 
+// plainText returns the length of the longest beginning of s that needs no
+// escaping.
+func plainText(s string) int {
+	for i := range len(s) {
+		if !plainASCII[s[i]] {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// plainASCII tells the characters that stand for themselves in XML.
+var plainASCII = func() (table [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		table[c] = c != '&' && c != '<' && c != '>' && c != '"'
+	}
+	return table
+}()
+
 // xmlEscapes holds what each ASCII character becomes, "" for itself.
 var xmlEscapes = func() (table [utf8.RuneSelf]string) {
 	for c := range 0x20 {
@@ -143,22 +167,17 @@ func appendTime(b []byte, t time.Time) []byte {
 	if year < 0 || year > 9999 {
 		return append(b, "1970-01-01T00:00:00.000Z"...)
 	}
-	b = appendDigits(b, year, 4)
-	b = append(appendDigits(append(b, '-'), int(month), 2), '-')
-	b = append(appendDigits(b, day, 2), 'T')
-	b = append(appendDigits(b, hour, 2), ':')
-	b = append(appendDigits(b, minute, 2), ':')
-	b = append(appendDigits(b, sec, 2), '.')
-	return append(appendDigits(b, t.Nanosecond()/1e6, 3), 'Z')
+	b = append(append2(append2(b, year/100), year%100), '-')
+	b = append(append2(b, int(month)), '-')
+	b = append(append2(b, day), 'T')
+	b = append(append2(b, hour), ':')
+	b = append(append2(b, minute), ':')
+	b = append(append2(b, sec), '.')
+	milli := t.Nanosecond() / 1e6
+	return append(append2(append(b, byte('0'+milli/100)), milli%100), 'Z')
 }
 
-func appendDigits(b []byte, n, width int) []byte {
-	var digits [4]byte
-	for i := width - 1; i >= 0; i-- {
-		digits[i] = byte('0' + n%10)
-		n /= 10
-	}
-	return append(b, digits[:width]...)
-}
+// append2 appends two digits.
+func append2(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 func fmtMessage(format string, args []any) string { return fmt.Sprintf(format, args...) }
