@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sys/unix"
 
 	"ais/object"
 )
@@ -97,7 +98,8 @@ func (m *mountpath) checkpointTo(host *mountpath) error {
 // mountpath has a checkpoint of its index, and it is damage and not a passing
 // fault, the index is replaced and brought up to date from the blobs.
 func (s *Store) restore(m *mountpath, cause error) error {
-	if !errors.Is(cause, pebble.ErrCorruption) && !errors.Is(cause, pebble.ErrDBDoesNotExist) && !errors.Is(cause, os.ErrNotExist) {
+	var system unix.Errno
+	if errors.As(cause, &system) && system != unix.ENOENT {
 		return cause
 	}
 	for _, host := range s.mountpaths {

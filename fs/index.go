@@ -28,6 +28,7 @@ type index struct {
 	users  atomic.Int64 // operations inside
 	closed atomic.Bool  // no operation may enter
 	fail   sync.Once
+	reason atomic.Pointer[error]
 	failed func(*index, error) // told once, of the failure that retires the index
 }
 
@@ -79,7 +80,7 @@ func (o indexOptions) pebbleOptions(x *index) *pebble.Options {
 // hears, once, when its log fails.
 func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, error)) (x *index, err error) {
 	x = &index{fs: &indexFS{os: o.os}, failed: failed}
-	x.fs.onError = func(op string, err error) { x.retire(fmt.Errorf("log %s: %w", op, err)) }
+	x.fs.onError = func(op string, err error) { x.retire(fmt.Errorf("%s: %w", op, err)) }
 	defer recoverFatal(&err)
 	if err := mkdirAll(o.os, "index.mkdir", dir, 0o755); err != nil {
 		return nil, err
@@ -88,11 +89,17 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	opts.ErrorIfNotExists = mustExist
 	x.db, err = pebble.Open(dir, opts)
 	if err != nil {
-		x.fs.retire()
+		x.fs.freeze()
 		return nil, err
 	}
-	if err := x.counters.load(x.db); err != nil {
-		return nil, errors.Join(err, x.close())
+	err = x.counters.load(x.db)
+	if err == nil {
+		err = x.cause()
+	}
+	if err != nil {
+		x.fs.freeze()
+		x.discard()
+		return nil, err
 	}
 	return x, nil
 }
@@ -109,10 +116,29 @@ func (x *index) enter() error {
 
 func (x *index) leave() { x.users.Add(-1) }
 
+// cause returns what the index was retired for, nil if it was not.
+func (x *index) cause() error {
+	if e := x.reason.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+// discard gives back the memory of a frozen index, as far as it lets go of it.
+func (x *index) discard() {
+	x.closed.Store(true)
+	go func() {
+		var err error
+		defer recoverFatal(&err)
+		_ = x.db.Close()
+	}()
+}
+
 // retire refuses all later operations and tells the mountpath, once. It does not
 // wait: the goroutine that calls may hold what the others wait for.
 func (x *index) retire(cause error) {
 	x.fail.Do(func() {
+		x.reason.Store(&cause)
 		x.closed.Store(true)
 		x.failed(x, cause)
 	})
@@ -136,7 +162,7 @@ func (x *index) close() (err error) {
 	if x.closed.Swap(true) {
 		return nil
 	}
-	defer x.fs.retire()
+	defer x.fs.freeze()
 	defer recoverFatal(&err)
 	if !x.drain(10 * time.Second) {
 		return errors.New("operations are still running")
@@ -146,7 +172,8 @@ func (x *index) close() (err error) {
 }
 
 // apply commits a batch and closes it. When it returns nil the batch is in the
-// log: written, and with Power also synced. Any failure retires the index.
+// log: written, and with Power also synced. After any failure the index is
+// retired, and whether the batch will be there is not known.
 func (x *index) apply(b *pebble.Batch, d object.Durability) (err error) {
 	if d == object.Power {
 		x.fs.power.Add(1)
@@ -169,6 +196,9 @@ func (x *index) apply(b *pebble.Batch, d object.Durability) (err error) {
 	}
 	if err := b.SyncWait(); err != nil {
 		return err
+	}
+	if x.fs.frozen.Load() {
+		return errRetired // Pebble was told a lie
 	}
 	if !x.changed.Load() {
 		x.changed.Store(true)

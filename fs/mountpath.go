@@ -113,12 +113,14 @@ const (
 	lastPause  = time.Minute
 )
 
-// reopenIndex leaves the old index to its fate, which holds at most its
-// memtables' memory, and tries to open another until that works.
+// reopenIndex waits for the operations in the old index, which a frozen file
+// system does not hold up, and tries to open another until that works.
 func (m *mountpath) reopenIndex(old *index) {
 	defer m.reopen.Done()
-	old.drain(time.Second)
-	old.fs.retire()
+	old.fs.freeze()
+	if old.drain(10 * time.Second) {
+		old.discard()
+	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		select {
 		case <-m.stop:

@@ -8,15 +8,16 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
 )
 
-// errRetired is what a retired index gets from its file system.
+// errRetired is what is asked of an index that has failed, or is closed.
 var errRetired = errors.New("the index was closed after a failure")
 
-// indexFS is Pebble's file system over the store's OS, with two gates of its own.
+// indexFS is Pebble's file system over the store's OS, with two additions.
 //
 // The sync gate. Every commit is a pebble.Sync one, so that it waits for the
 // write(2) of the log; whether the log is also synced is decided here: power
@@ -30,36 +31,49 @@ var errRetired = errors.New("the index was closed after a failure")
 // next one: recovery takes an unclean end of the last log only for a loss of
 // power, and of any other for damage.
 //
-// The retirement gate. After a failure Pebble's goroutines cannot all be
-// stopped; retire waits for their calls in flight and refuses all later ones, so
-// that the index can be opened anew in the same process without two writers.
+// Freezing. Pebble answers a failure of its log or manifest by ending the process,
+// in places with locks in a state in which not even a panic can be survived. So it
+// never sees one: at the first, the file system freezes. From then on nothing that
+// would change the disk does, and all of it reports success, so that the disk stays
+// as if the process had been killed at that moment. The index is told before the
+// failed call returns, so no commit that depends on it is acknowledged; the
+// mountpath then opens another index, which recovers as from a kill.
 type indexFS struct {
 	os    OS
 	power atomic.Int64
 
 	earlier atomic.Pointer[string] // directory of the checkpoint before the one being made
 
-	gate    sync.RWMutex
-	retired bool
-	onError func(op string, err error) // told of a failed write or sync
+	gate    sync.RWMutex // held for reading during each call that changes the disk
+	frozen  atomic.Bool  // set with gate held
+	onError func(op string, err error)
 }
 
-func (x *indexFS) enter() error {
+// change makes a call that changes the disk, unless frozen. The failure of a
+// final one freezes and is kept from Pebble.
+func (x *indexFS) change(op string, final bool, do func() error) error {
 	x.gate.RLock()
-	if x.retired {
+	if x.frozen.Load() {
 		x.gate.RUnlock()
-		return errRetired
+		return nil
+	}
+	err := do()
+	x.gate.RUnlock()
+	if err == nil || !final {
+		return err
+	}
+	x.freeze()
+	if x.onError != nil {
+		x.onError(op, err)
 	}
 	return nil
 }
 
-func (x *indexFS) leave() { x.gate.RUnlock() }
-
-// retire makes every later call fail.
-func (x *indexFS) retire() {
+// freeze waits for the calls in flight and lets no later one through.
+func (x *indexFS) freeze() {
 	x.gate.Lock()
 	defer x.gate.Unlock()
-	x.retired = true
+	x.frozen.Store(true)
 }
 
 // label returns the kind of an index file, the first word of its operations.
@@ -78,40 +92,51 @@ func label(name string) string {
 	return "index"
 }
 
-func (x *indexFS) open(verb, name string, flag int) (vfs.File, error) {
-	if err := x.enter(); err != nil {
-		return nil, err
-	}
-	defer x.leave()
+// vital reports whether Pebble cannot live with a failure to change such a file.
+func vital(kind string) bool { return kind == "wal" || kind == "manifest" || kind == "marker" }
+
+// create opens a file to be written.
+func (x *indexFS) create(verb, name string, flag int) (vfs.File, error) {
 	kind := label(name)
-	f, err := x.os.OpenFile(kind+"."+verb, name, flag, 0o644)
+	out := &indexFile{File: sink{}, fs: x, kind: kind}
+	err := x.change(kind+"."+verb, vital(kind), func() error {
+		f, err := x.os.OpenFile(kind+"."+verb, name, flag, 0o644)
+		if errors.Is(err, os.ErrExist) {
+			if err = x.os.Remove(kind+".remove", name); err == nil {
+				f, err = x.os.OpenFile(kind+"."+verb, name, flag, 0o644)
+			}
+		}
+		if err == nil {
+			out.File = f
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if kind != "wal" {
-		kind = ""
+	return out, nil
+}
+
+// read opens a file or directory to be read. What a frozen file system did not
+// write is not there, which must not look like a loss.
+func (x *indexFS) read(op, name string) (File, error) {
+	f, err := x.os.OpenFile(op, name, os.O_RDONLY, 0)
+	if err != nil && x.frozen.Load() {
+		return nil, errRetired
 	}
-	return &indexFile{File: f, fs: x, wal: kind != ""}, nil
+	return f, err
 }
 
 // Create implements vfs.FS.
 func (x *indexFS) Create(name string, _ vfs.DiskWriteCategory) (vfs.File, error) {
-	for {
-		f, err := x.open("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
-		if !errors.Is(err, os.ErrExist) {
-			return f, err
-		}
-		if err := x.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-	}
+	return x.create("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
 // Link implements vfs.FS. Pebble links tables into a checkpoint, and copies them
 // where that is refused; a table of the checkpoint before is as good, and is on
 // the right disk.
 func (x *indexFS) Link(from, to string) error {
-	return x.do(func() error {
+	return x.change("table.link", false, func() error {
 		if earlier := x.earlier.Load(); earlier != nil {
 			if err := x.os.Link(label(from)+".link", filepath.Join(*earlier, filepath.Base(from)), to); err == nil {
 				return nil
@@ -123,18 +148,21 @@ func (x *indexFS) Link(from, to string) error {
 
 // Open implements vfs.FS.
 func (x *indexFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
-	f, err := x.open("open", name, os.O_RDONLY)
-	if err == nil {
-		for _, o := range opts {
-			o.Apply(f)
-		}
+	kind := label(name)
+	f, err := x.read(kind+".open", name)
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	out := &indexFile{File: f, fs: x, kind: kind}
+	for _, o := range opts {
+		o.Apply(out)
+	}
+	return out, nil
 }
 
 // OpenReadWrite implements vfs.FS.
 func (x *indexFS) OpenReadWrite(name string, _ vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	f, err := x.open("open", name, os.O_RDWR|os.O_CREATE)
+	f, err := x.create("open", name, os.O_RDWR|os.O_CREATE)
 	if err == nil {
 		for _, o := range opts {
 			o.Apply(f)
@@ -145,30 +173,28 @@ func (x *indexFS) OpenReadWrite(name string, _ vfs.DiskWriteCategory, opts ...vf
 
 // OpenDir implements vfs.FS.
 func (x *indexFS) OpenDir(name string) (vfs.File, error) {
-	if err := x.enter(); err != nil {
-		return nil, err
-	}
-	defer x.leave()
-	f, err := x.os.OpenFile("indexdir.open", name, os.O_RDONLY, 0)
+	f, err := x.read("indexdir.open", name)
 	if err != nil {
 		return nil, err
 	}
-	return &indexFile{File: f, fs: x}, nil
+	return &indexFile{File: f, fs: x, kind: "indexdir"}, nil
 }
 
 // Remove implements vfs.FS.
 func (x *indexFS) Remove(name string) error {
-	return x.do(func() error { return x.os.Remove(label(name)+".remove", name) })
+	op := label(name) + ".remove"
+	return x.change(op, false, func() error { return x.os.Remove(op, name) })
 }
 
 // RemoveAll implements vfs.FS.
 func (x *indexFS) RemoveAll(name string) error {
-	return x.do(func() error { return removeAll(x.os, "index.remove", name) })
+	return x.change("index.remove", false, func() error { return removeAll(x.os, "index.remove", name) })
 }
 
 // Rename implements vfs.FS.
 func (x *indexFS) Rename(from, to string) error {
-	return x.do(func() error { return x.os.Rename(label(to)+".rename", from, to) })
+	kind := label(to)
+	return x.change(kind+".rename", vital(kind), func() error { return x.os.Rename(kind+".rename", from, to) })
 }
 
 // ReuseForWrite implements vfs.FS.
@@ -176,31 +202,32 @@ func (x *indexFS) ReuseForWrite(from, to string, _ vfs.DiskWriteCategory) (vfs.F
 	if err := x.Rename(from, to); err != nil {
 		return nil, err
 	}
-	return x.open("reuse", to, os.O_RDWR)
+	return x.create("reuse", to, os.O_RDWR)
 }
 
 // MkdirAll implements vfs.FS.
 func (x *indexFS) MkdirAll(dir string, perm os.FileMode) error {
-	return x.do(func() error { return mkdirAll(x.os, "index.mkdir", dir, perm) })
+	return x.change("index.mkdir", false, func() error { return mkdirAll(x.os, "index.mkdir", dir, perm) })
 }
 
 // Lock implements vfs.FS. The store has locked the whole mountpath already.
 func (x *indexFS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 // List implements vfs.FS.
-func (x *indexFS) List(dir string) (names []string, err error) {
-	err = x.do(func() error { names, err = x.os.List("index.list", dir); return err })
-	return names, err
-}
+func (x *indexFS) List(dir string) ([]string, error) { return x.os.List("index.list", dir) }
 
 // Stat implements vfs.FS.
 func (x *indexFS) Stat(name string) (vfs.FileInfo, error) {
-	f, err := x.open("stat", name, os.O_RDONLY)
+	f, err := x.read(label(name)+".stat", name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return f.Stat()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return fileInfo{info}, nil
 }
 
 // PathBase implements vfs.FS.
@@ -221,86 +248,56 @@ func (x *indexFS) GetDiskUsage(path string) (vfs.DiskUsage, error) {
 // Unwrap implements vfs.FS.
 func (x *indexFS) Unwrap() vfs.FS { return nil }
 
-func (x *indexFS) do(f func() error) error {
-	if err := x.enter(); err != nil {
-		return err
-	}
-	defer x.leave()
-	return f()
-}
-
-// indexFile is a file of the index.
+// indexFile is a file or directory of the index.
 type indexFile struct {
 	File
 	fs    *indexFS
-	wal   bool
+	kind  string
 	dirty atomic.Bool // the log was written since its last true sync
 }
 
 // Write implements vfs.File.
-func (f *indexFile) Write(p []byte) (int, error) {
-	if err := f.fs.enter(); err != nil {
-		return 0, err
-	}
-	if f.wal {
+func (f *indexFile) Write(p []byte) (n int, err error) {
+	n = len(p)
+	err = f.fs.change(f.kind+".write", vital(f.kind), func() error {
 		f.dirty.Store(true)
+		var err error
+		n, err = f.File.Write(p)
+		return err
+	})
+	if err == nil {
+		n = len(p) // also of what a frozen file system took
 	}
-	n, err := f.File.Write(p)
-	f.fs.leave()
-	f.report("write", err)
 	return n, err
 }
 
 // Sync implements vfs.File.
-func (f *indexFile) Sync() error {
-	if f.wal && f.fs.power.Load() == 0 {
-		return f.fs.enterOnce()
-	}
-	return f.sync(f.File.Sync)
-}
+func (f *indexFile) Sync() error { return f.sync(f.File.Sync) }
 
 // SyncData implements vfs.File.
 func (f *indexFile) SyncData() error {
-	if f.wal && f.fs.power.Load() == 0 {
-		return f.fs.enterOnce()
-	}
 	return f.sync(func() error { return dataSync(f.File) })
 }
 
-// enterOnce reports only whether the file system is retired.
-func (x *indexFS) enterOnce() error {
-	err := x.enter()
-	if err == nil {
-		x.leave()
-	}
-	return err
-}
-
 func (f *indexFile) sync(do func() error) error {
-	if err := f.fs.enter(); err != nil {
-		return err
+	if f.kind == "wal" && f.fs.power.Load() == 0 {
+		return nil
 	}
-	f.dirty.Store(false) // before: what is written during the sync may not be in it
-	err := do()
-	f.fs.leave()
-	f.report("sync", err)
-	return err
+	return f.syncNow(do)
 }
 
-// report tells the index of a failure before Pebble hears of it, so that no new
-// commit enters a log that is lost. Only the log's failures are final: Pebble
-// repeats a flush or compaction that failed.
-func (f *indexFile) report(op string, err error) {
-	if err != nil && f.wal && f.fs.onError != nil {
-		f.fs.onError(op, err)
-	}
+func (f *indexFile) syncNow(do func() error) error {
+	return f.fs.change(f.kind+".sync", vital(f.kind) || f.kind == "indexdir", func() error {
+		f.dirty.Store(false) // before: what is written during the sync may not be in it
+		return do()
+	})
 }
 
 // Close implements vfs.File.
 func (f *indexFile) Close() error {
 	var err error
-	if f.wal && f.dirty.Load() {
-		err = f.sync(func() error { return dataSync(f.File) })
+	if f.kind == "wal" && f.dirty.Load() {
+		err = f.syncNow(func() error { return dataSync(f.File) })
 	}
 	return errors.Join(err, f.File.Close())
 }
@@ -353,3 +350,23 @@ type fileInfo struct{ os.FileInfo }
 
 // DeviceID implements vfs.FileInfo; nothing here asks for it.
 func (fileInfo) DeviceID() vfs.DeviceID { return vfs.DeviceID{} }
+
+// sink stands for a file that a frozen file system did not make.
+type sink struct{}
+
+func (sink) Read([]byte) (int, error)               { return 0, errRetired }
+func (sink) ReadAt([]byte, int64) (int, error)      { return 0, errRetired }
+func (sink) Write(p []byte) (int, error)            { return len(p), nil }
+func (sink) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+func (sink) Close() error                           { return nil }
+func (sink) Sync() error                            { return nil }
+func (sink) Stat() (os.FileInfo, error)             { return sinkInfo{}, nil }
+
+type sinkInfo struct{}
+
+func (sinkInfo) Name() string       { return "" }
+func (sinkInfo) Size() int64        { return 0 }
+func (sinkInfo) Mode() os.FileMode  { return 0 }
+func (sinkInfo) ModTime() time.Time { return time.Time{} }
+func (sinkInfo) IsDir() bool        { return false }
+func (sinkInfo) Sys() any           { return nil }

@@ -1,0 +1,102 @@
+package fs
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ais/object"
+)
+
+func sampleRecord() *record {
+	return &record{
+		Use: 42, Payload: payloadBlob, Segments: []segment{{Blob: blobID{1, 2, 3}, Offset: 5, Length: 1 << 40, Slot: 7}},
+		Meta: object.Meta{
+			Size: 1 << 40, Modified: time.Unix(1234, 5678).UTC(), ETag: strings.Repeat("ab", 16), StorageClass: "X",
+			Version:  object.Version{Term: 3, Counter: 300},
+			Header:   object.Header{ContentType: "a/b", Expires: "never", WebsiteRedirect: "/"},
+			User:     map[string]string{"k": "v", "empty": ""},
+			Custom:   map[string]string{"source": "s"},
+			Checksum: object.Sum(object.MD5, []byte("x")),
+			Sums:     []object.Checksum{object.Sum(object.CRC32, []byte("x")), {Algorithm: object.SHA1, Composite: true, Value: []byte{1}}},
+		},
+	}
+}
+
+func TestRecordRoundTrip(t *testing.T) {
+	want := sampleRecord()
+	for _, tag := range []string{"", "x", strings.Repeat("ab", 16), strings.Repeat("AB", 16), strings.Repeat("0f", 16) + "-12",
+		strings.Repeat("0f", 16) + "-012", strings.Repeat("0f", 16) + "-", strings.Repeat("0f", 16) + "-xxhash"} {
+		want.Meta.ETag = tag
+		value := string(appendRecord(nil, want))
+		var got record
+		if err := decodeRecord(value, &got); err != nil || !reflect.DeepEqual(&got, want) {
+			t.Fatalf("%q: %v\n got %+v\nwant %+v", tag, err, got, *want)
+		}
+		var head object.Meta
+		if deleted, err := decodeHead(value, &head); err != nil || deleted || head.ETag != tag || head.Size != want.Meta.Size {
+			t.Fatal(head, err)
+		}
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add(string(appendRecord(nil, sampleRecord())))
+	f.Add(string(appendRecord(nil, &record{})))
+	f.Add(string(appendManifest(nil, 1, []segment{{Length: 3}}, []object.Part{{Number: 1, Size: 3, ETag: "e"}})))
+	f.Add(string(appendPartRecord(nil, &partRecord{Part: object.Part{Number: 9}})))
+	f.Add(string(appendUploadRecord(nil, &uploadRecord{Use: 5})))
+	f.Add(string(appendCompleted(nil, &completedRecord{Object: *sampleRecord()})))
+	f.Add(string(appendBlobInfo(nil, &blobInfo{Name: object.Name{Bucket: 1, Key: "k"}})))
+	f.Fuzz(func(t *testing.T, value string) {
+		var r record
+		if decodeRecord(value, &r) == nil {
+			var again record
+			if err := decodeRecord(string(appendRecord(nil, &r)), &again); err != nil || !reflect.DeepEqual(r, again) {
+				t.Fatalf("%v\n%+v\n%+v", err, r, again)
+			}
+		}
+		var p partRecord
+		_ = decodePartRecord(value, &p)
+		var u uploadRecord
+		_ = decodeUploadRecord(value, &u)
+		var c completedRecord
+		_ = decodeCompleted(value, &c)
+		var b blobInfo
+		_ = decodeBlobInfo(value, &b)
+		if use, segments, parts, err := decodeManifest(value); err == nil {
+			if _, s2, p2, err := decodeManifest(string(appendManifest(nil, use, segments, parts))); err != nil ||
+				!reflect.DeepEqual(segments, s2) || !reflect.DeepEqual(parts, p2) {
+				t.Fatal(err, parts, p2)
+			}
+		}
+		_, _, _, _ = splitInline([]byte(value))
+	})
+}
+
+func FuzzKeys(f *testing.F) {
+	f.Add(uint64(1), "a", "a/b", []byte{1, 0, 0})
+	f.Add(uint64(1<<63), "a\x00", "a\x00\x00", []byte("\x01........a\x00\x01"))
+	f.Fuzz(func(t *testing.T, bucket uint64, a, b string, raw []byte) {
+		ka, kb := appendName(nil, kindObject, bucket, a), appendName(nil, kindObject, bucket, b)
+		if bytes.Compare(ka, kb) != strings.Compare(a, b) {
+			t.Fatalf("%q and %q change their order", a, b)
+		}
+		if a != b && (bytes.HasPrefix(ka, kb) || bytes.HasPrefix(kb, ka)) {
+			t.Fatalf("the key of %q begins that of %q", a, b)
+		}
+		gotBucket, got, rest, err := parseName(append(slices.Clone(ka), raw...))
+		if err != nil || gotBucket != bucket || got != a || !bytes.Equal(rest, raw) {
+			t.Fatal(gotBucket, got, rest, err)
+		}
+		prefix := appendText(appendBucket(nil, kindObject, bucket), a)
+		inside := bytes.Compare(kb, prefix) >= 0 && bytes.Compare(kb, after(slices.Clone(prefix))) < 0
+		if inside != strings.HasPrefix(b, a) {
+			t.Fatalf("%q under %q: %v", b, a, inside)
+		}
+		_, _, _, _ = parseName(raw)
+	})
+}
