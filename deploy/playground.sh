@@ -186,7 +186,7 @@ launch() {
         args+=(--mountpath "$dir/$name/mp$k")
       done ;;
   esac
-  case $name in proxy*) if [ -n "${conf[s3_domain]}" ]; then args+=(--s3-domain "${conf[s3_domain]}"); fi ;; esac
+  if [ -n "${conf[s3_domain]}" ]; then args+=(--s3-domain "${conf[s3_domain]}"); fi
   mkdir -p "$dir/$name"
   setsid nohup "${args[@]}" </dev/null >>"$dir/logs/$name.log" 2>&1 9>&- &
   pid=$!

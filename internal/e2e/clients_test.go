@@ -183,7 +183,7 @@ func TestRclone(t *testing.T) {
 	rclone lsf -R $b
 	rclone cat $b/dir/small | cmp - small
 	rclone copyto $b/big back && cmp back big
-	rclone copyto $b/big $b/server-side && rclone check $b/big $b/server-side --download
+	rclone copyto $b/big $b/server-side && rclone cat $b/server-side | cmp - big
 	rclone moveto $b/server-side $b/moved
 	rclone size $b
 	rclone purge $b

@@ -24,7 +24,7 @@ type Options struct {
 	Proxies, Targets, Mountpaths int
 	Plain                        bool     // without the race detector, for tests that measure
 	Redirect                     string   // --redirect of the proxies
-	S3Domain                     string   // --s3-domain of the proxies
+	S3Domain                     string   // --s3-domain of all nodes
 	ProxyArgs, TargetArgs        []string // more flags
 	External                     []string // URLs of an etcd that is there; none: proxy1 embeds one
 	// Disk returns the directory of a target's mountpath; nil: below the cluster's own.
@@ -136,6 +136,9 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 		return err
 	}
 	n := &node{name: name, port: ports[0], log: filepath.Join(c.Dir, name+".log")}
+	if c.o.S3Domain != "" {
+		more = append(more, "--s3-domain", c.o.S3Domain)
+	}
 	n.args = append([]string{
 		filepath.Join(binaries(!c.o.Plain), program), "--id", name, "--cluster", "e2e",
 		"--listen", fmt.Sprintf("127.0.0.1:%d", n.port), "--public-url", fmt.Sprintf("http://localhost:%d", n.port),
@@ -160,9 +163,6 @@ func (c *Cluster) addProxy(i int) error {
 	}
 	if c.o.Redirect != "" {
 		more = append(more, "--redirect", c.o.Redirect)
-	}
-	if c.o.S3Domain != "" {
-		more = append(more, "--s3-domain", c.o.S3Domain)
 	}
 	return c.addNode("proxy"+strconv.Itoa(i), "aisproxy", append(more, c.o.ProxyArgs...)...)
 }

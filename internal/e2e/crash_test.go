@@ -113,9 +113,6 @@ func (c *Cluster) noOrphans(t *testing.T, want int) {
 		if got := c.files(t, "blobs"); got != want {
 			return fmt.Errorf("%d blob files for %d objects", got, want)
 		}
-		if got := c.files(t, "staging"); got != 0 {
-			return fmt.Errorf("%d files are staged", got)
-		}
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,7 +53,7 @@ func TestPrometheus(t *testing.T) {
 	for _, n := range append(c.Names("proxy"), c.Names("target")...) {
 		nodes = append(nodes, strconv.Quote(c.Host(t, n)))
 	}
-	config := fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: ais, static_configs: [{targets: [%s]}]}]\n", strings.Join(nodes, ", "))
+	config := fmt.Sprintf("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: ais, static_configs: [{targets: [%s]}]}]\n", strings.Join(nodes, ", "))
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +68,8 @@ func TestPrometheus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }()
-	query := func(q string) (string, error) {
-		resp, err := http.PostForm(fmt.Sprintf("http://127.0.0.1:%d/api/v1/query", ports[0]), map[string][]string{"query": {q}})
+	ask := func(what, q string) (string, error) {
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/%s?query=%s", ports[0], what, url.QueryEscape(q)))
 		if err != nil {
 			return "", err
 		}
@@ -79,9 +80,10 @@ func TestPrometheus(t *testing.T) {
 	expect := func(q, want string) {
 		t.Helper()
 		Eventually(t, 20*time.Second, q, func() error {
-			got, err := query(q)
+			got, err := ask("query", q)
 			if err != nil || !strings.Contains(got, want) {
-				return fmt.Errorf("%v %s\n%s", err, got, tail(dir+"/log", 5))
+				state, _ := ask("targets", "")
+				return fmt.Errorf("%v %s\n%s", err, got, state)
 			}
 			return nil
 		})

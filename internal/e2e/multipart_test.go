@@ -92,9 +92,9 @@ func TestMultipartEdges(t *testing.T) {
 	if a.header.Get("Content-Type") != "text/x" || a.header.Get("X-Amz-Meta-Color") != "red" {
 		t.Errorf("headers: %v", a.header)
 	}
-	a = p.do(t, "GET", "/"+b+"/ok?partNumber=2", nil).want(t, 206, "")
+	a = p.do(t, "GET", "/"+b+"/ok?partNumber=5", nil).want(t, 206, "")
 	if !bytes.Equal(a.body, two) || a.header.Get("X-Amz-Mp-Parts-Count") != "3" {
-		t.Errorf("part 2: %d bytes, %v", len(a.body), a.header)
+		t.Errorf("part 5: %d bytes, %v", len(a.body), a.header)
 	}
 	// a range over the border of two parts
 	a = p.get(t, b, "ok", fmt.Sprintf("Range: bytes=%d-%d", partSize-3, partSize+2)).want(t, 206, "")

@@ -70,7 +70,7 @@ func (p plain) request(method, target string, body io.Reader, headers ...string)
 		return answer{}, err
 	}
 	req := &http.Request{Method: method, Header: http.Header{"User-Agent": {"e2e"}}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	req.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Opaque: "//" + base.Host + base.Path + path, RawQuery: query}
+	req.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Opaque: base.Path + path, RawQuery: query}
 	if body != nil {
 		fresh, err := http.NewRequest(method, "http://x/", body) // sets the length and GetBody
 		if err != nil {
