@@ -256,10 +256,15 @@ func TestIdleConnectionsExpire(t *testing.T) {
 
 func TestMaxIdle(t *testing.T) {
 	var waiting atomic.Int64
+	all := make(chan struct{})
 	node := serve(t, func(ctx *fasthttp.RequestCtx) {
-		waiting.Add(1)
-		for waiting.Load() < 8 {
-			runtime.Gosched()
+		if waiting.Add(1) == 8 {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second):
+			ctx.Error("the others did not come", 500)
 		}
 	})
 	c := newClient(t, func(c *Config) { c.MaxIdlePerHost = 3 })

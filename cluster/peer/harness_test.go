@@ -93,6 +93,7 @@ func readHead(r *bufio.Reader) string {
 func newClient(t testing.TB, change ...func(*Config)) *Client {
 	t.Helper()
 	config := DefaultConfig()
+	config.DialTimeout = 10 * time.Second // the machine may be busy
 	config.Registerer = prometheus.NewRegistry()
 	for _, f := range change {
 		f(&config)
