@@ -284,13 +284,13 @@ func waitFor(t *testing.T, holds func() bool) {
 // with power commits in between, and loses power: the store must open, with every
 // object that a power commit acknowledged.
 func TestUnsyncedLogsAreNoDamage(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(2) {
 		f := faultfs.New()
 		c := crashConfig(f)
 		c.MemTableBytes = 256 << 10
 		s := open(t, c)
 		var durable []string
-		for i := range 1500 {
+		for i := range 800 {
 			d := object.Process
 			if i%97 == 0 {
 				d = object.Power
@@ -308,7 +308,7 @@ func TestUnsyncedLogsAreNoDamage(t *testing.T) {
 				fmt.Sscan(k, &i)
 				wantContent(t, after, name(k), content(900, i))
 			}
-			if n := len(keys(t, after, object.Query{Limit: 2000})); percent == 100 && n != 1500 {
+			if n := len(keys(t, after, object.Query{Limit: 2000})); percent == 100 && n != 800 {
 				t.Fatalf("%d objects survived a kill", n)
 			}
 			after.Close()
