@@ -238,7 +238,7 @@ func (s *Server) panicked(r *Request, p any) error {
 // the one where an error is logged.
 func (s *Server) fail(r *Request, err error) {
 	e := FromError(err)
-	if e.Status >= http.StatusInternalServerError && e != NotImplemented {
+	if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented {
 		s.config.Logger.Error("request failed", "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)
 	} else {
 		s.config.Logger.Debug("request refused", "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)
