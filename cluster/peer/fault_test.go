@@ -309,6 +309,7 @@ func TestNothingLeaks(t *testing.T) {
 	})
 	wait(t, "goroutines and files are back", func() bool {
 		runtime.GC() // ends the pipes that the standard library keeps for splicing
-		return runtime.NumGoroutine() <= goroutines && openFiles(t) <= files
+		// Some of both are made once in a process; 60 relays would leak more.
+		return runtime.NumGoroutine() <= goroutines+10 && openFiles(t) <= files+10
 	})
 }
