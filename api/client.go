@@ -125,10 +125,11 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 	if len(r.query) > 0 {
 		at += "?" + r.query.Encode()
 	}
+	redirected := false
 	for range maxRedirects {
 		resp, err := c.send(ctx, r, at)
 		if err != nil {
-			return nil, err
+			return nil, targetError(err, redirected)
 		}
 		switch resp.StatusCode {
 		case http.StatusTemporaryRedirect, http.StatusPermanentRedirect, http.StatusMovedPermanently, http.StatusFound:
@@ -137,6 +138,7 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 			if err != nil {
 				return nil, err
 			}
+			redirected = true
 			continue
 		}
 		if resp.StatusCode >= 300 {
@@ -146,6 +148,16 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 		return resp, nil
 	}
 	return nil, object.E("api.Client", r.path, object.Unavailable, errors.New("too many redirects"))
+}
+
+// targetError makes what befell a connection to a target Unavailable: the proxy
+// that sent the call there does not know yet that the target is down.
+func targetError(err error, redirected bool) error {
+	var dial *net.OpError
+	if redirected && errors.As(err, &dial) {
+		return object.E("api.Client", "", object.Unavailable, fmt.Errorf("the target at %s does not answer: %w", dial.Addr, dial.Err))
+	}
+	return err
 }
 
 // send sends the call to one server. A connection that the server had closed

@@ -26,7 +26,7 @@ func newShell(t *testing.T, c *Cluster) *shell {
 }
 
 func (s *shell) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(binaries(true), "ais"), args...)
+	cmd := exec.Command(filepath.Join(binaries(false), "ais"), args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "AIS_ENDPOINT="+s.endpoint, "TZ=UTC", "XDG_CONFIG_HOME="+s.dir)
 	return cmd
@@ -125,7 +125,7 @@ func TestCLISeed(t *testing.T) {
 	s.want("object show ais://bck/obj-ais", "PROPERTY         VALUE", "atime            …", "checksum         md5[…...]",
 		"name             ais://bck/obj-ais", "size             69.99KiB", "version          1")
 	s.want("bucket props ais://bck versioning.enabled=false", "Bucket props successfully updated", `"versioning.enabled" set to: "false" (was: "true")`)
-	s.want("bucket show ais://bck created -H", "created          …UTC")
+	s.want("bucket show ais://bck created -H", "created  …UTC")
 	s.fails("bucket rm ais://bck", 1, "--yes removes it with all its objects")
 	s.want("bucket rm ais://bck --yes", `"ais://bck" destroyed`)
 	s.fails("show bucket ais://bck", 1, `bucket "ais://bck" does not exist`)
