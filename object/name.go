@@ -75,6 +75,9 @@ func CheckBucketName(name string) error {
 		if c == '.' && name[i-1] == '.' {
 			return bad("a bucket name has no two dots in a row")
 		}
+		if i > 0 && (c == '.' && name[i-1] == '-' || c == '-' && name[i-1] == '.') {
+			return bad("a bucket name has no hyphen next to a dot")
+		}
 	}
 	if a, err := netip.ParseAddr(name); err == nil && a.Is4() {
 		return bad("a bucket name is not formatted as an IP address")

@@ -50,7 +50,7 @@ func WriteSums(r *Request, sums []object.Checksum, parts int) {
 		if !sum.Algorithm.S3() {
 			continue
 		}
-		r.SetHeader(hChecksumPrefix+sum.Algorithm.String(), sumText(sum, parts))
+		r.SetHeader("x-amz-checksum-"+sum.Algorithm.String(), sumText(sum, parts))
 		r.SetHeader(hChecksumType, sumType(sum))
 	}
 }

@@ -113,7 +113,7 @@ func ParseMeta(r *Request) (m object.Meta, err error) {
 }
 
 // ParseCond reads the conditions of a request. A date that cannot be read is no
-// condition, as RFC 9110 has it. A write takes no other If-None-Match than "*".
+// condition, as RFC 9110 has it.
 func ParseCond(r *Request) (object.Cond, error) {
 	c := object.Cond{
 		IfMatch:           string(r.peek("If-Match")),
@@ -124,12 +124,8 @@ func ParseCond(r *Request) (object.Cond, error) {
 	if !r.Op.Writes() {
 		return c, nil
 	}
-	// Writes have no conditions on time in S3, and If-None-Match only as "*".
-	c.IfModifiedSince, c.IfUnmodifiedSince = time.Time{}, time.Time{}
-	if c.IfNoneMatch != "" && c.IfNoneMatch != "*" && c.IfNoneMatch != `"*"` {
-		return c, NotImplemented.With("Header", "If-None-Match")
-	}
-	if c.IfNoneMatch != "" {
+	c.IfModifiedSince, c.IfUnmodifiedSince = time.Time{}, time.Time{} // writes have no conditions on time in S3
+	if c.IfNoneMatch == `"*"` {
 		c.IfNoneMatch = "*"
 	}
 	return c, nil

@@ -74,8 +74,8 @@ func TestParseCond(t *testing.T) {
 	if got, err := ParseCond(r); err != nil || got != (object.Cond{IfMatch: `"a", "b"`, IfNoneMatch: "c", IfModifiedSince: at}) {
 		t.Errorf("%+v %v", got, err)
 	}
-	for header, want := range map[string]error{"If-None-Match: *": nil, `If-None-Match: "*"`: nil, "If-None-Match: abc": NotImplemented} {
-		if got, err := ParseCond(newRequest(t, "PUT", "/bkt/k", header, "If-Modified-Since: "+date)); !errors.Is(err, want) || want == nil && got != (object.Cond{IfNoneMatch: "*"}) {
+	for header, want := range map[string]string{"If-None-Match: *": "*", `If-None-Match: "*"`: "*", "If-None-Match: abc": "abc"} {
+		if got, err := ParseCond(newRequest(t, "PUT", "/bkt/k", header, "If-Modified-Since: "+date)); err != nil || got != (object.Cond{IfNoneMatch: want}) {
 			t.Errorf("%s: %+v %v", header, got, err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestParseList(t *testing.T) {
 			t.Errorf("token of %q: %q %v", key, l.Query.After, err)
 		}
 	}
-	for _, query := range []string{"max-keys=a", "max-keys=-1", "max-keys=99999999999", "encoding-type=base64", "list-type=2&continuation-token=",
+	for _, query := range []string{"max-keys=a", "max-keys=-1", "max-keys=99999999999", "encoding-type=base64",
 		"list-type=2&continuation-token=zz", "list-type=2&continuation-token=1a", "versions&version-id-marker=x"} {
 		if _, err := ParseList(newRequest(t, "GET", "/bkt?"+query)); !errors.Is(err, InvalidArgument) {
 			t.Errorf("%s: %v", query, err)
@@ -220,11 +220,14 @@ func TestWriteObjectHeaders(t *testing.T) {
 		StorageClass: "STANDARD_IA", Header: object.Header{ContentType: "text/x", ContentEncoding: "gzip", Expires: "never"}}
 	WriteObjectHeaders(r, m, WantsSums(r))
 	WriteContentRange(r, object.Range{Offset: 2, Length: 3}, 10)
-	h := &r.ctx.Response.Header
+	got := map[string]string{}
+	for name, value := range r.ctx.Response.Header.All() {
+		got[strings.ToLower(string(name))] = string(value)
+	}
 	for name, want := range map[string]string{"ETag": `"abc-2"`, "Last-Modified": "Tue, 03 Feb 2026 04:05:06 GMT", "Content-Type": "text/y",
 		"Cache-Control": "none", "Content-Encoding": "gzip", "Expires": "never", "x-amz-meta-a_b": "ü", "x-amz-checksum-crc32": "AAAAAA==-2",
 		"x-amz-checksum-type": "COMPOSITE", "x-amz-storage-class": "STANDARD_IA", "Accept-Ranges": "bytes", "Content-Range": "bytes 2-4/10"} {
-		if got := string(h.Peek(name)); got != want {
+		if got := got[strings.ToLower(name)]; got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}

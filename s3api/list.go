@@ -71,7 +71,7 @@ func (l *List) setAfter() error {
 		return nil
 	}
 	l.Query.After = l.StartAfter
-	if l.HasToken {
+	if l.Continuation != "" {
 		after, ok := parseToken(l.Continuation)
 		if !ok {
 			return Argument("continuation-token", l.Continuation, "The continuation token provided is incorrect")

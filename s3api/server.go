@@ -155,6 +155,7 @@ func (s *Server) begin(ctx *fasthttp.RequestCtx) (*Request, error) {
 	*r = Request{ctx: ctx, server: s, Started: time.Now()}
 	s.metrics.inFlight.Inc()
 	r.ID = s.requestID(ctx)
+	ctx.Response.Header.DisableNormalizing() // clients see the names of user metadata as they were stored
 	ctx.Response.Header.Set(hRequestID, r.ID)
 	return r, r.parse()
 }

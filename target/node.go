@@ -171,7 +171,8 @@ func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	return write(ctx, meta)
+	ctx.SetBody(peer.EncodeMeta(&meta))
+	return nil
 }
 
 func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {

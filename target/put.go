@@ -108,6 +108,12 @@ func receive(w io.Writer, p Payload, a object.Algorithm) (object.Checksum, error
 	if a != object.NoChecksum {
 		p.Want(a)
 	}
+	if all, ok := p.(io.WriterTo); ok {
+		if _, err := all.WriteTo(w); err != nil || a == object.NoChecksum {
+			return object.Checksum{}, err
+		}
+		return p.Sum(a), nil
+	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	for {

@@ -39,7 +39,11 @@ func (t *Target) source(b *cluster.Bucket, n object.Name) (*source, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.PeerTimeout)
 	defer cancel()
-	err = t.caller.Ask(ctx, owner, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: n.Key}, &s.meta)
+	answer, err := t.caller.AskRaw(ctx, owner, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: n.Key})
+	if err != nil {
+		return nil, err
+	}
+	s.meta, err = peer.DecodeMeta(answer)
 	return s, err
 }
 

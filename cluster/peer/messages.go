@@ -26,7 +26,7 @@ const (
 	PathDelete  = "/_/delete"  // DeleteRequest → DeleteAnswer
 	PathEmpty   = "/_/empty"   // BucketRequest → EmptyAnswer
 	PathCount   = "/_/count"   // BucketRequest → CountAnswer
-	PathStat    = "/_/stat"    // NameRequest → object.Meta as JSON
+	PathStat    = "/_/stat"    // NameRequest → metadata (EncodeMeta)
 	PathRead    = "/_/read"    // ReadRequest → bytes
 	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
 )
