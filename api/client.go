@@ -220,8 +220,8 @@ func readError(resp *http.Response) error {
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came is what there is to show
 	if err := jsonAPI.Unmarshal(raw, m); err != nil || m.Message == "" {
 		m.Message = resp.Header.Get(HeaderError)
-		if m.Message == "" && isText(raw) {
-			m.Message = strings.TrimSpace(string(raw))
+		if text := bytes.TrimSpace(raw); m.Message == "" && isText(text) {
+			m.Message = string(text)
 		}
 		if m.Message == "" {
 			m.Message = "the server answered " + resp.Status
