@@ -105,7 +105,7 @@ func TestListShowsMetadata(t *testing.T) {
 func BenchmarkList(b *testing.B) {
 	c := diskConfig(b, 2)
 	s := open(b, c)
-	const names = 1_000_000
+	const names = 1_000_000 // takes a minute to write
 	fill(b, s, names)
 	for _, q := range []object.Query{
 		{Limit: 1000},
