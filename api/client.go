@@ -135,6 +135,7 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 		case http.StatusTemporaryRedirect, http.StatusPermanentRedirect, http.StatusMovedPermanently, http.StatusFound:
 			at, err = redirectTo(at, resp.Header.Get("Location"))
 			drain(resp.Body)
+			_ = resp.Body.Close()
 			if err != nil {
 				return nil, err
 			}
@@ -142,7 +143,7 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 			continue
 		}
 		if resp.StatusCode >= 300 {
-			defer drain(resp.Body)
+			defer resp.Body.Close()
 			return nil, readError(resp)
 		}
 		return resp, nil
@@ -218,6 +219,7 @@ const maxErrorBody = 64 << 10
 func readError(resp *http.Response) error {
 	m := &ErrorMessage{}
 	raw, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came is what there is to show
+	drain(resp.Body)
 	if err := jsonAPI.Unmarshal(raw, m); err != nil || m.Message == "" {
 		m.Message = resp.Header.Get(HeaderError)
 		if text := bytes.TrimSpace(raw); m.Message == "" && isText(text) {
@@ -239,11 +241,9 @@ func isText(raw []byte) bool {
 	return len(raw) > 0 && len(raw) < 300 && !bytes.ContainsAny(raw, "<\n\x00")
 }
 
-// drain reads a little of what is left, so that the connection can be used again.
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, maxErrorBody)
-	_ = body.Close()
-}
+// drain reads a little of what is left, so that the connection can be used again
+// after the body is closed.
+func drain(body io.Reader) { _, _ = io.CopyN(io.Discard, body, maxErrorBody) }
 
 // decode sends the call and reads the JSON of the answer into to.
 func (c *Client) decode(ctx context.Context, r call, to any) error {
@@ -251,8 +251,10 @@ func (c *Client) decode(ctx context.Context, r call, to any) error {
 	if err != nil {
 		return err
 	}
-	defer drain(resp.Body)
-	if err := jsonAPI.NewDecoder(resp.Body).Decode(to); err != nil {
+	defer resp.Body.Close()
+	err = jsonAPI.NewDecoder(resp.Body).Decode(to)
+	drain(resp.Body)
+	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -267,6 +269,7 @@ func (c *Client) finish(ctx context.Context, r call) (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer resp.Body.Close()
 	drain(resp.Body)
 	return resp.Header, nil
 }

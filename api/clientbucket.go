@@ -141,16 +141,11 @@ func (c *Client) SummarizeBucket(ctx context.Context, b Bucket, prefix string) (
 		if err != nil {
 			return Summary{}, err
 		}
-		resp, err := c.do(ctx, r)
+		status, raw, err := c.content(ctx, r)
 		if err != nil {
 			return Summary{}, err
 		}
-		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAction))
-		drain(resp.Body)
-		if err != nil {
-			return Summary{}, err
-		}
-		if resp.StatusCode == http.StatusOK {
+		if status == http.StatusOK {
 			var s []Summary
 			if err := jsonAPI.Unmarshal(raw, &s); err != nil || len(s) == 0 {
 				return Summary{}, object.E("api.SummarizeBucket", b.String(), object.Internal, errors.New("the server sent no summary"))
@@ -167,4 +162,15 @@ func (c *Client) SummarizeBucket(ctx context.Context, b Bucket, prefix string) (
 			pause = min(2*pause, 2*time.Second)
 		}
 	}
+}
+
+// content sends a call and returns the whole of a small answer.
+func (c *Client) content(ctx context.Context, r call) (status int, raw []byte, err error) {
+	resp, err := c.do(ctx, r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	raw, err = io.ReadAll(io.LimitReader(resp.Body, maxAction))
+	return resp.StatusCode, raw, err
 }

@@ -195,7 +195,7 @@ func (c *Client) HeadObject(ctx context.Context, b Bucket, key string) (ObjectIn
 	if err != nil {
 		return ObjectInfo{}, err
 	}
-	drain(resp.Body)
+	defer resp.Body.Close()
 	i := readInfo(resp.Header)
 	i.Bucket, i.Name, i.Size = b, key, resp.ContentLength
 	return i, nil

@@ -79,11 +79,7 @@ func (a *app) bucketRemoveCommand(use string) *cobra.Command {
 		ValidArgsFunction: a.completeBuckets,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			for _, uri := range given {
-				b, err := bucketURI(uri)
-				if err != nil {
-					return err
-				}
-				if err := a.destroy(cmd, b, yes); err != nil {
+				if err := a.destroyURI(cmd, uri, yes); err != nil {
 					return err
 				}
 			}
@@ -94,9 +90,13 @@ func (a *app) bucketRemoveCommand(use string) *cobra.Command {
 	return cmd
 }
 
-// destroy removes a bucket: an empty one at once, any other with yes or after
+// destroyURI removes a bucket: an empty one at once, any other with yes or after
 // the user said so.
-func (a *app) destroy(cmd *cobra.Command, b api.Bucket, yes bool) error {
+func (a *app) destroyURI(cmd *cobra.Command, uri string, yes bool) error {
+	b, err := bucketURI(uri)
+	if err != nil {
+		return err
+	}
 	ctx := cmd.Context()
 	if !yes {
 		page, err := a.client.ListPage(ctx, b, api.ListMessage{PageSize: 1, Flags: api.ListNameOnly})

@@ -70,7 +70,7 @@ func (a *app) get(ctx context.Context, b api.Bucket, key, to string, o getOption
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // what is not read is not wanted
 	p := a.progress("GET "+path.Base(key), r.Size)
 	if to == "-" {
 		err = copyTo(a.out, r, p)

@@ -172,15 +172,13 @@ func (a *app) removeCommand() *cobra.Command {
 		ValidArgsFunction: a.completeObjects,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			for _, uri := range given {
-				b, key, err := parseURI(uri)
+				_, key, err := parseURI(uri)
 				switch {
 				case err != nil:
 				case key != "":
 					err = a.removeObject(cmd, uri)
 				default:
-					if b, err = bucketURI(uri); err == nil {
-						err = a.destroy(cmd, b, yes)
-					}
+					err = a.destroyURI(cmd, uri, yes)
 				}
 				if err != nil {
 					return err
