@@ -170,6 +170,10 @@ func (m *mountpath) use() (*index, error) {
 	return x, x.enter()
 }
 
+// unlinkAtOnce is how many blobs a request unlinks itself; more, of a multipart
+// object, are left to the next flush.
+const unlinkAtOnce = 16
+
 // release lets go of blobs after the batch that removed their references was
 // applied. For Process that batch may still be lost with the power, and the
 // blobs with it would be an object damaged; they wait for the log's next sync.
@@ -177,7 +181,7 @@ func (m *mountpath) release(x *index, use uint64, blobs []blobID, d object.Durab
 	if len(blobs) == 0 || m.keep.doom(use, blobs) {
 		return
 	}
-	if d == object.Process {
+	if d == object.Process || len(blobs) > unlinkAtOnce {
 		m.keep.postpone(blobs)
 		return
 	}
