@@ -23,14 +23,14 @@ test: ## everything, from nothing; each stage has its time
 	$(STAGE) build 300 $(MAKE) build
 	$(STAGE) compile 480 go test -race -run '^$$' ./...
 	$(STAGE) unit 120 $(MAKE) unit
-	$(STAGE) e2e 660 $(MAKE) e2e
+	$(STAGE) e2e 840 $(MAKE) e2e
 
 unit: ## every package's own tests, with the race detector
 	go vet ./...
 	go test -race -shuffle=on -timeout 110s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
-	AIS_E2E=1 go test -count=1 -timeout 640s ./internal/e2e/
+	AIS_E2E=1 go test -count=1 -timeout 820s ./internal/e2e/
 
 race: ## the unit tests again and again
 	go test -race -shuffle=on -count=5 $(UNIT)
@@ -46,7 +46,7 @@ bench: ## bench/ against a playground and nginx; see docs/performance.md
 	go build -o bin/ ./bench/... ./cmd/...
 	bin/bench compare
 
-test-long: ## what make test runs, but longer: all of Go's source, more seeds, more rounds
+test-long: ## what make test runs, but longer: full sizes, more seeds, more rounds
 	deploy/install.sh test
 	AIS_E2E=long go test -count=1 -timeout 60m -v ./internal/e2e/
 

@@ -16,6 +16,7 @@ import (
 
 // The seed document's examples and the aws CLI's everyday commands.
 func TestAWSCLI(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	sh := c.Shell(t)
 	b := bucketName(t)
@@ -50,6 +51,7 @@ func TestAWSCLI(t *testing.T) {
 
 // The seed document's multipart example, step by step.
 func TestAWSCLIMultipart(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	sh := c.Shell(t)
 	b := bucketName(t)
@@ -113,6 +115,7 @@ print("done")
 `
 
 func TestBoto3(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	sh := c.Shell(t)
 	sh.env = append(sh.env, "BUCKET="+bucketName(t))
@@ -132,6 +135,7 @@ func TestBoto3PatchedUnderRedirectAlways(t *testing.T) {
 
 // Every --host and --host-bucket form of s3cmd that people write.
 func TestS3cmd(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	for name, form := range map[string]string{
 		"seed":        `--host=$HOST/s3 --host-bucket="$HOST/s3/%(bucket)"`,
@@ -169,6 +173,7 @@ func TestS3cmd(t *testing.T) {
 }
 
 func TestRclone(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	sh := c.Shell(t)
 	sh.write(t, "small", random(5, 4000))
@@ -292,6 +297,7 @@ func TestCurl(t *testing.T) {
 
 // A browser at /s3 shows the buckets, each with its provider (the seed's example).
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	b := c.Plain().bucket(t)
 	out := c.Shell(t).run(t, `chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=$HOME/profile --virtual-time-budget=3000 --dump-dom $ENDPOINT 2>/dev/null`)

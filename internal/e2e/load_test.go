@@ -57,6 +57,7 @@ func TestHostileConnections(t *testing.T) {
 
 // A slow sender is cut off in the end, a steady one is not.
 func TestSlowHeadIsCutOff(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	conn := c.dial(t, "proxy1")
 	_ = conn.SetDeadline(time.Now().Add(90 * time.Second))
@@ -73,7 +74,7 @@ func TestSlowHeadIsCutOff(t *testing.T) {
 // 64 uploads at once: streams, so no process grows with what passes through it.
 func TestConcurrentUploads(t *testing.T) {
 	const parallel = 64
-	size := int64(24 << 20)
+	size := int64(64 << 20)
 	if long() {
 		size = 256 << 20
 	}

@@ -42,6 +42,7 @@ func (c *Cluster) metric(t testing.TB, name, text string) float64 {
 
 // A real Prometheus scrapes every node, and a query says what was done.
 func TestPrometheus(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	b := c.Plain().bucket(t)
 	dir := t.TempDir()

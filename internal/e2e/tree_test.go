@@ -7,6 +7,7 @@ import (
 
 // Whole trees of real files go in and come out byte for byte, with each client.
 func TestTreeRoundTrips(t *testing.T) {
+	t.Parallel()
 	c := Shared(t, Options{})
 	for name, script := range map[string]string{
 		"aws": `
@@ -50,9 +51,7 @@ PY`,
 
 // The block that a new user runs: all of Go's source, some 11,500 files.
 func TestWholeSourceTree(t *testing.T) {
-	if !long() {
-		t.Skip("make test-long runs it; make test has Go's net tree by four clients in TestTreeRoundTrips")
-	}
+	t.Parallel()
 	c := Start(t, Options{Plain: true})
 	c.Shell(t).run(t, `
 	aws --endpoint-url $ENDPOINT s3 mb s3://demo

@@ -30,6 +30,8 @@ func (c *Cluster) watch(t *testing.T) {
 
 // trouble searches what was logged since the last call.
 func (n *node) trouble() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	data, err := os.ReadFile(n.log)
 	if err != nil {
 		return ""
