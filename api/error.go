@@ -69,6 +69,7 @@ func kindRows() []kindRow {
 		{object.NotModified, 304, "ErrNotModified"},
 		{object.RangeInvalid, 416, "ErrRangeNotSatisfiable"},
 		{object.TooLarge, 413, "ErrTooLarge"},
+		{object.Denied, 403, "ErrAccessDenied"},
 		{object.NoSpace, 507, "ErrCapExceeded"},
 		{object.Unavailable, 503, "ErrUnavailable"},
 		{object.Busy, 503, "ErrBusy"},

@@ -33,6 +33,7 @@ const (
 	Busy                         // overloaded, or a competing change; try again
 	Unavailable                  // the owner cannot be reached now; try again
 	Corrupt                      // stored bytes do not match their checksum
+	Denied                       // the sender may not do this
 	Unsupported                  // a legal request for something that is not built
 	kinds
 )
@@ -59,6 +60,7 @@ var kindText = [kinds]string{
 	Busy:             "busy, try again",
 	Unavailable:      "temporarily unavailable, try again",
 	Corrupt:          "stored data is corrupt",
+	Denied:           "access denied",
 	Unsupported:      "not implemented",
 }
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"ais/cluster"
@@ -12,6 +13,10 @@ import (
 )
 
 func (p *Proxy) serveListBuckets(r *s3api.Request) error {
+	q, err := s3api.ParseListBuckets(r)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
 	defer cancel()
 	state, err := p.cluster.Sync(ctx)
@@ -19,12 +24,17 @@ func (p *Proxy) serveListBuckets(r *s3api.Request) error {
 		return err
 	}
 	var list []s3api.BucketEntry
+	more := false
 	for _, b := range state.Buckets() {
-		if b.State == cluster.BucketActive {
-			list = append(list, s3api.BucketEntry{Name: b.Name, Created: b.Created, Provider: b.Provider})
+		if b.State != cluster.BucketActive || b.Name <= q.After || !strings.HasPrefix(b.Name, q.Prefix) {
+			continue
 		}
+		if more = len(list) == q.Limit; more {
+			break
+		}
+		list = append(list, s3api.BucketEntry{Name: b.Name, Created: b.Created, Provider: b.Provider})
 	}
-	r.WriteXML(func(b []byte) []byte { return s3api.AppendListBuckets(b, s3api.Anyone, list) })
+	r.WriteXML(func(b []byte) []byte { return s3api.AppendListBuckets(b, s3api.Anyone, q, list, more) })
 	return nil
 }
 

@@ -26,7 +26,7 @@ func (p *Proxy) serveNative(ctx *fasthttp.RequestCtx) {
 func (p *Proxy) failNative(ctx *fasthttp.RequestCtx, err error) int {
 	ctx.Response.Header.Set(api.HeaderNodeID, p.cfg.ID)
 	status := api.WriteError(ctx, err)
-	if status >= fasthttp.StatusInternalServerError {
+	if status == fasthttp.StatusInternalServerError {
 		p.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
 	}
 	return status
@@ -187,7 +187,7 @@ func (p *Proxy) nativeSetProps(to api.Target, message api.ActionMessage) error {
 	if err != nil {
 		return err
 	}
-	change := func(*cluster.Props) error { return nil }
+	var change func(*cluster.Props) error
 	if message.Action == api.ActionResetProps {
 		change = func(props *cluster.Props) error {
 			*props = cluster.DefaultProps(b.Provider, false, p.cluster.State().Config)

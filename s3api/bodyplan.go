@@ -175,8 +175,12 @@ func (p *bodyPlan) readSize(r *Request, control bool) error {
 		}
 	case control:
 		p.size = -1
-	default:
-		return MissingContentLength
+	default: // chunked by HTTP alone
+		n, ok := parseSize(r.peek(hDecodedLength))
+		if !ok {
+			return MissingContentLength
+		}
+		p.size = n
 	}
 	if p.size > object.MaxPutSize {
 		return EntityTooLarge.With("ProposedSize", itoa(p.size)).With("MaxSizeAllowed", itoa(object.MaxPutSize))

@@ -141,6 +141,8 @@ func FromError(err error) *Error {
 		return SlowDown
 	case object.Unavailable:
 		return ServiceUnavailable
+	case object.Denied:
+		return AccessDenied
 	case object.Unsupported:
 		return NotImplemented
 	}

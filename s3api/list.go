@@ -153,6 +153,41 @@ type Owner struct{ ID, DisplayName string }
 // of the anonymous.
 var Anyone = Owner{ID: "65a011a29cdf8ec533ec3d1ccaae921c", DisplayName: "anonymous"}
 
+// ListBucketsQuery asks for a page of the buckets.
+type ListBucketsQuery struct {
+	Prefix string
+	After  string // a bucket's name
+	Limit  int
+}
+
+// maxBuckets is the largest page of buckets (S3: 10,000), and that of a request
+// which names no limit.
+const maxBuckets = 10_000
+
+// ParseListBuckets reads prefix, continuation-token and max-buckets.
+func ParseListBuckets(r *Request) (ListBucketsQuery, error) {
+	q := ListBucketsQuery{Limit: maxBuckets}
+	for name, value := range eachParam(r.target.query) {
+		switch v := string(value); string(name) {
+		case "prefix":
+			q.Prefix = v
+		case "continuation-token":
+			after, ok := parseToken(v)
+			if v != "" && !ok {
+				return q, Argument("continuation-token", v, "The continuation token provided is incorrect")
+			}
+			q.After = after
+		case "max-buckets":
+			n, err := strconv.ParseInt(v, 10, 32)
+			if err != nil || n < 1 || n > maxBuckets {
+				return q, Argument("max-buckets", v, "Argument max-buckets must be an integer between 1 and 10000")
+			}
+			q.Limit = int(n)
+		}
+	}
+	return q, nil
+}
+
 // BucketEntry is one bucket of ListBuckets.
 type BucketEntry struct {
 	Name     string

@@ -66,9 +66,9 @@ func TestGoldenListings(t *testing.T) {
 	uploads := &object.Page{Truncated: true, Entries: []object.Entry{
 		{Key: "k/1", UploadID: "u1", Meta: object.Meta{Modified: when}}, {Key: "k/1", UploadID: "u2", Meta: object.Meta{Modified: when}}, {Key: "p/", Prefix: true}}}
 	golden(t, "list-uploads", AppendListUploads(nil, "bkt", &List{Query: object.Query{Limit: 3, Delimiter: "/"}, Marker: "j", UploadMarker: "u0"}, uploads, owner))
-	golden(t, "list-buckets", AppendListBuckets(nil, owner, []BucketEntry{
+	golden(t, "list-buckets", AppendListBuckets(nil, owner, ListBucketsQuery{}, []BucketEntry{
 		{Name: "bucket-111", Created: when, Provider: object.AIS},
-		{Name: "bucket-222", Created: when, Provider: object.AWS, Note: "(WARNING: {bucket-222, Provider: ais} and {bucket-222, Provider: aws} share the same name)"}}))
+		{Name: "bucket-222", Created: when, Provider: object.AWS, Note: "(WARNING: {bucket-222, Provider: ais} and {bucket-222, Provider: aws} share the same name)"}}, false))
 }
 
 func TestGoldenAnswers(t *testing.T) {

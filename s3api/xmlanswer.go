@@ -10,8 +10,9 @@ import (
 func upper(a object.Algorithm) string { return strings.ToUpper(a.String()) }
 
 // AppendListBuckets appends the ListAllMyBucketsResult. Each bucket also names
-// its provider, in the element that AIStore has for it.
-func AppendListBuckets(b []byte, owner Owner, buckets []BucketEntry) []byte {
+// its provider, in the element that AIStore has for it. more says that there are
+// buckets after these.
+func AppendListBuckets(b []byte, owner Owner, q ListBucketsQuery, buckets []BucketEntry, more bool) []byte {
 	b = append(b, "<ListAllMyBucketsResult"+xmlns+">"...)
 	b = appendOwner(b, "Owner", owner)
 	b = append(b, "<Buckets>"...)
@@ -27,7 +28,15 @@ func AppendListBuckets(b []byte, owner Owner, buckets []BucketEntry) []byte {
 		b = appendElement(b, "String", provider)
 		b = append(b, "</Bucket>"...)
 	}
-	return append(b, "</Buckets></ListAllMyBucketsResult>"...)
+	b = append(b, "</Buckets>"...)
+	if q.Prefix != "" {
+		b = appendElement(b, "Prefix", q.Prefix)
+	}
+	if more {
+		b = append(b, "<ContinuationToken>"...)
+		b = append(appendToken(b, buckets[len(buckets)-1].Name), "</ContinuationToken>"...)
+	}
+	return append(b, "</ListAllMyBucketsResult>"...)
 }
 
 // AppendLocation appends the LocationConstraint of a bucket; us-east-1 is S3's

@@ -33,7 +33,7 @@ type nativeCall struct {
 func (t *Target) serveNative(ctx *fasthttp.RequestCtx) {
 	if err := t.answerNative(ctx); err != nil {
 		ctx.Response.Header.Set(api.HeaderNodeID, t.cfg.ID)
-		if status := api.WriteError(ctx, err); status >= fasthttp.StatusInternalServerError {
+		if status := api.WriteError(ctx, err); status == fasthttp.StatusInternalServerError {
 			t.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
 		}
 	}

@@ -46,9 +46,9 @@ func (t *Target) answerNode(ctx *fasthttp.RequestCtx) error {
 			return err
 		}
 	}
-	ticket, found, err := t.caller.Verify(ctx)
+	ticket, found, err := t.verify(ctx)
 	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
-		return object.E("target.node", "", object.Invalid, errors.New("no valid ticket of a node of this cluster"))
+		return object.E("target.node", "", object.Denied, errors.New("no valid ticket of a node of this cluster"))
 	}
 	answer, ok := nodeCalls[string(ctx.Path())]
 	if !ok {

@@ -3,6 +3,7 @@ package target
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -100,18 +101,33 @@ func (t *Target) admit(ctx *fasthttp.RequestCtx) (auth.Ticket, error) {
 			return auth.Ticket{}, err
 		}
 	}
-	ticket, found, err := t.caller.Verify(ctx)
+	ticket, found, err := t.verify(ctx)
 	if err != nil {
 		t.cfg.Logger.Debug("ticket refused", "err", err, "uri", string(ctx.RequestURI()))
-		return auth.Ticket{}, s3api.AccessDenied
+		return auth.Ticket{}, object.Denied
 	}
 	if !found {
 		return auth.Ticket{Verdict: auth.Allow}, nil // auth is off: anybody may do anything
 	}
 	if ticket.Verdict != auth.Allow {
-		return auth.Ticket{}, s3api.AccessDenied
+		return auth.Ticket{}, object.Denied
 	}
 	return ticket, nil
+}
+
+// verify checks the request's ticket. A key that is not known here may be one
+// that this node has not heard of yet.
+func (t *Target) verify(ctx *fasthttp.RequestCtx) (ticket auth.Ticket, found bool, err error) {
+	ticket, found, err = t.caller.Verify(ctx)
+	if !errors.Is(err, auth.UnknownKey) {
+		return ticket, found, err
+	}
+	wait, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
+	defer cancel()
+	if _, err := t.cluster.Sync(wait); err != nil {
+		return auth.Ticket{}, true, err
+	}
+	return t.caller.Verify(ctx)
 }
 
 // catchUp waits until this node's state is at least as new as the sender's.
