@@ -264,7 +264,7 @@ build() {
   fi
   [ -n "${PLAYGROUND_BIN:-}" ] && return
   mkdir -p "$bin"
-  (cd "$root" && go build -o "$bin/" ./cmd/...) || fail "the build failed"
+  (cd "$root" && CGO_ENABLED=0 go build -o "$bin/" ./cmd/...) || fail "the build failed"
 }
 
 # lock keeps two playground commands on one directory from crossing.

@@ -13,7 +13,6 @@ import (
 // listing is what one whole listing says, page after page.
 type listing struct {
 	keys, prefixes []string
-	order          []string // both, as they came
 	pages          int
 }
 

@@ -23,11 +23,14 @@ func (p plain) begin(t testing.TB, bucket, key string, headers ...string) *uploa
 	t.Helper()
 	target := "/" + bucket + "/" + escape(key)
 	a := p.do(t, "POST", target+"?uploads", nil, headers...).want(t, 200, "")
-	var doc struct{ Bucket, Key, UploadId string }
-	if err := xml.Unmarshal(a.body, &doc); err != nil || doc.UploadId == "" || doc.Key != key || doc.Bucket != bucket {
+	var doc struct {
+		Bucket, Key string
+		ID          string `xml:"UploadId"`
+	}
+	if err := xml.Unmarshal(a.body, &doc); err != nil || doc.ID == "" || doc.Key != key || doc.Bucket != bucket {
 		t.Fatalf("initiate: %v %s", err, a)
 	}
-	return &upload{p: p, target: target, id: doc.UploadId, partSum: map[int]string{}}
+	return &upload{p: p, target: target, id: doc.ID, partSum: map[int]string{}}
 }
 
 func (u *upload) query() string { return "uploadId=" + url.QueryEscape(u.id) }
@@ -115,7 +118,7 @@ func TestMultipartLife(t *testing.T) {
 	u.part(t, 1, []byte("second try")).want(t, 200, "")
 	a := p.do(t, "GET", "/"+b+"?uploads", nil).want(t, 200, "")
 	var uploads struct {
-		Upload []struct{ Key, UploadId string }
+		Upload []struct{ Key string }
 	}
 	if err := xml.Unmarshal(a.body, &uploads); err != nil || len(uploads.Upload) != 3 || uploads.Upload[0].Key != "key" || uploads.Upload[2].Key != "other/é +" {
 		t.Errorf("uploads: %v %s", err, a.body)

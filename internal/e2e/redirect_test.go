@@ -47,14 +47,14 @@ func TestRedirectMatrix(t *testing.T) {
 					t.Errorf("%s %s %v: %d", x.method, x.target, x.headers, a.status)
 				}
 				if want {
-					checkRedirect(t, c, a, b, x.method)
+					checkRedirect(t, a, b, x.method)
 				}
 			}
 		})
 	}
 }
 
-func checkRedirect(t *testing.T, c *Cluster, a answer, bucket, method string) {
+func checkRedirect(t *testing.T, a answer, bucket, method string) {
 	t.Helper()
 	to, err := url.Parse(a.header.Get("Location"))
 	if err != nil || to.Hostname() != "localhost" || to.Query().Get("ais-ticket") == "" || a.header.Get("Cache-Control") != "no-store" {
