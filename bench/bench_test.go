@@ -235,9 +235,9 @@ func TestBadServers(t *testing.T) {
 				if err != nil {
 					return
 				}
-				bufio.NewReader(c).ReadString('\n') //nolint:errcheck // a test
-				io.WriteString(c, answer)           //nolint:errcheck // a test
-				c.(*net.TCPConn).CloseWrite()       //nolint:errcheck // a test
+				bufio.NewReader(c).ReadString('\n') // a test
+				io.WriteString(c, answer)           // a test
+				c.(*net.TCPConn).CloseWrite()       // a test
 			}
 		}()
 		c := endpoint{host: l.Addr().String(), bucket: "b"}.newClient()

@@ -135,11 +135,11 @@ func (c *rawClient) do(_ context.Context, r *request) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	want := a.status/100 == 2
+	good := a.status/100 == 2 || r.op == opMakeBucket && a.status == 409
 	if r.op == opRedirect {
-		want = a.status == 307
+		good = a.status == 307
 	}
-	if !want && !(r.op == opMakeBucket && a.status == 409) {
+	if !good {
 		return result{}, fmt.Errorf("%w %d for %s %s: %.300s", errStatus, a.status, w.method, r.key, a.body)
 	}
 	res := result{bytes: int64(len(r.body)), etag: a.etag}

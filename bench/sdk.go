@@ -92,7 +92,7 @@ func (c *sdkClient) get(ctx context.Context, r *request, byteRange *string) (res
 	if err != nil {
 		return result{}, err
 	}
-	defer out.Body.Close() //nolint:errcheck // read to its end
+	defer out.Body.Close() // read to its end
 	n, err := io.Copy(io.Discard, out.Body)
 	if err == nil && n != r.length {
 		err = fmt.Errorf("%d bytes of %s, want %d", n, r.key, r.length)

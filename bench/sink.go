@@ -47,7 +47,7 @@ func sinkCommand(ctx context.Context, args []string) error {
 			return err
 		}
 		go func() {
-			defer c.Close() //nolint:errcheck // the client sees it
+			defer c.Close() // the client sees it
 			if err := sinkConnection(c, *dir); err != nil {
 				fmt.Fprintln(os.Stderr, "bench sink:", err)
 			}
@@ -100,7 +100,7 @@ func sinkFile(r *bufio.Reader, c net.Conn, n int64, name string, buf []byte) err
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // nothing is synced here
+	defer f.Close() // nothing is synced here
 	for n > 0 {
 		piece := buf[:min(n, int64(len(buf)))]
 		var m int

@@ -94,7 +94,7 @@ func (s *stage) start(ctx context.Context, addr, name string, args ...string) ([
 	for end := time.Now().Add(10 * time.Second); ; {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
-			c.Close() //nolint:errcheck // only tried
+			c.Close() // only tried
 			break
 		}
 		if time.Now().After(end) || ctx.Err() != nil {
@@ -214,7 +214,7 @@ func (s *stage) bucket(ctx context.Context, name, properties string) (endpoint, 
 	if err != nil {
 		return e, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close() // read to its end
 	answer, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("setting %s of %s: %s %s", properties, name, resp.Status, answer)

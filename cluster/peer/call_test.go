@@ -27,7 +27,7 @@ func TestCall(t *testing.T) {
 			return
 		}
 		fmt.Fprintf(ctx, "%s %s %s %s", ctx.Method(), ctx.RequestURI(), ctx.Request.Header.Peek("X-Ais-Rev"), ctx.Request.Body())
-		ctx.Write(make([]byte, n)) //nolint:errcheck // memory
+		ctx.Write(make([]byte, n)) // memory
 	}, func(s *fasthttp.Server) { s.StreamRequestBody = false })
 	c := newClient(t)
 	status, body, err := c.Call(context.Background(), node, "POST", "/_/list?q=1", []Header{{"X-Ais-Rev", "7"}}, []byte("hello"))
@@ -50,7 +50,7 @@ func TestCall(t *testing.T) {
 func TestCallFails(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
-	mute := serveRaw(t, func(nc net.Conn, r *bufio.Reader) { <-release })
+	mute := serveRaw(t, func(net.Conn, *bufio.Reader) { <-release })
 	c := newClient(t)
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

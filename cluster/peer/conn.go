@@ -67,7 +67,7 @@ func (c *conn) close() {
 	if c.closed.Swap(true) {
 		return
 	}
-	c.Conn.Close() //nolint:errcheck // nothing is left to be lost
+	c.Close() // nothing is left to be lost
 	client := c.host.client
 	client.opened.Add(-1)
 	client.mu.Lock()
@@ -179,7 +179,7 @@ func (h *host) dial() (*conn, error) {
 	cn := &conn{Conn: nc, host: h}
 	if cn.tcp, _ = nc.(*net.TCPConn); cn.tcp != nil {
 		if cn.raw, err = cn.tcp.SyscallConn(); err != nil {
-			nc.Close() //nolint:errcheck // the first error is the one to tell
+			nc.Close() // the first error is the one to tell
 			return nil, err
 		}
 		cn.probe = cn.poll
@@ -187,7 +187,7 @@ func (h *host) dial() (*conn, error) {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		nc.Close() //nolint:errcheck // never used
+		nc.Close() // never used
 		return nil, net.ErrClosed
 	}
 	c.conns[cn] = struct{}{}

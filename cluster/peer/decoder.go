@@ -48,11 +48,11 @@ func (d *decoder) int() int64 {
 	return int64(n>>1) ^ -int64(n&1)
 }
 
-// count reads the number of items that follow, each of which has min bytes at
-// least: a false number never allocates more than the text pays for.
-func (d *decoder) count(min int) int {
+// count reads the number of items that follow, each of which has so many bytes
+// at least: a false number never allocates more than the text pays for.
+func (d *decoder) count(least int) int {
 	n := d.uint()
-	if n > uint64(len(d.rest)/min) {
+	if n > uint64(len(d.rest)/least) {
 		d.fail()
 		return 0
 	}

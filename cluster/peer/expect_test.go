@@ -127,7 +127,7 @@ func TestExpectWithoutHandler(t *testing.T) {
 		if len(ctx.Request.Header.Peek("Expect")) > 0 {
 			t.Error("Expect went on")
 		}
-		io.Copy(ctx, ctx.RequestBodyStream()) //nolint:errcheck // the client compares
+		io.Copy(ctx, ctx.RequestBodyStream()) // the client compares
 	})
 	conn, r := dial(t, gateway(t, newClient(t), node))
 	send(t, conn, "PUT /b/k HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")

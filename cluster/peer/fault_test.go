@@ -246,7 +246,7 @@ func TestStaleConnections(t *testing.T) {
 }
 
 func TestIdleConnectionsExpire(t *testing.T) {
-	node := serve(t, func(ctx *fasthttp.RequestCtx) {})
+	node := serve(t, func(*fasthttp.RequestCtx) {})
 	c := newClient(t, func(c *Config) { c.IdleTimeout = 50 * time.Millisecond })
 	conn, r := dial(t, gateway(t, c, node))
 	send(t, conn, "GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")

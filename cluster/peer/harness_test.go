@@ -38,12 +38,12 @@ func serve(t testing.TB, handler fasthttp.RequestHandler, change ...func(*fastht
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.Serve(l) //nolint:errcheck // ends with the listener
+		s.Serve(l) // ends with the listener
 	}()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
-		s.ShutdownWithContext(ctx) //nolint:errcheck // connections that a test left open
+		s.ShutdownWithContext(ctx) // connections that a test left open
 		<-done
 	})
 	return l.Addr().String()

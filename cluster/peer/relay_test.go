@@ -166,7 +166,7 @@ func TestLargeBodies(t *testing.T) {
 	gate := gateway(t, c, gateway(t, c, echo))
 	data := make([]byte, 64<<20)
 	random := rand.NewChaCha8([32]byte{1})
-	random.Read(data) //nolint:errcheck // cannot fail
+	random.Read(data) // cannot fail
 	var group sync.WaitGroup
 	for _, size := range []int{1, 8 << 10, 8<<10 + 1, 19 << 10, 20 << 10, 64 << 10, 256 << 10, 1<<20 + 1, 64 << 20} {
 		for _, framing := range []string{"length", "chunked"} {
