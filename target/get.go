@@ -20,20 +20,16 @@ func (t *Target) serveGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	meta := reader.Meta()
-	part, err := choose(c.r, cond, meta)
+	meta := *reader.Meta() // outlives the reader
+	part, err := choose(c.r, cond, &meta)
 	if err != nil {
 		reader.Close()
 		return err
 	}
-	section, err := t.section(reader, part.Range, c.bucket.Props.Checksum.ValidateWarmGet)
-	if err != nil {
-		reader.Close()
+	if err := t.send(c.r.Ctx(), reader, part.Range, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
 		return err
 	}
-	part.writeHeaders(c.r, meta)
-	t.metrics.getBytes.Add(float64(part.Length))
-	c.r.Stream(section, part.Length)
+	part.writeHeaders(c.r, &meta)
 	return nil
 }
 
@@ -109,13 +105,34 @@ func choosePart(m *object.Meta, number int) (chosen, error) {
 	return chosen{}, object.E("target.get", strconv.Itoa(number), object.InvalidPart, nil)
 }
 
-// section returns the bytes of r, verified against the block checksums before
-// they go out where the bucket asks for it.
-func (t *Target) section(reader *fs.Reader, r object.Range, validate bool) (*fs.Section, error) {
-	if validate {
-		return reader.Validated(r.Offset, r.Length)
+// send makes bytes of the object the body of the answer, and closes reader
+// whatever comes. Where validate is set they are verified against the block
+// checksums before they go out. A small payload is in memory already and goes
+// out together with the headers, in one system call.
+func (t *Target) send(ctx *fasthttp.RequestCtx, reader *fs.Reader, r object.Range, validate bool) error {
+	if payload, ok := reader.Inline(); ok {
+		defer reader.Close()
+		if validate {
+			if err := reader.Verify(r.Offset, r.Length); err != nil {
+				return err
+			}
+		}
+		t.metrics.getBytes.Add(float64(r.Length))
+		ctx.Response.SetBody(payload[r.Offset : r.Offset+r.Length])
+		return nil
 	}
-	return reader.Range(r.Offset, r.Length)
+	open := reader.Range
+	if validate {
+		open = reader.Validated
+	}
+	section, err := open(r.Offset, r.Length)
+	if err != nil {
+		reader.Close()
+		return err
+	}
+	t.metrics.getBytes.Add(float64(r.Length))
+	ctx.Response.SetBodyStream(section, int(r.Length))
+	return nil
 }
 
 func (p chosen) writeHeaders(r *s3api.Request, m *object.Meta) {

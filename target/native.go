@@ -118,7 +118,7 @@ func (t *Target) nativeRead(c *nativeCall) error {
 	if err != nil {
 		return err
 	}
-	meta := reader.Meta()
+	meta := *reader.Meta() // outlives the reader
 	h := &c.ctx.Response.Header
 	r, partial, err := object.ParseRange(string(c.ctx.Request.Header.Peek("Range")), meta.Size)
 	if err != nil {
@@ -126,20 +126,16 @@ func (t *Target) nativeRead(c *nativeCall) error {
 		h.Set("Content-Range", "bytes */"+strconv.FormatInt(meta.Size, 10))
 		return err
 	}
-	section, err := t.section(reader, r, c.bucket.Props.Checksum.ValidateWarmGet)
-	if err != nil {
-		reader.Close()
+	if err := t.send(c.ctx, reader, r, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
 		return err
 	}
-	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, meta, t.cfg.ID)
+	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
 	api.SetObjectHeaders(h, &info)
 	c.ctx.SetContentType(api.ContentBinary)
 	if partial {
 		c.ctx.SetStatusCode(fasthttp.StatusPartialContent)
 		h.Set("Content-Range", contentRange(r, meta.Size))
 	}
-	t.metrics.getBytes.Add(float64(r.Length))
-	c.ctx.Response.SetBodyStream(section, int(r.Length))
 	return nil
 }
 
