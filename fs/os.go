@@ -50,11 +50,17 @@ type RealOS struct{}
 
 // OpenFile implements OS.
 func (RealOS) OpenFile(_, name string, flag int, perm os.FileMode) (File, error) {
-	f, err := os.OpenFile(name, flag, perm)
-	if err != nil {
-		return nil, err // not f: a nil *os.File is not a nil File
+	// os.OpenFile offers each file to the poller, which takes no regular file:
+	// three more calls for every open.
+	for {
+		fd, err := unix.Open(name, flag|unix.O_CLOEXEC, uint32(perm.Perm()))
+		if err == nil {
+			return os.NewFile(uintptr(fd), name), nil
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return nil, &os.PathError{Op: "open", Path: name, Err: err}
+		}
 	}
-	return f, nil
 }
 
 // Remove implements OS.

@@ -17,6 +17,7 @@ type Section struct {
 
 	file     File // of the current segment
 	own      bool // to be closed here
+	sent     bool // from file, whose position has moved
 	seg      int
 	start    int64    // of the segment in the object
 	trailer  *trailer // of its blob, for validation
@@ -43,7 +44,7 @@ func (c *Section) leaveSegment() {
 	if c.own {
 		c.file.Close()
 	}
-	c.file, c.own, c.trailer = nil, false, nil
+	c.file, c.own, c.sent, c.trailer = nil, false, false, nil
 }
 
 // next makes the segment of the next byte current and returns how many bytes
@@ -147,9 +148,13 @@ func (c *Section) send(w io.Writer, n int64) (int64, error) {
 	file, isFile := c.file.(*os.File)
 	from, canReadFrom := w.(io.ReaderFrom)
 	if isFile && canReadFrom {
-		if _, err := file.Seek(at, io.SeekStart); err != nil {
-			return 0, c.r.readFault(err)
+		// A file that was just opened for this section is at its beginning.
+		if at != 0 || !c.own || c.sent {
+			if _, err := file.Seek(at, io.SeekStart); err != nil {
+				return 0, c.r.readFault(err)
+			}
 		}
+		c.sent = true
 		return from.ReadFrom(&io.LimitedReader{R: file, N: n})
 	}
 	buf := c.r.s.pieces.Get().(*[]byte)
