@@ -125,6 +125,9 @@ func TestHangUpMidBody(t *testing.T) {
 			data := bytes.Repeat([]byte("0123456789abcdef"), 50_000/16)
 			wire := e.wire(data)
 			for i, cut := range cuts(wire) {
+				if e.name == "chunked" && cut >= len(wire)-len("0\r\n\r\n") {
+					continue // all announced bytes have come, only the last, empty chunk has not
+				}
 				node := []string{"proxy1", "target1", "target2"}[i%3]
 				for _, key := range []string{"old", "new"} {
 					conn := c.dial(t, node)
