@@ -242,9 +242,11 @@ func (r *Reader) openSegment(i int) (f File, own bool, err error) {
 	return f, true, err
 }
 
-// corrupt counts damage and returns it as an error.
+// corrupt counts damage, logs it (where an answer has begun already, nobody else
+// can), and returns it as an error.
 func (r *Reader) corrupt(err error) error {
 	r.m.stats.corrupt.Add(1)
+	r.s.config.Logger.Error("stored data is corrupt", "mountpath", r.m.dir, "size", r.meta.Size, "err", err)
 	return object.E("fs.Read", r.m.dir, object.Corrupt, err)
 }
 

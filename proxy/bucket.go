@@ -82,7 +82,7 @@ func (p *Proxy) createBucket(b cluster.Bucket) (cluster.Bucket, error) {
 }
 
 func (p *Proxy) serveHeadBucket(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.freshBucket(object.AIS, r.Bucket)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (p *Proxy) serveHeadBucket(r *s3api.Request) error {
 }
 
 func (p *Proxy) serveDeleteBucket(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.freshBucket(object.AIS, r.Bucket)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (p *Proxy) finishDeletions(ctx context.Context) {
 }
 
 func (p *Proxy) serveLocation(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.freshBucket(object.AIS, r.Bucket)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (p *Proxy) serveLocation(r *s3api.Request) error {
 // serveVersioning answers GetBucketVersioning: S3 versioning has never been
 // enabled on any bucket.
 func (p *Proxy) serveVersioning(r *s3api.Request) error {
-	if _, err := p.bucket(object.AIS, r.Bucket); err != nil {
+	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
 		return err
 	}
 	return r.WriteUnconfigured()
@@ -209,7 +209,7 @@ func (p *Proxy) serveVersioning(r *s3api.Request) error {
 // servePutVersioning refuses what is well-formed: to accept it would be to
 // promise that old versions are kept.
 func (p *Proxy) servePutVersioning(r *s3api.Request) error {
-	if _, err := p.bucket(object.AIS, r.Bucket); err != nil {
+	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
 		return err
 	}
 	document, err := r.ControlBody(s3api.MaxConfigBody)
@@ -223,7 +223,7 @@ func (p *Proxy) servePutVersioning(r *s3api.Request) error {
 }
 
 func (p *Proxy) serveBucketACL(r *s3api.Request) error {
-	if _, err := p.bucket(object.AIS, r.Bucket); err != nil {
+	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
 		return err
 	}
 	r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone) })
@@ -233,7 +233,7 @@ func (p *Proxy) serveBucketACL(r *s3api.Request) error {
 // servePutBucketACL accepts every well-formed ACL; it has no effect while the
 // cluster has no users.
 func (p *Proxy) servePutBucketACL(r *s3api.Request) error {
-	if _, err := p.bucket(object.AIS, r.Bucket); err != nil {
+	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
 		return err
 	}
 	return s3api.CheckACL(r)

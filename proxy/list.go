@@ -21,7 +21,13 @@ func (p *Proxy) serveList(r *s3api.Request) error {
 	}
 	var page object.Page
 	if list.Query.Limit > 0 {
-		if page, err = p.List(b, list.Query); err != nil {
+		page, err = p.List(b, list.Query)
+		if object.KindOf(err) == object.NoSuchBucket && err != nil { // a target knows more than this node
+			if b, err = p.freshBucket(object.AIS, r.Bucket); err == nil {
+				page, err = p.List(b, list.Query)
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}

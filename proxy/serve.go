@@ -36,12 +36,15 @@ func (p *Proxy) ServeS3(r *s3api.Request) error {
 	if serve, ok := operations[r.Op]; ok {
 		return serve(p, r)
 	}
+	if r.Op.Level() == s3api.Bucket {
+		if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
+			return err
+		}
+		return r.WriteUnconfigured()
+	}
 	b, err := p.bucket(object.AIS, r.Bucket)
 	if err != nil {
 		return err
-	}
-	if r.Op.Level() == s3api.Bucket {
-		return r.WriteUnconfigured()
 	}
 	if err := object.CheckKey(r.Key); err != nil {
 		return err
@@ -91,12 +94,18 @@ func (p *Proxy) redirect(r *s3api.Request, node cluster.Node) {
 	r.WriteRedirect(p.caller.Redirect(r.Ctx(), node), endpoint)
 }
 
-// bucket finds a bucket by name. That there is none is said only after etcd was
-// asked.
+// bucket finds a bucket by name. That there is none, or that it is about to go,
+// is said only after etcd was asked. That it is there may be a moment old: the
+// targets, which have seen a deletion before it took effect, put that right.
 func (p *Proxy) bucket(provider object.Provider, name string) (*cluster.Bucket, error) {
-	if b, ok := p.cluster.State().Bucket(provider, name); ok {
+	if b, ok := p.cluster.State().Bucket(provider, name); ok && b.State == cluster.BucketActive {
 		return b, nil
 	}
+	return p.freshBucket(provider, name)
+}
+
+// freshBucket finds a bucket by name as etcd has it now.
+func (p *Proxy) freshBucket(provider object.Provider, name string) (*cluster.Bucket, error) {
 	if err := object.CheckBucketName(name); err != nil {
 		return nil, object.E("proxy.bucket", name, object.NoSuchBucket, err)
 	}

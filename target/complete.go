@@ -65,13 +65,14 @@ func uploadSum(u *object.Upload, parts []object.Part) (object.Checksum, bool) {
 
 // checkAnnounced compares the checksum that a client announced for the whole
 // object with those that its parts give. One that the upload does not keep
-// cannot be compared.
+// cannot be compared. Clients leave out the "-N" of a composite one, so only the
+// values count.
 func checkAnnounced(announced object.Checksum, sums []object.Checksum) error {
 	got, ok := object.Find(sums, announced.Algorithm)
 	if announced.Algorithm == object.NoChecksum || !ok {
 		return nil
 	}
-	if got.Composite != announced.Composite || string(got.Value) != string(announced.Value) {
+	if string(got.Value) != string(announced.Value) {
 		return object.E("target.Complete", announced.Algorithm.String(), object.BadDigest, nil)
 	}
 	return nil

@@ -105,6 +105,9 @@ func choosePart(m *object.Meta, number int) (chosen, error) {
 	return chosen{}, object.E("target.get", strconv.Itoa(number), object.InvalidPart, nil)
 }
 
+// firstBlock is how much of a validated read is verified before the answer begins.
+const firstBlock = 1 << 20
+
 // send makes bytes of the object the body of the answer, and closes reader
 // whatever comes. Where validate is set they are verified against the block
 // checksums before they go out. A small payload is in memory already and goes
@@ -124,6 +127,11 @@ func (t *Target) send(ctx *fasthttp.RequestCtx, reader *fs.Reader, r object.Rang
 	open := reader.Range
 	if validate {
 		open = reader.Validated
+		// Damage at the beginning becomes an error; further on it can but cut the answer.
+		if err := reader.Verify(r.Offset, min(r.Length, firstBlock)); err != nil {
+			reader.Close()
+			return err
+		}
 	}
 	section, err := open(r.Offset, r.Length)
 	if err != nil {

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 
@@ -76,9 +77,19 @@ func write(ctx *fasthttp.RequestCtx, v any) error {
 }
 
 // bucketByID finds a bucket that the sender, whose state this node has caught up
-// with, has named by its id.
+// with, has named by its id. One that is being deleted may be gone already: etcd
+// says.
 func (t *Target) bucketByID(id uint64) (*cluster.Bucket, error) {
 	b, ok := t.cluster.State().BucketByID(id)
+	if ok && b.State == cluster.BucketDeleting {
+		ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
+		defer cancel()
+		state, err := t.cluster.Sync(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b, ok = state.BucketByID(id)
+	}
 	if !ok {
 		return nil, object.E("target.bucket", "", object.NoSuchBucket, nil)
 	}
@@ -88,6 +99,9 @@ func (t *Target) bucketByID(id uint64) (*cluster.Bucket, error) {
 func (t *Target) nodeList(ctx *fasthttp.RequestCtx) error {
 	req, err := read[peer.ListRequest](ctx)
 	if err != nil {
+		return err
+	}
+	if _, err := t.bucketByID(req.Bucket); err != nil {
 		return err
 	}
 	page, err := t.store.List(req.Bucket, req.Query)
@@ -102,6 +116,9 @@ func (t *Target) nodeList(ctx *fasthttp.RequestCtx) error {
 func (t *Target) nodeUploads(ctx *fasthttp.RequestCtx) error {
 	req, err := read[peer.UploadsRequest](ctx)
 	if err != nil {
+		return err
+	}
+	if _, err := t.bucketByID(req.Bucket); err != nil {
 		return err
 	}
 	page, err := t.store.Uploads(req.Bucket, req.Query, req.UploadID)

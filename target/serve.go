@@ -145,9 +145,10 @@ func (t *Target) catchUp(revision []byte) error {
 	return err
 }
 
-// bucket finds a bucket by name. That there is none is said only after etcd was asked.
+// bucket finds a bucket by name. That there is none, or that it is about to go,
+// is said only after etcd was asked.
 func (t *Target) bucket(p object.Provider, name string) (*cluster.Bucket, error) {
-	if b, ok := t.cluster.State().Bucket(p, name); ok {
+	if b, ok := t.cluster.State().Bucket(p, name); ok && b.State == cluster.BucketActive {
 		return b, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)

@@ -17,7 +17,7 @@ import (
 // but for Endpoints or Embed, Self and ClusterKey.
 type Config struct {
 	Cluster    string       // name of the cluster, part of its keys; "default"
-	Endpoints  []string     // of an external etcd, 3.5.8 or later
+	Endpoints  []string     // of an external etcd, 3.4 or later
 	Embed      *Embed       // a server to run in this process, instead of Endpoints
 	TLS        *tls.Config  // for external endpoints; nil is none
 	Self       cluster.Node // who joins; it must listen on its URL already (see cluster.State.Admit)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coreos/go-semver/semver"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -39,6 +40,7 @@ type Store struct {
 	creating chan struct{}
 	lease    lease
 	syncs    rounds
+	progress bool // etcd answers RequestProgress in order with the events; set by open
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced when the content of State changes
@@ -97,6 +99,9 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return failure(op, s.config.Self.ID, err)
 	}
+	if s.progress, err = s.ordersProgress(ctx, endpoints); err != nil {
+		return failure(op, s.config.Self.ID, err)
+	}
 	s.tasks.Go(s.watch)
 	s.tasks.Go(s.keepAlive)
 	if s.config.Self.Kind == cluster.Proxy {
@@ -106,6 +111,33 @@ func (s *Store) open(ctx context.Context) error {
 		return failure(op, s.config.Self.ID, err)
 	}
 	return nil
+}
+
+// ordersProgress reports whether every server is of a version that answers
+// RequestProgress after the events it speaks of, not before: 3.4.25 and 3.5.8
+// (etcd's changelogs: "progress notification may not be in order").
+func (s *Store) ordersProgress(ctx context.Context, endpoints []string) (bool, error) {
+	if s.server != nil {
+		return true, nil
+	}
+	known := 0
+	for _, endpoint := range endpoints {
+		wait, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
+		status, err := s.client.Status(wait, endpoint)
+		cancel()
+		if err != nil {
+			continue // one that is down now; it may be of any version
+		}
+		v, err := semver.NewVersion(status.Version)
+		if err != nil {
+			return false, nil
+		}
+		if v.LessThan(*semver.New("3.4.25")) || !v.LessThan(*semver.New("3.5.0")) && v.LessThan(*semver.New("3.5.8")) {
+			return false, nil
+		}
+		known++
+	}
+	return known == len(endpoints), ctx.Err()
 }
 
 // dial makes the client, silent because the store tells of outages. It does not wait for a connection; one that is lost is

@@ -140,10 +140,13 @@ func (s *Store) await(ctx context.Context, revision int64) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if try < progressTries {
+		switch {
+		case s.progress && try < progressTries:
 			go s.askForProgress()
 			wait *= 2
-		} else {
+		case !s.progress && try < 2:
+			wait *= 2
+		default:
 			s.requestReload()
 			wait = time.Second
 		}
