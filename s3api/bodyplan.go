@@ -49,8 +49,12 @@ func planBody(r *Request, control bool) (bodyPlan, error) {
 	if err := p.readMD5(r); err != nil {
 		return p, err
 	}
-	if err := p.readSum(r); err != nil {
-		return p, err
+	// The checksum that a CompleteMultipartUpload announces in a header is of the
+	// object, not of the document: see ParseCompleteSum.
+	if r.Op != CompleteMultipartUpload || p.trailer {
+		if err := p.readSum(r); err != nil {
+			return p, err
+		}
 	}
 	return p, p.readSize(r, control)
 }

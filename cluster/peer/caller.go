@@ -181,7 +181,14 @@ const NodePrincipal = "node:"
 
 // requestOf is what a ticket for the request is bound to.
 func requestOf(r *fasthttp.Request) auth.Request {
-	path, query, _ := strings.Cut(string(r.Header.RequestURI()), "?")
+	uri := string(r.Header.RequestURI())
+	if _, rest, ok := strings.Cut(uri, "://"); ok && uri[0] != '/' { // absolute form (RFC 9112 §3.2.2)
+		uri = "/"
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			uri = rest[i:]
+		}
+	}
+	path, query, _ := strings.Cut(uri, "?")
 	return auth.Request{
 		Method:   string(r.Header.Method()),
 		RawPath:  path,
