@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"hash"
+	"sync"
 	"time"
 )
 
@@ -76,27 +78,53 @@ const (
 	maxTicket = 4 << 10 // characters; far over what Sign makes of legal names
 )
 
+// Key is a ticket key with what can be computed of it once. It is safe for
+// concurrent use and never prints its secret.
+type Key struct {
+	id   [keyIDLength]byte
+	macs sync.Pool // of hash.Hash, keyed
+}
+
+// NewKey returns the Key of a secret.
+func NewKey(secret []byte) *Key {
+	k := &Key{id: keyID(secret)}
+	k.macs.New = func() any { return hmac.New(sha256.New, secret) }
+	return k
+}
+
+// String returns "redacted".
+func (*Key) String() string { return "redacted" }
+
+// mac appends the HMAC-SHA256 of message to dst, which may be a part of it.
+func (k *Key) mac(dst, message []byte) []byte {
+	h := k.macs.Get().(hash.Hash)
+	defer k.macs.Put(h)
+	h.Reset()
+	h.Write(message)
+	return h.Sum(dst)
+}
+
 // Sign returns the ticket t for the request r as URL-safe text. The key is a
 // cluster's newest ticket key.
-func Sign(key []byte, t Ticket, r Request) string {
+func Sign(key *Key, t Ticket, r Request) string {
 	buf := make([]byte, 0, 512)
 	buf = append(buf, ticketVersion)
-	id := keyID(key)
-	buf = append(buf, id[:]...)
+	buf = append(buf, key.id[:]...)
 	buf = append(buf, byte(t.Verdict))
 	buf = binary.BigEndian.AppendUint64(buf, uint64(t.Expires.Unix()))
 	buf = binary.AppendUvarint(buf, t.MapVersion)
 	buf = appendField(buf, t.Target)
 	buf = appendField(buf, t.Principal)
 	n := len(buf)
-	buf = append(buf[:n], mac(key, r.appendCanonical(buf))...)
+	message := r.appendCanonical(buf)
+	buf = key.mac(message[:n], message)
 	return base64.RawURLEncoding.EncodeToString(buf)
 }
 
 // Verify returns the ticket in text if it was signed with one of keys for the
 // request r, is for the target, and has not expired at now. The error is a
 // TicketError.
-func Verify(keys [][]byte, text string, r Request, target string, now time.Time) (Ticket, error) {
+func Verify(keys []*Key, text string, r Request, target string, now time.Time) (Ticket, error) {
 	if len(text) > maxTicket {
 		return Ticket{}, Malformed
 	}
@@ -114,7 +142,7 @@ func Verify(keys [][]byte, text string, r Request, target string, now time.Time)
 		return Ticket{}, UnknownKey
 	}
 	// The mac's place is free now: the canonical request goes there.
-	if !hmac.Equal(got[:], mac(key, r.appendCanonical(body))) {
+	if !hmac.Equal(got[:], key.mac(nil, r.appendCanonical(body))) {
 		return Ticket{}, Altered
 	}
 	switch {
@@ -160,19 +188,13 @@ func keyID(key []byte) [keyIDLength]byte {
 	return [keyIDLength]byte(sum[:keyIDLength])
 }
 
-func find(keys [][]byte, id [keyIDLength]byte) []byte {
+func find(keys []*Key, id [keyIDLength]byte) *Key {
 	for _, key := range keys {
-		if keyID(key) == id {
+		if key.id == id {
 			return key
 		}
 	}
 	return nil
-}
-
-func mac(key, message []byte) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write(message)
-	return h.Sum(nil)
 }
 
 func appendField(buf []byte, s string) []byte {

@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	testKey  = []byte("0123456789abcdef0123456789abcdef")
-	otherKey = []byte("fedcba9876543210fedcba9876543210")
+	testKey  = NewKey([]byte("0123456789abcdef0123456789abcdef"))
+	otherKey = NewKey([]byte("fedcba9876543210fedcba9876543210"))
 	now      = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 )
 
@@ -50,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 		if url.QueryEscape(text) != text {
 			t.Errorf("%q is not URL-safe", text)
 		}
-		got, err := Verify([][]byte{otherKey, testKey}, text, testRequest(), "t1", now)
+		got, err := Verify([]*Key{otherKey, testKey}, text, testRequest(), "t1", now)
 		if err != nil || got != want {
 			t.Errorf("%+v, %v; signed was %+v", got, err, want)
 		}
@@ -62,10 +62,10 @@ func TestRoundTrip(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	text := Sign(testKey, testTicket(), testRequest())
-	keys := [][]byte{testKey}
+	keys := []*Key{testKey}
 	for _, test := range []struct {
 		name   string
-		keys   [][]byte
+		keys   []*Key
 		text   string
 		target string
 		now    time.Time
@@ -75,7 +75,7 @@ func TestRefusals(t *testing.T) {
 		{"the last moment", keys, text, "t1", now.Add(time.Minute - 1), nil},
 		{"expired", keys, text, "t1", now.Add(time.Minute), Expired},
 		{"another target", keys, text, "t2", now, OtherTarget},
-		{"another key", [][]byte{otherKey}, text, "t1", now, UnknownKey},
+		{"another key", []*Key{otherKey}, text, "t1", now, UnknownKey},
 		{"no key", nil, text, "t1", now, UnknownKey},
 		{"empty", keys, "", "t1", now, Malformed},
 		{"cut", keys, text[:len(text)-4], "t1", now, Altered},
@@ -104,7 +104,7 @@ func TestEveryBitCounts(t *testing.T) {
 	for i := range 8 * len(raw) {
 		altered := slices.Clone(raw)
 		altered[i/8] ^= 1 << (i % 8)
-		if _, err := Verify([][]byte{testKey}, base64.RawURLEncoding.EncodeToString(altered), testRequest(), "t1", now); err == nil {
+		if _, err := Verify([]*Key{testKey}, base64.RawURLEncoding.EncodeToString(altered), testRequest(), "t1", now); err == nil {
 			t.Errorf("bit %d can be altered", i)
 		}
 	}
@@ -170,7 +170,7 @@ func TestBoundTo(t *testing.T) {
 			r.RawPath, r.RawQuery = r.RawPath+"p", r.RawQuery[1:]
 		}), false},
 	} {
-		_, err := Verify([][]byte{testKey}, Sign(testKey, testTicket(), testRequest()), test.r, "t1", now)
+		_, err := Verify([]*Key{testKey}, Sign(testKey, testTicket(), testRequest()), test.r, "t1", now)
 		if test.same && err != nil || !test.same && !errors.Is(err, Altered) {
 			t.Errorf("%s: %v", test.name, err)
 		}
@@ -217,7 +217,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("", "", "", "", "", "", "")
 	f.Fuzz(func(t *testing.T, text, method, path, query, name, value, target string) {
 		r := Request{Method: method, RawPath: path, RawQuery: query, Headers: pairs{{name, value}}.each}
-		if got, err := Verify([][]byte{testKey}, text, r, target, now); err == nil {
+		if got, err := Verify([]*Key{testKey}, text, r, target, now); err == nil {
 			t.Fatalf("a ticket nobody signed: %+v", got)
 		}
 		want := Ticket{Principal: name, Verdict: NeedsObject, Expires: now.Add(time.Second), MapVersion: uint64(len(value)), Target: target}
@@ -226,7 +226,7 @@ func FuzzVerify(f *testing.F) {
 			return
 		}
 		r.RawQuery = WithTicket(r.RawQuery, signed)
-		if got, err := Verify([][]byte{testKey}, FindTicket(r.RawQuery), r, target, now); err != nil || got != want {
+		if got, err := Verify([]*Key{testKey}, FindTicket(r.RawQuery), r, target, now); err != nil || got != want {
 			t.Fatalf("%+v is read as %+v, %v", want, got, err)
 		}
 		if WithoutTicket(r.RawQuery) != WithoutTicket(query) {
@@ -244,7 +244,7 @@ func BenchmarkSign(b *testing.B) {
 
 func BenchmarkVerify(b *testing.B) {
 	text := Sign(testKey, testTicket(), testRequest())
-	keys := [][]byte{testKey, otherKey}
+	keys := []*Key{testKey, otherKey}
 	r := testRequest()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ais/auth"
@@ -34,6 +35,27 @@ type Caller struct {
 	self   string
 	state  func() *cluster.State
 	now    func() time.Time
+	keys   atomic.Pointer[keyring] // of the newest state that was asked for it
+}
+
+// keyring is the ticket keys of a state, ready for use.
+type keyring struct {
+	of   cluster.TicketKeys
+	keys []*auth.Key // newest first
+}
+
+// keyring returns the keys of a state. They change seldom, states often.
+func (c *Caller) keyring(state *cluster.State) []*auth.Key {
+	of := state.TicketKeys
+	if ring := c.keys.Load(); ring != nil && len(ring.of) == len(of) && (len(of) == 0 || &ring.of[0] == &of[0]) { // the lists are never changed in place
+		return ring.keys
+	}
+	ring := &keyring{of: of}
+	for _, secret := range of {
+		ring.keys = append(ring.keys, auth.NewKey(secret))
+	}
+	c.keys.Store(ring)
+	return ring.keys
 }
 
 // NewCaller returns a Caller for the node self.
@@ -83,7 +105,11 @@ func (c *Caller) Redirect(ctx *fasthttp.RequestCtx, node cluster.Node) string {
 // sign makes a ticket for a request, to be used at node.
 func (c *Caller) sign(node cluster.Node, principal string, r auth.Request) string {
 	state := c.state()
-	return auth.Sign(state.TicketKeys.Newest(), auth.Ticket{
+	keys := c.keyring(state)
+	if len(keys) == 0 { // a cluster is made with one; without, nothing can be signed, and nothing is accepted
+		return ""
+	}
+	return auth.Sign(keys[0], auth.Ticket{
 		Principal: principal, Verdict: auth.Allow, Expires: c.now().Add(ticketLife),
 		MapVersion: state.Map.Version, Target: node.ID,
 	}, r)
@@ -99,7 +125,7 @@ func (c *Caller) Verify(ctx *fasthttp.RequestCtx) (t auth.Ticket, found bool, er
 			return auth.Ticket{}, false, nil
 		}
 	}
-	t, err = auth.Verify(c.state().TicketKeys, text, r, c.self, c.now())
+	t, err = auth.Verify(c.keyring(c.state()), text, r, c.self, c.now())
 	return t, true, err
 }
 
