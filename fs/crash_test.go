@@ -104,7 +104,7 @@ func crashConfig(o fs.OS) fs.Config {
 }
 
 // compare returns why the store is not in the state, "" if it is.
-func compare(s *fs.Store, c fs.Config, want state) string {
+func compare(s *fs.Store, want state) string {
 	page, err := s.List(7, object.Query{Limit: 100})
 	if err != nil {
 		return err.Error()
@@ -139,11 +139,11 @@ func compare(s *fs.Store, c fs.Config, want state) string {
 func wantEither(t *testing.T, s *fs.Store, c fs.Config, op operation, acknowledged bool) {
 	t.Helper()
 	now := op.after
-	if why := compare(s, c, op.after); why != "" {
+	if why := compare(s, op.after); why != "" {
 		if acknowledged {
 			t.Fatalf("acknowledged, but %s", why)
 		}
-		if old := compare(s, c, op.before); old != "" {
+		if old := compare(s, op.before); old != "" {
 			t.Fatalf("not as before: %s; not as after: %s", old, why)
 		}
 		now = op.before
@@ -244,8 +244,8 @@ func TestFailingCalls(t *testing.T) {
 					wantEither(t, s, c, op, true)
 					break
 				}
-				if why := compare(s, c, op.after); why != "" && (err == nil || compare(s, c, op.before) != "") {
-					t.Fatal(why, compare(s, c, op.before))
+				if why := compare(s, op.after); why != "" && (err == nil || compare(s, op.before) != "") {
+					t.Fatal(why, compare(s, op.before))
 				}
 				if cerr := s.Close(); cerr != nil {
 					t.Fatal(cerr)

@@ -25,13 +25,13 @@ func (s *Store) cursors(kind byte, bucket uint64, prefix string) ([]cursor, erro
 	for _, m := range s.mountpaths {
 		x, err := m.use()
 		if err != nil {
-			closeCursors(out)
+			_ = closeCursors(out) // nothing was read
 			return nil, err
 		}
 		it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
 		if err != nil {
 			x.leave()
-			closeCursors(out)
+			_ = closeCursors(out)
 			return nil, err
 		}
 		out = append(out, cursor{m, x, it})

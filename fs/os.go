@@ -110,12 +110,12 @@ func (RealOS) Usage(_, dir string) (Usage, error) {
 
 // dataSync makes a file's bytes, and its size, durable.
 func dataSync(f File) error {
-	real, ok := f.(*os.File)
+	plain, ok := f.(*os.File)
 	if !ok {
 		return f.Sync()
 	}
 	for {
-		err := unix.Fdatasync(int(real.Fd()))
+		err := unix.Fdatasync(int(plain.Fd()))
 		if err != unix.EINTR {
 			return err
 		}
@@ -175,22 +175,22 @@ func removeAll(o OS, op, dir string) error {
 // lockFile takes the advisory lock that keeps a second process off a mountpath.
 // It is released by closing f. Files that are not the kernel's are not locked.
 func lockFile(f File) error {
-	real, ok := f.(*os.File)
+	plain, ok := f.(*os.File)
 	if !ok {
 		return nil
 	}
-	return unix.Flock(int(real.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return unix.Flock(int(plain.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
 
 // topLevel asks ext4 to spread dir's subdirectories over the disk (chattr +T);
 // other file systems refuse, and that does not matter.
 func topLevel(f File) {
 	const fsTopdirFlag = 0x00020000
-	real, ok := f.(*os.File)
+	plain, ok := f.(*os.File)
 	if !ok {
 		return
 	}
-	fd := int(real.Fd())
+	fd := int(plain.Fd())
 	if flags, err := unix.IoctlGetInt(fd, unix.FS_IOC_GETFLAGS); err == nil {
 		_ = unix.IoctlSetPointerInt(fd, unix.FS_IOC_SETFLAGS, flags|fsTopdirFlag)
 	}

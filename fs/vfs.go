@@ -304,29 +304,29 @@ func (f *indexFile) Close() error {
 
 // SyncTo implements vfs.File: it starts the writing and does not wait.
 func (f *indexFile) SyncTo(length int64) (bool, error) {
-	real, ok := f.File.(*os.File)
+	plain, ok := f.File.(*os.File)
 	if !ok {
 		return false, nil
 	}
-	return false, unix.SyncFileRange(int(real.Fd()), 0, length, unix.SYNC_FILE_RANGE_WRITE)
+	return false, unix.SyncFileRange(int(plain.Fd()), 0, length, unix.SYNC_FILE_RANGE_WRITE)
 }
 
 // Preallocate implements vfs.File.
 func (f *indexFile) Preallocate(offset, length int64) error {
-	real, ok := f.File.(*os.File)
+	plain, ok := f.File.(*os.File)
 	if !ok {
 		return nil
 	}
-	return unix.Fallocate(int(real.Fd()), unix.FALLOC_FL_KEEP_SIZE, offset, length)
+	return unix.Fallocate(int(plain.Fd()), unix.FALLOC_FL_KEEP_SIZE, offset, length)
 }
 
 // Prefetch implements vfs.File.
 func (f *indexFile) Prefetch(offset, length int64) error {
-	real, ok := f.File.(*os.File)
+	plain, ok := f.File.(*os.File)
 	if !ok {
 		return nil
 	}
-	return unix.Fadvise(int(real.Fd()), offset, length, unix.FADV_WILLNEED)
+	return unix.Fadvise(int(plain.Fd()), offset, length, unix.FADV_WILLNEED)
 }
 
 // Stat implements vfs.File.
@@ -340,8 +340,8 @@ func (f *indexFile) Stat() (vfs.FileInfo, error) {
 
 // Fd implements vfs.File.
 func (f *indexFile) Fd() uintptr {
-	if real, ok := f.File.(*os.File); ok {
-		return real.Fd()
+	if plain, ok := f.File.(*os.File); ok {
+		return plain.Fd()
 	}
 	return vfs.InvalidFd
 }

@@ -42,7 +42,6 @@ type chunkReader struct {
 	plan    bodyPlan
 	left    int64 // of the chunk at hand
 	total   int64 // of the chunks so far
-	begun   bool
 	err     error // sticky
 	trailer []byte
 

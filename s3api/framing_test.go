@@ -56,12 +56,6 @@ func (k *keeper) get(key string) (string, bool) {
 	return v, ok
 }
 
-func (k *keeper) failed() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.errs)
-}
-
 // readers are the ways in which a handler may take a body.
 var readers = map[string]func(*Body) ([]byte, error){
 	"ReadAll": func(b *Body) ([]byte, error) { return b.ReadAll(nil) },

@@ -259,7 +259,8 @@ func checkVersion(id string) error {
 	}
 	for i := range len(id) {
 		c := id[i]
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.' || c == '_') {
+		legal := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.' || c == '_'
+		if !legal {
 			return Argument("versionId", id, "Invalid version id specified")
 		}
 	}

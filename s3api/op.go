@@ -13,8 +13,8 @@ const (
 	GetBucketLocation
 	GetBucketVersioning
 	PutBucketVersioning
-	GetBucketAcl
-	PutBucketAcl
+	GetBucketACL
+	PutBucketACL
 	ListObjects
 	ListObjectsV2
 	ListObjectVersions
@@ -25,8 +25,8 @@ const (
 	GetObject
 	HeadObject
 	DeleteObject
-	GetObjectAcl
-	PutObjectAcl
+	GetObjectACL
+	PutObjectACL
 	CreateMultipartUpload
 	UploadPart
 	UploadPartCopy
@@ -97,8 +97,8 @@ var opRows = [...]row{
 	{op: GetBucketLocation, name: "GetBucketLocation", method: "GET", level: Bucket, needs: pLocation},
 	{op: GetBucketVersioning, name: "GetBucketVersioning", method: "GET", level: Bucket, needs: pVersioning},
 	{op: PutBucketVersioning, name: "PutBucketVersioning", method: "PUT", level: Bucket, needs: pVersioning, writes: true},
-	{op: GetBucketAcl, name: "GetBucketAcl", method: "GET", level: Bucket, needs: pACL},
-	{op: PutBucketAcl, name: "PutBucketAcl", method: "PUT", level: Bucket, needs: pACL, writes: true},
+	{op: GetBucketACL, name: "GetBucketAcl", method: "GET", level: Bucket, needs: pACL},
+	{op: PutBucketACL, name: "PutBucketAcl", method: "PUT", level: Bucket, needs: pACL, writes: true},
 	{op: ListObjectVersions, name: "ListObjectVersions", method: "GET", level: Bucket, needs: pVersions},
 	{op: ListMultipartUploads, name: "ListMultipartUploads", method: "GET", level: Bucket, needs: pUploads},
 	{op: ListObjectsV2, name: "ListObjectsV2", method: "GET", level: Bucket, needs: pListType},
@@ -116,8 +116,8 @@ var opRows = [...]row{
 	{op: HeadObject, name: "HeadObject", method: "HEAD", level: Object},
 	{op: AbortMultipartUpload, name: "AbortMultipartUpload", method: "DELETE", level: Object, needs: pUploadID, writes: true},
 	{op: DeleteObject, name: "DeleteObject", method: "DELETE", level: Object, writes: true},
-	{op: GetObjectAcl, name: "GetObjectAcl", method: "GET", level: Object, needs: pACL},
-	{op: PutObjectAcl, name: "PutObjectAcl", method: "PUT", level: Object, needs: pACL, writes: true},
+	{op: GetObjectACL, name: "GetObjectAcl", method: "GET", level: Object, needs: pACL},
+	{op: PutObjectACL, name: "PutObjectAcl", method: "PUT", level: Object, needs: pACL, writes: true},
 	{op: CreateMultipartUpload, name: "CreateMultipartUpload", method: "POST", level: Object, needs: pUploads, writes: true},
 	{op: CompleteMultipartUpload, name: "CompleteMultipartUpload", method: "POST", level: Object, needs: pUploadID, writes: true},
 

@@ -197,7 +197,7 @@ func isRequestID(id []byte) bool {
 		return false
 	}
 	for _, c := range id {
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'F') {
+		if hex := c >= '0' && c <= '9' || c >= 'A' && c <= 'F'; !hex {
 			return false
 		}
 	}

@@ -104,7 +104,7 @@ func ParseDelete(data []byte) (keys []DeleteKey, quiet bool, err error) {
 		Quiet  bool
 		Object []struct {
 			Key              *string
-			VersionId        string
+			VersionID        string `xml:"VersionId"`
 			ETag             string
 			LastModifiedTime string
 			Size             *int64
@@ -121,9 +121,9 @@ func ParseDelete(data []byte) (keys []DeleteKey, quiet bool, err error) {
 		if o.Key == nil {
 			return nil, false, MalformedXML
 		}
-		k := DeleteKey{Key: *o.Key, VersionID: o.VersionId, Size: -1, Err: checkKey(*o.Key)}
+		k := DeleteKey{Key: *o.Key, VersionID: o.VersionID, Size: -1, Err: checkKey(*o.Key)}
 		if k.Err == nil {
-			k.Err = checkVersion(o.VersionId)
+			k.Err = checkVersion(o.VersionID)
 		}
 		k.Cond.IfMatch = o.ETag
 		if o.LastModifiedTime != "" {

@@ -2,7 +2,7 @@ package target
 
 import "ais/s3api"
 
-// serveGetACL answers GetObjectAcl: the owner has full control.
+// serveGetACL answers GetObjectACL: the owner has full control.
 func (t *Target) serveGetACL(c *call) error {
 	if _, err := t.store.Stat(c.name); err != nil {
 		return err
@@ -11,7 +11,7 @@ func (t *Target) serveGetACL(c *call) error {
 	return nil
 }
 
-// servePutACL answers PutObjectAcl: a well-formed ACL is accepted, and has no
+// servePutACL answers PutObjectACL: a well-formed ACL is accepted, and has no
 // effect while the cluster has no users.
 func (t *Target) servePutACL(c *call) error {
 	if _, err := t.store.Stat(c.name); err != nil {

@@ -37,8 +37,8 @@ var operations = map[s3api.Op]func(*Target, *call) error{
 	s3api.CompleteMultipartUpload: (*Target).serveComplete,
 	s3api.AbortMultipartUpload:    (*Target).serveAbortUpload,
 	s3api.ListParts:               (*Target).serveListParts,
-	s3api.GetObjectAcl:            (*Target).serveGetACL,
-	s3api.PutObjectAcl:            (*Target).servePutACL,
+	s3api.GetObjectACL:            (*Target).serveGetACL,
+	s3api.PutObjectACL:            (*Target).servePutACL,
 	s3api.GetObjectTagging:        (*Target).serveUnconfigured,
 }
 
@@ -196,7 +196,7 @@ func (t *Target) forward(ctx *fasthttp.RequestCtx, id string, node cluster.Node)
 // forwardToProxy sends a bucket operation on to a live proxy.
 func (t *Target) forwardToProxy(ctx *fasthttp.RequestCtx, id string) error {
 	state := t.cluster.State()
-	var last error = object.E("target.forward", "proxy", object.Unavailable, nil)
+	last := object.E("target.forward", "proxy", object.Unavailable, nil)
 	for _, node := range state.Proxies() {
 		if !state.IsLive(node.ID) {
 			continue

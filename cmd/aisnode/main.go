@@ -63,7 +63,7 @@ func parse(args []string) (*settings, error) {
 	return &s, s.node.Finish("t")
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) (err error) {
 	s, err := parse(args)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // serving closes it too
 
 	cfg := target.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.Version, cfg.Logger = s.node.ID, s.domains, version, logger
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer func() { err = errors.Join(err, store.Close()) }()
 
 	members, err := etcd.Open(ctx, etcd.Config{
 		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Logger: logger, Now: time.Now,
@@ -111,12 +111,12 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer members.Close()
+	defer func() { err = errors.Join(err, members.Close()) }()
 
 	peerConfig := peer.DefaultConfig()
 	peerConfig.Logger, peerConfig.Registerer = logger, cfg.Registry
 	peers := peer.New(peerConfig)
-	defer peers.Close()
+	defer func() { err = errors.Join(err, peers.Close()) }()
 	t, err := target.New(cfg, store, members, peers)
 	if err != nil {
 		return err

@@ -56,7 +56,7 @@ func parse(args []string) (*settings, error) {
 	return &s, s.node.Finish("p")
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) (err error) {
 	s, err := parse(args)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // serving closes it too
 
 	join := etcd.Config{
 		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Logger: logger, Now: time.Now,
@@ -90,14 +90,14 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer members.Close()
+	defer func() { err = errors.Join(err, members.Close()) }()
 
 	cfg := proxy.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.redirect, version, logger
 	peerConfig := peer.DefaultConfig()
 	peerConfig.Logger, peerConfig.Registerer = logger, cfg.Registry
 	peers := peer.New(peerConfig)
-	defer peers.Close()
+	defer func() { err = errors.Join(err, peers.Close()) }()
 	p, err := proxy.New(cfg, members, peers)
 	if err != nil {
 		return err

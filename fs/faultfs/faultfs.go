@@ -121,7 +121,7 @@ func (f *FS) call(label string) error {
 	}
 	f.count++
 	f.trace = append(f.trace, label)
-	if f.count != f.at && !(f.sticky && f.hit) {
+	if f.count != f.at && (!f.sticky || !f.hit) {
 		return nil
 	}
 	f.hit = true
