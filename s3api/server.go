@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -99,8 +100,28 @@ func (s *Server) Serve(ctx *fasthttp.RequestCtx) {
 		err = s.dispatch(r)
 	}
 	if err != nil {
+		r.drain()
 		s.fail(r, err)
 	}
+}
+
+// Bounds of drain.
+const (
+	drainSize = 16 << 20
+	drainTime = 2 * time.Second
+)
+
+// drain throws away what is left of the body, within bounds. A client that is
+// still sending when the connection is closed sees a reset, not the error.
+func (r *Request) drain() {
+	stream := r.ctx.RequestBodyStream()
+	if stream == nil {
+		return
+	}
+	if err := r.ctx.SetReadDeadline(time.Now().Add(drainTime)); err != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, stream, drainSize) // whatever comes, the answer is the same
 }
 
 // ExpectHandler is fasthttp's hook of that name: it answers 100, or the status
