@@ -17,7 +17,25 @@ type Bucket struct {
 	Generation uint64          `json:"generation"`       // that its names are placed over
 	State      BucketState     `json:"state"`
 	Props      Props           `json:"props"`
-	Revision   int64           `json:"-"` // of etcd, of the last change of this bucket
+
+	Owner      string            `json:"owner,omitempty"`      // id of the user who made it; "" while auth is off
+	Versioning object.Versioning `json:"versioning,omitempty"` // S3's; Props.Versioning is AIStore's
+	Documents  Documents         `json:"documents,omitzero"`
+
+	Revision int64 `json:"-"` // of etcd, of the last change of this bucket
+}
+
+// Documents are the configurations that S3 clients give a bucket, each as text in
+// the form that package s3api (the policy: package auth) validated and reads
+// back; "" is none.
+type Documents struct {
+	Policy       string `json:"policy,omitempty"`        // JSON, as given
+	ACL          string `json:"acl,omitempty"`           // as auth.ACL encodes it
+	Ownership    string `json:"ownership,omitempty"`     // BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter
+	PublicAccess string `json:"public_access,omitempty"` // PublicAccessBlockConfiguration
+	CORS         string `json:"cors,omitempty"`          // CORSConfiguration
+	Lifecycle    string `json:"lifecycle,omitempty"`     // LifecycleConfiguration
+	Tagging      string `json:"tagging,omitempty"`       // Tagging
 }
 
 // BucketState says whether a bucket can be used.

@@ -35,6 +35,8 @@ const (
 	Corrupt                      // stored bytes do not match their checksum
 	Denied                       // the sender may not do this
 	Unsupported                  // a legal request for something that is not built
+	NoSuchVersion                // the object exists, that version of it does not
+	DeleteMarked                 // the version asked for is a delete marker, which has no bytes
 	kinds
 )
 
@@ -62,6 +64,8 @@ var kindText = [kinds]string{
 	Corrupt:          "stored data is corrupt",
 	Denied:           "access denied",
 	Unsupported:      "not implemented",
+	NoSuchVersion:    "no such version",
+	DeleteMarked:     "a delete marker",
 }
 
 // Error returns a short lower-case text for the kind.

@@ -12,6 +12,10 @@ type Query struct {
 	After     string // only what comes after it: a key, or a common prefix with all under it
 	Limit     int    // entries in the page at most
 	Full      bool   // fill Entry.Meta with everything, not only what an S3 listing shows
+
+	// In a listing of versions: all versions of each key, the newest first.
+	Versions     bool
+	AfterVersion string // as S3 shows it; go on after this version of After. "" is after all of them
 }
 
 // CommonPrefix returns the common prefix that key is rolled up into, "" if none.
@@ -38,6 +42,7 @@ type Entry struct {
 	Key      string
 	Prefix   bool   // Key is a common prefix, and Meta is empty
 	UploadID string // in a listing of uploads
+	Latest   bool   // in a listing of versions: the current one of its key
 	Meta     Meta   // Size, Modified, ETag and StorageClass at least; all with Query.Full
 }
 

@@ -44,6 +44,13 @@ type Meta struct {
 	Sums         []Checksum        // S3's additional checksums
 	Parts        []Part            // of a multipart object, ascending; nil for one written in one piece
 
+	// S3's view of versions, tags and permissions.
+	VersionID    string            // "" is the null version; see Versioning
+	DeleteMarker bool              // there are no bytes: the name was deleted, its older versions were not
+	Owner        string            // id of the user who wrote it; "" is the bucket's owner
+	ACL          string            // as auth.ACL encodes it; "" is the owner's alone
+	Tags         map[string]string // nil for none
+
 	// The rest is where and when, filled by the store on a read and never stored
 	// with the object.
 	Accessed  time.Time // last read or write; zero if not known
@@ -54,6 +61,7 @@ type Meta struct {
 func (m Meta) Clone() Meta {
 	m.User = cloneMap(m.User)
 	m.Custom = cloneMap(m.Custom)
+	m.Tags = cloneMap(m.Tags)
 	m.Sums = append([]Checksum(nil), m.Sums...)
 	m.Parts = append([]Part(nil), m.Parts...)
 	return m
