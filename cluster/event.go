@@ -8,7 +8,7 @@ import (
 )
 
 // Event is one change of the cluster: NodeSet, NodeGone, LiveSet, LiveGone,
-// MapSet, BucketSet, BucketGone, ConfigSet or TicketKeysSet.
+// MapSet, BucketSet, BucketGone, ConfigSet, TicketKeysSet, UserSet or UserGone.
 type Event interface {
 	// apply changes s, which is a copy that nobody else has seen; what s
 	// shares with its original must be copied first.
@@ -44,6 +44,12 @@ type ConfigSet struct{ Config Config }
 
 // TicketKeysSet is a change of the ticket keys.
 type TicketKeysSet struct{ Keys TicketKeys }
+
+// UserSet is a user that was created or changed.
+type UserSet struct{ User User }
+
+// UserGone is a user that was removed.
+type UserGone struct{ ID string }
 
 // Apply returns the state after the events of revision, in their order. s stays
 // as it is. With no events only Revision changes.
@@ -111,6 +117,25 @@ func (e ConfigSet) apply(s *State) {
 }
 
 func (e TicketKeysSet) apply(s *State) { s.TicketKeys = e.Keys }
+
+func (e UserSet) apply(s *State) {
+	u := &e.User
+	at, found := s.findUser(u.ID)
+	s.users = slices.Clone(s.users)
+	if found {
+		s.users[at] = u
+	} else {
+		s.users = slices.Insert(s.users, at, u)
+	}
+	s.indexUsers()
+}
+
+func (e UserGone) apply(s *State) {
+	if at, found := s.findUser(e.ID); found {
+		s.users = slices.Delete(slices.Clone(s.users), at, at+1)
+		s.indexUsers()
+	}
+}
 
 // insert returns a new slice with b at position at.
 func insert(list []*Bucket, at int, b *Bucket) []*Bucket {

@@ -24,6 +24,9 @@ type State struct {
 	bucketIDs  []*Bucket       // sorted by id
 	placements []placement     // of Map.Generations, ascending by number
 	incomplete bool            // see Contents
+
+	users    []*User          // sorted by id
+	userKeys map[string]*User // by access key
 }
 
 // Contents is what a State is made of.
@@ -35,6 +38,7 @@ type Contents struct {
 	Config     Config
 	TicketKeys TicketKeys
 	Revision   int64
+	Users      []User
 	Incomplete bool // some buckets could not be read: no generation is dropped
 }
 
@@ -61,6 +65,12 @@ func NewState(c Contents) *State {
 	slices.SortFunc(s.buckets, compareBuckets)
 	s.bucketIDs = slices.Clone(s.buckets)
 	slices.SortFunc(s.bucketIDs, func(a, b *Bucket) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range c.Users {
+		u := c.Users[i]
+		s.users = append(s.users, &u)
+	}
+	slices.SortFunc(s.users, compareUsers)
+	s.indexUsers()
 	s.place()
 	return s
 }
@@ -174,6 +184,39 @@ func (s *State) findBucketID(id uint64) (int, bool) {
 // Buckets returns all buckets, sorted by name, then provider. The slice is
 // shared: do not change it.
 func (s *State) Buckets() []*Bucket { return s.buckets }
+
+// User returns the user of that id.
+func (s *State) User(id string) (*User, bool) {
+	i, ok := s.findUser(id)
+	if !ok {
+		return nil, false
+	}
+	return s.users[i], true
+}
+
+// UserByKey returns the user who has the access key, whatever state both are in.
+func (s *State) UserByKey(accessKey string) (*User, bool) {
+	u, ok := s.userKeys[accessKey]
+	return u, ok
+}
+
+// Users returns all users, sorted by id. The slice is shared: do not change it.
+func (s *State) Users() []*User { return s.users }
+
+func (s *State) findUser(id string) (int, bool) {
+	return slices.BinarySearchFunc(s.users, id, func(u *User, id string) int { return strings.Compare(u.ID, id) })
+}
+
+func (s *State) indexUsers() {
+	s.userKeys = make(map[string]*User, len(s.users))
+	for _, u := range s.users {
+		for _, k := range u.Keys {
+			s.userKeys[k.ID] = u
+		}
+	}
+}
+
+func compareUsers(a, b *User) int { return strings.Compare(a.ID, b.ID) }
 
 // clone returns a copy that Apply may change: whatever an event replaces in
 // place is copied where it is replaced.

@@ -90,6 +90,14 @@ func (s *Store) UpdateProps(ctx context.Context, b *cluster.Bucket, edit func(*c
 	return s.updateBucket(ctx, "cluster.UpdateProps", b, func(now *cluster.Bucket) error { return edit(&now.Props) })
 }
 
+// UpdateBucket changes the bucket with b's id and returns it as stored. edit is
+// given the bucket as it is, may change what CreateBucket does not decide, and
+// may be called several times; its error is returned. The errors are those of
+// UpdateProps.
+func (s *Store) UpdateBucket(ctx context.Context, b *cluster.Bucket, edit func(*cluster.Bucket) error) (cluster.Bucket, error) {
+	return s.updateBucket(ctx, "cluster.UpdateBucket", b, edit)
+}
+
 func (s *Store) updateBucket(ctx context.Context, op string, b *cluster.Bucket, edit func(*cluster.Bucket) error) (cluster.Bucket, error) {
 	key := s.keys.bucket(b.Provider, b.Name)
 	var now cluster.Bucket
