@@ -94,6 +94,26 @@ func RangeError(header string, size int64) *Error {
 	return InvalidRange.With("RangeRequested", header).With("ActualObjectSize", itoa(size))
 }
 
+// WriteVersion sets x-amz-version-id, for an object in a bucket that has or had
+// versions.
+func WriteVersion(r *Request, id string) { r.SetHeader(hVersionID, object.ShownVersion(id)) }
+
+// Marker notes that what the request is about is a delete marker, which the error
+// that it ends in will say.
+func (r *Request) Marker(m *object.Meta) {
+	r.marker, r.modified = object.ShownVersion(m.VersionID), m.Modified
+}
+
+// writeMarker sets the headers of an error that a delete marker is the reason of.
+func (r *Request) writeMarker(status int) {
+	r.SetHeader(hDeleteMarker, "true")
+	r.SetHeader(hVersionID, r.marker)
+	if status == fasthttp.StatusMethodNotAllowed {
+		r.SetHeader("Allow", "DELETE")
+		r.writeValidators()
+	}
+}
+
 // writeValidators sets ETag and Last-Modified where they are known.
 func (r *Request) writeValidators() {
 	if r.etag != "" {
@@ -136,7 +156,7 @@ func setIf(h *fasthttp.ResponseHeader, name, value string) {
 }
 
 // WriteUnconfigured answers the read of a configuration that a bucket or object
-// never has: S3's own "not configured" error, or an empty document. Call it once
+// has not: S3's own "not configured" error, or an empty document. Call it once
 // the bucket is known to exist.
 func (r *Request) WriteUnconfigured() error {
 	none := func(code, message string) error {
@@ -185,8 +205,9 @@ func (r *Request) WriteUnconfigured() error {
 	return nil
 }
 
-// Unconfigured reports whether WriteUnconfigured answers the operation.
-func (o Op) Unconfigured() bool { return o >= GetBucketPolicy && o <= GetObjectTagging }
+// Unconfigured reports whether WriteUnconfigured is all that there is to say to
+// the operation.
+func (o Op) Unconfigured() bool { return o >= GetBucketWebsite && o <= GetBucketAccelerate }
 
 // WriteRedirect answers 307 to another node's URL. endpoint is host:port with
 // Prefix where the request had it: s3cmd takes it from the XML.

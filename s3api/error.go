@@ -109,6 +109,10 @@ func FromError(err error) *Error {
 		return NoSuchBucket
 	case object.NoSuchUpload:
 		return NoSuchUpload
+	case object.NoSuchVersion:
+		return NoSuchVersion
+	case object.DeleteMarked:
+		return MethodIsNotAllowed.With("Method", "GET").With("ResourceType", "DeleteMarker")
 	case object.Exists:
 		return BucketAlreadyOwnedByYou
 	case object.NotEmpty:

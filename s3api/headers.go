@@ -247,31 +247,27 @@ func ParseCompleteSum(r *Request) (object.Checksum, error) {
 	return object.Checksum{}, nil
 }
 
-// checkVersion decides on a version id in a bucket that never had versions: only
-// the null version exists, and an id that S3 could not have made is an error of
-// its own.
+// checkVersion reports whether a version can be called id; "" stands for none. An
+// id in another server's form is well-formed too, and there is no such version.
 func checkVersion(id string) error {
-	if id == "" || id == "null" {
+	if id == "" || id == object.NullVersion {
 		return nil
 	}
-	if len(id) != 32 {
-		return Argument("versionId", id, "Invalid version id specified")
-	}
+	legal := len(id) == 32
 	for i := range len(id) {
 		c := id[i]
-		legal := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.' || c == '_'
-		if !legal {
-			return Argument("versionId", id, "Invalid version id specified")
-		}
+		legal = legal && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '.' || c == '_' || c == '-')
 	}
-	return NoSuchVersion.With("VersionId", id)
+	if !legal {
+		return Argument("versionId", id, "Invalid version id specified")
+	}
+	return nil
 }
 
 // refused are headers that ask for something that is not built and whose
 // neglect would lose or expose data.
 var refused = [...]string{
 	"X-Amz-Write-Offset-Bytes",
-	"X-Amz-Tagging",
 	"X-Amz-Server-Side-Encryption",
 	"X-Amz-Server-Side-Encryption-Customer-Algorithm",
 	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm",
@@ -279,31 +275,17 @@ var refused = [...]string{
 	"X-Amz-Object-Lock-Legal-Hold",
 }
 
-// refusedDelete are conditions that only directory buckets have.
-var refusedDelete = [...]string{"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size"}
-
-// checkFeatures refuses what a request asks for beyond its operation: other
-// versions, and features that do not exist.
+// checkFeatures refuses what a request asks for beyond its operation: versions
+// that cannot exist, and features that do not.
 func (r *Request) checkFeatures() error {
-	if r.target.level == Object && len(r.target.query) > 0 {
-		if id, ok := r.Query("versionId"); ok {
-			if id == "" {
-				return Argument("versionId", id, "Version id cannot be the empty string")
-			}
-			if err := checkVersion(id); err != nil {
-				return err
-			}
+	if r.target.level == Object {
+		if _, _, err := r.VersionID(); err != nil {
+			return err
 		}
 	}
 	switch r.Op {
 	case PutObject, CopyObject, CreateMultipartUpload, UploadPart, UploadPartCopy:
 		for _, name := range refused {
-			if r.hasHeader(name) {
-				return NotImplemented.Say("A header you provided implies functionality that is not implemented").With("Header", name)
-			}
-		}
-	case DeleteObject:
-		for _, name := range refusedDelete {
 			if r.hasHeader(name) {
 				return NotImplemented.Say("A header you provided implies functionality that is not implemented").With("Header", name)
 			}

@@ -100,7 +100,7 @@ func TestParseCopySource(t *testing.T) {
 		{"bkt/a%3FversionId=x", "bkt", "a?versionId=x", "", nil},
 		{"bkt/é", "bkt", "é", "", nil},
 		{"bkt/key?versionId=v1", "bkt", "key", "v1", InvalidArgument},
-		{"bkt/key?versionId=" + strings.Repeat("a", 32), "bkt", "key", strings.Repeat("a", 32), NoSuchVersion},
+		{"bkt/key?versionId=" + strings.Repeat("a", 32), "bkt", "key", strings.Repeat("a", 32), nil},
 		{"", "", "", "", InvalidArgument},
 		{"bkt", "", "", "", InvalidArgument},
 		{"bkt/", "", "", "", InvalidArgument},
@@ -239,12 +239,14 @@ func TestWriteObjectHeaders(t *testing.T) {
 }
 
 func TestUnconfigured(t *testing.T) {
+	unset := map[Op]bool{GetBucketVersioning: true, GetBucketPolicy: true, GetBucketPolicyStatus: true, GetPublicAccessBlock: true,
+		GetBucketOwnershipControls: true, GetBucketCors: true, GetBucketLifecycle: true, GetBucketTagging: true, GetObjectTagging: true}
 	for _, op := range Ops() {
 		r := newRequest(t, "GET", "/bkt")
 		r.Op = op
 		err := r.WriteUnconfigured()
 		answered := err == nil && len(r.ctx.Response.Body()) > 0 || err != nil && FromError(err).Status == 404
-		if answered != (op.Unconfigured() || op == GetBucketVersioning) {
+		if answered != (op.Unconfigured() || unset[op]) {
 			t.Errorf("%v: %v", op, err)
 		}
 	}
@@ -298,5 +300,39 @@ func BenchmarkServe(b *testing.B) {
 	for b.Loop() {
 		ctx.Response.Reset()
 		s.Serve(ctx)
+	}
+}
+
+func TestVersionID(t *testing.T) {
+	id := strings.Repeat("0a", 16)
+	for query, want := range map[string]string{"x=1": "", "versionId=null": "null", "versionId=" + id: id, "versionId=" + id + "&versionId=null": id} {
+		got, present, err := newRequest(t, "GET", "/bkt/k?"+query).VersionID()
+		if got != want || present != (want != "") || err != nil {
+			t.Errorf("%s: %q %v %v", query, got, present, err)
+		}
+	}
+	for _, query := range []string{"versionId", "versionId=", "versionId=NULL", "versionId=" + id[1:], "versionId=" + id + "0", "versionId=" + strings.Repeat("+", 32)} {
+		if _, present, err := newRequest(t, "GET", "/bkt/k?"+query).VersionID(); !present || !errors.Is(err, InvalidArgument) {
+			t.Errorf("%s: %v %v", query, present, err)
+		}
+	}
+}
+
+// TestDeleteMarkerAnswers: the error says that a delete marker is the reason.
+func TestDeleteMarkerAnswers(t *testing.T) {
+	n := startNode(t, func(r *Request) error {
+		r.Marker(&object.Meta{VersionID: r.Key, Modified: when})
+		if _, explicit, _ := r.VersionID(); explicit {
+			return object.DeleteMarked
+		}
+		return object.NotFound
+	}, nil)
+	a := n.get(t, "GET", "/bkt/abc")
+	if a.StatusCode != 404 || a.code() != "NoSuchKey" || a.Header.Get("X-Amz-Delete-Marker") != "true" || a.Header.Get("X-Amz-Version-Id") != "abc" || a.Header.Get("Allow") != "" {
+		t.Errorf("current: %d %s %v", a.StatusCode, a.body, a.Header)
+	}
+	a = n.get(t, "HEAD", "/bkt/abc?versionId=null")
+	if a.StatusCode != 405 || a.Header.Get("X-Amz-Delete-Marker") != "true" || a.Header.Get("Allow") != "DELETE" || a.Header.Get("Last-Modified") == "" {
+		t.Errorf("by its id: %d %v", a.StatusCode, a.Header)
 	}
 }

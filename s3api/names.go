@@ -13,6 +13,7 @@ const (
 	hCopySource     = "X-Amz-Copy-Source"
 	hCopyRange      = "X-Amz-Copy-Source-Range"
 	hDecodedLength  = "X-Amz-Decoded-Content-Length"
+	hDeleteMarker   = "X-Amz-Delete-Marker"
 	hDirective      = "X-Amz-Metadata-Directive"
 	hMetaPrefix     = "X-Amz-Meta-"
 	hRequestID      = "X-Amz-Request-Id"
@@ -21,5 +22,6 @@ const (
 	hStorageClass   = "X-Amz-Storage-Class"
 	hTaggingCount   = "X-Amz-Tagging-Count"
 	hTrailer        = "X-Amz-Trailer"
+	hVersionID      = "X-Amz-Version-Id"
 	hWebsite        = "X-Amz-Website-Redirect-Location"
 )

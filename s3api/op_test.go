@@ -40,10 +40,13 @@ func TestRoute(t *testing.T) {
 		{"GET /bkt?policy", GetBucketPolicy, "bkt", ""},
 		{"GET /bkt?cors", GetBucketCors, "bkt", ""},
 		{"GET /bkt?notification", GetBucketNotification, "bkt", ""},
-		{"PUT /bkt?policy", Unimplemented, "bkt", ""},
-		{"PUT /bkt?cors", Unimplemented, "bkt", ""},
-		{"DELETE /bkt?tagging", Unimplemented, "bkt", ""},
-		{"PUT /bkt?lifecycle", Unimplemented, "bkt", ""},
+		{"PUT /bkt?policy", PutBucketPolicy, "bkt", ""},
+		{"PUT /bkt?cors", PutBucketCors, "bkt", ""},
+		{"DELETE /bkt?tagging", DeleteBucketTagging, "bkt", ""},
+		{"PUT /bkt?lifecycle", PutBucketLifecycle, "bkt", ""},
+		{"PUT /bkt?website", Unimplemented, "bkt", ""},
+		{"DELETE /bkt?acl", Unimplemented, "bkt", ""},
+		{"PUT /bkt?policyStatus", Unimplemented, "bkt", ""},
 		{"GET /bkt?inventory", Unimplemented, "bkt", ""},
 		{"PATCH /bkt", MethodNotAllowed, "bkt", ""},
 		{"OPTIONS /bkt/key", Preflight, "bkt", "key"},
@@ -56,18 +59,18 @@ func TestRoute(t *testing.T) {
 		{"PUT /bkt/key?uploadId=u", Unimplemented, "bkt", "key"},
 		{"PUT /bkt/key?partNumber=1", Unimplemented, "bkt", "key"},
 		{"PUT /bkt/key?partNumber=1 X-Amz-Copy-Source", Unimplemented, "bkt", "key"},
-		{"PUT /bkt/key?tagging", Unimplemented, "bkt", "key"},
-		{"PUT /bkt/key?%74agging", Unimplemented, "bkt", "key"},
-		{"PUT /bkt/key?tagging X-Amz-Copy-Source", Unimplemented, "bkt", "key"},
+		{"PUT /bkt/key?tagging", PutObjectTagging, "bkt", "key"},
+		{"PUT /bkt/key?%74agging", PutObjectTagging, "bkt", "key"},
+		{"PUT /bkt/key?tagging X-Amz-Copy-Source", PutObjectTagging, "bkt", "key"},
 		{"PUT /bkt/key?retention", Unimplemented, "bkt", "key"},
 		{"PUT /bkt/key?legal-hold", Unimplemented, "bkt", "key"},
 		{"PUT /bkt/key?acl", PutObjectACL, "bkt", "key"},
 		{"PUT /bkt/key?acl&tagging", Unimplemented, "bkt", "key"},
 		{"GET /bkt/key?acl", GetObjectACL, "bkt", "key"},
 		{"GET /bkt/key?tagging", GetObjectTagging, "bkt", "key"},
-		{"GET /bkt/key?attributes", Unimplemented, "bkt", "key"},
+		{"GET /bkt/key?attributes", GetObjectAttributes, "bkt", "key"},
 		{"GET /bkt/key?torrent", Unimplemented, "bkt", "key"},
-		{"DELETE /bkt/key?tagging", Unimplemented, "bkt", "key"},
+		{"DELETE /bkt/key?tagging&versionId=null", DeleteObjectTagging, "bkt", "key"},
 		{"HEAD /bkt/key?tagging", Unimplemented, "bkt", "key"},
 		{"GET /bkt/key", GetObject, "bkt", "key"},
 		{"GET /bkt/key?partNumber=2", GetObject, "bkt", "key"},
@@ -215,6 +218,9 @@ func TestOpNames(t *testing.T) {
 		t.Error("a number that is no operation")
 	}
 	for _, op := range Ops() {
+		if !strings.HasPrefix(op.Action(), "s3:") {
+			t.Errorf("%v has the action %q", op, op.Action())
+		}
 		if op == Unimplemented || op == Preflight || op == Unknown {
 			t.Errorf("%v is no operation of a handler", op)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"ais/auth"
 	"ais/object"
 )
 
@@ -18,6 +19,8 @@ type Request struct {
 	Bucket, Key string
 	Started     time.Time
 	Principal   string // who asks; set by who authenticated, for the log
+	// Who is who asks, set by who authenticated; nil while the cluster has no users.
+	Who *auth.Identity
 
 	ctx        *fasthttp.RequestCtx
 	server     *Server
@@ -28,6 +31,7 @@ type Request struct {
 	code       string    // of the error answered, "" for none
 	etag       string    // of the object, for 304 and 412
 	modified   time.Time // likewise
+	marker     string    // version id of the delete marker that stands in the way
 }
 
 // Ctx returns fasthttp's context of the request.
@@ -102,6 +106,22 @@ func (r *Request) partNumber() (int, error) {
 func (r *Request) UploadID() string {
 	id, _ := r.Query("uploadId")
 	return id
+}
+
+// VersionID returns the versionId parameter, in the form in which S3 shows versions
+// (NullVersion for the null version), and whether it is there. The error is
+// InvalidArgument for what no version can be called.
+func (r *Request) VersionID() (id string, present bool, err error) {
+	if len(r.target.query) == 0 {
+		return "", false, nil
+	}
+	if id, present = r.Query("versionId"); !present {
+		return "", false, nil
+	}
+	if id == "" {
+		return "", true, Argument("versionId", id, "Version id cannot be the empty string")
+	}
+	return id, true, checkVersion(id)
 }
 
 // SetHeader sets a header of the answer.

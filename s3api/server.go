@@ -235,7 +235,7 @@ func (s *Server) dispatch(r *Request) (err error) {
 	switch r.Op {
 	case Preflight:
 		return AccessForbidden.With("Method", r.Header("Access-Control-Request-Method")).With("ResourceType", "BUCKET")
-	case PostObject, Unimplemented:
+	case Unimplemented:
 		return NotImplemented
 	case MethodNotAllowed, Unknown:
 		return MethodIsNotAllowed.With("Method", r.Method()).With("ResourceType", r.resourceType())
@@ -275,6 +275,9 @@ func (s *Server) fail(r *Request, err error) {
 	resp.Header.SetNoDefaultContentType(true) // Reset undoes the server's setting
 	resp.Header.Set(hRequestID, r.ID)
 	resp.SetStatusCode(e.Status)
+	if r.marker != "" {
+		r.writeMarker(e.Status)
+	}
 	switch e.Status {
 	case http.StatusNotModified, http.StatusPreconditionFailed:
 		r.writeValidators()

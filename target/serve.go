@@ -40,6 +40,9 @@ var operations = map[s3api.Op]func(*Target, *call) error{
 	s3api.GetObjectACL:            (*Target).serveGetACL,
 	s3api.PutObjectACL:            (*Target).servePutACL,
 	s3api.GetObjectTagging:        (*Target).serveUnconfigured,
+	s3api.PutObjectTagging:        (*Target).serveUnconfigured,
+	s3api.DeleteObjectTagging:     (*Target).serveUnconfigured,
+	s3api.GetObjectAttributes:     (*Target).serveUnconfigured,
 }
 
 // handle is where every request to this node comes in.
