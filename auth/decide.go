@@ -10,9 +10,15 @@ type Access struct {
 	// Object is nil where nothing is known of the object yet: where it matters, the
 	// verdict is NeedsObject then.
 	Object *ObjectRules
+	// Creates is set for PutObjectAcl and PutObjectTagging where the request that
+	// writes the object brings its ACL or tags: it is the writer's to say, unless
+	// that is denied.
+	Creates bool
 	// Context returns the values of a condition key, given in lower case
-	// ("aws:sourceip"), and whether the request has it. nil is none. The keys about
-	// an existing object's tags are answered from Object.
+	// ("aws:sourceip"; what follows a "/", a tag's key, as the policy spells it), and
+	// whether the request has it. nil is none. Not asked for are the keys about who
+	// sends (aws:username, aws:userid, aws:principalarn, aws:principaltype, …) and
+	// about an existing object's tags: those come from Who and Object.
 	Context func(key string) (values []string, ok bool)
 }
 
@@ -28,6 +34,9 @@ type BucketRules struct {
 
 // ObjectRules are what is known of an object.
 type ObjectRules struct {
+	// Exists is false where no such object or version was found: what the verdict
+	// says then about reading it is whether the requester may know that
+	// (s3:ListBucket with the key as s3:prefix).
 	Exists bool
 	Owner  string // "" is the bucket's owner
 	ACL    ACL

@@ -3,7 +3,7 @@ package auth
 // Identity is who sends a request.
 type Identity struct {
 	ID          string    // canonical user id; "" is anonymous
-	Name        string    // in ARNs: arn:aws:iam:::user/Name
+	Name        string    // in ARNs: arn:aws:iam:::user/Name; "" is the ID
 	DisplayName string    // in listings and ACLs
 	Admin       bool      // may do everything that no explicit deny forbids
 	Policies    []*Policy // the user's own
@@ -12,3 +12,22 @@ type Identity struct {
 
 // Anonymous reports whether the request came without credentials.
 func (i *Identity) Anonymous() bool { return i == nil || i.ID == "" }
+
+// UserName returns the name in ARNs; "" for who is anonymous.
+func (i *Identity) UserName() string {
+	switch {
+	case i.Anonymous():
+		return ""
+	case i.Name == "":
+		return i.ID
+	}
+	return i.Name
+}
+
+// ARN returns the identity's ARN; "*" for who is anonymous.
+func (i *Identity) ARN() string {
+	if i.Anonymous() {
+		return "*"
+	}
+	return "arn:aws:iam:::user/" + i.UserName()
+}
