@@ -51,6 +51,8 @@ func Argument(name, value, message string) *Error {
 var (
 	AccessDenied                 = &Error{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
 	AccessForbidden              = &Error{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
+	AuthorizationHeaderMalformed = &Error{Code: "AuthorizationHeaderMalformed", Status: 400, Message: "The authorization header that you provided is not valid."}
+	AuthorizationQueryError      = &Error{Code: "AuthorizationQueryParametersError", Status: 400, Message: "The authorization query parameters that you provided are not valid."}
 	BadDigest                    = &Error{Code: "BadDigest", Status: 400, Message: "The Content-MD5 you specified did not match what we received."}
 	BucketAlreadyExists          = &Error{Code: "BucketAlreadyExists", Status: 409, Message: "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Select a different name and try again."}
 	BucketAlreadyOwnedByYou      = &Error{Code: "BucketAlreadyOwnedByYou", Status: 409, Message: "Your previous request to create the named bucket succeeded and you already own it."}
@@ -58,9 +60,11 @@ var (
 	ConditionalRequestConflict   = &Error{Code: "ConditionalRequestConflict", Status: 409, Message: "The conditional request cannot succeed due to a conflicting operation against this resource."}
 	EntityTooLarge               = &Error{Code: "EntityTooLarge", Status: 400, Message: "Your proposed upload exceeds the maximum allowed size"}
 	EntityTooSmall               = &Error{Code: "EntityTooSmall", Status: 400, Message: "Your proposed upload is smaller than the minimum allowed size"}
+	ExpiredToken                 = &Error{Code: "ExpiredToken", Status: 400, Message: "The provided token has expired."}
 	IllegalLocationConstraint    = &Error{Code: "IllegalLocationConstraintException", Status: 400, Message: "The specified location constraint is incompatible for the region specific endpoint this request was sent to."}
 	IncompleteBody               = &Error{Code: "IncompleteBody", Status: 400, Message: "The request body terminated unexpectedly"}
 	InternalError                = &Error{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
+	InvalidAccessKeyID           = &Error{Code: "InvalidAccessKeyId", Status: 403, Message: "The AWS Access Key Id you provided does not exist in our records."}
 	InvalidArgument              = &Error{Code: "InvalidArgument", Status: 400, Message: "Invalid Argument"}
 	InvalidBucketName            = &Error{Code: "InvalidBucketName", Status: 400, Message: "The specified bucket is not valid."}
 	InvalidDigest                = &Error{Code: "InvalidDigest", Status: 400, Message: "The Content-MD5 you specified was invalid."}
@@ -69,6 +73,7 @@ var (
 	InvalidRange                 = &Error{Code: "InvalidRange", Status: 416, Message: "The requested range is not satisfiable"}
 	InvalidRequest               = &Error{Code: "InvalidRequest", Status: 400, Message: "Invalid Request"}
 	InvalidStorageClass          = &Error{Code: "InvalidStorageClass", Status: 400, Message: "The storage class you specified is not valid"}
+	InvalidToken                 = &Error{Code: "InvalidToken", Status: 400, Message: "The provided token is malformed or otherwise not valid."}
 	InvalidURI                   = &Error{Code: "InvalidURI", Status: 400, Message: "Couldn't parse the specified URI."}
 	KeyTooLong                   = &Error{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
 	MalformedACLError            = &Error{Code: "MalformedACLError", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
@@ -88,6 +93,7 @@ var (
 	PreconditionFailed           = &Error{Code: "PreconditionFailed", Status: 412, Message: "At least one of the pre-conditions you specified did not hold"}
 	RequestHeaderSectionTooLarge = &Error{Code: "RequestHeaderSectionTooLarge", Status: 431, Message: "Your request header section exceeds the maximum allowed size."}
 	RequestTimeout               = &Error{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
+	RequestTimeTooSkewed         = &Error{Code: "RequestTimeTooSkewed", Status: 403, Message: "The difference between the request time and the server's time is too large."}
 	ServiceUnavailable           = &Error{Code: "ServiceUnavailable", Status: 503, Message: "Service is unable to handle request."}
 	SHA256Mismatch               = &Error{Code: "XAmzContentSHA256Mismatch", Status: 400, Message: "The provided 'x-amz-content-sha256' header does not match what was computed."}
 	SignatureDoesNotMatch        = &Error{Code: "SignatureDoesNotMatch", Status: 403, Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."}

@@ -40,6 +40,9 @@ type Config struct {
 	// WriteXML; the connection closes after the answer) or refuse it with an error.
 	// Otherwise 100 goes out and the Handler is called as for any request.
 	Expect func(r *Request) (handled bool, err error)
+	// CORS, if not nil, returns the CORS rules of a bucket, nil for none. It is
+	// asked for many requests, so it must be quick.
+	CORS func(bucket string) CORSRules
 	// ProgressTimeout is how long a client may take for the next 16 KiB of a body.
 	ProgressTimeout time.Duration
 }
