@@ -59,7 +59,7 @@ func benchPut(b *testing.B, s *fs.Store, size int, d object.Durability) {
 				w, err := s.Create(name(fmt.Sprintf("dir/%09d", i*7919%1_000_003)), fs.WriteOptions{Size: int64(size), Durability: d, Checksum: object.MD5})
 				if err == nil {
 					if _, err = w.Write(data); err == nil {
-						_, err = w.Commit(meta, object.Cond{}, nil)
+						_, err = w.Commit(meta, fs.Terms{})
 					}
 				}
 				if err != nil {
@@ -87,7 +87,7 @@ func BenchmarkGet(b *testing.B) {
 			defer null.Close()
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := s.Open(n)
+				r, err := s.Open(n, "")
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -143,7 +143,7 @@ func BenchmarkRemoveMany(b *testing.B) {
 		}
 		b.StartTimer()
 		cpu := cpuTime()
-		for _, err := range s.RemoveMany(names, object.Power, nil) {
+		for _, err := range removeAll(s, object.Power, names...) {
 			if err != nil {
 				b.Fatal(err)
 			}

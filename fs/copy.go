@@ -7,14 +7,14 @@ import (
 	"ais/object"
 )
 
-// Copy makes dst an object with src's bytes and the metadata m; m's parts must
-// be src's or none. srcCond (may be nil) sees the source's metadata as it is
+// Copy makes dst an object with the bytes of a version of src (as Open names it)
+// and the metadata m; m's parts must be src's or none. srcCond (may be nil) sees the source's metadata as it is
 // copied. Within a mountpath the blobs are shared by reference and no payload
 // byte moves; to another one the kernel copies them (copy_file_range). Errors:
 // NotFound for the source, those of srcCond, and as Commit for dst.
-func (s *Store) Copy(src, dst object.Name, m object.Meta, srcCond func(*object.Meta) error, dstCond object.Cond,
-	d object.Durability, gate func() error) (object.Meta, error) {
-	r, err := s.openPinned(src)
+func (s *Store) Copy(src object.Name, version string, dst object.Name, m object.Meta, srcCond func(*object.Meta) error,
+	terms Terms, d object.Durability) (object.Meta, error) {
+	r, err := s.openPinned(src, version)
 	if err != nil {
 		return object.Meta{}, fault("fs.Copy", src, err)
 	}
@@ -41,7 +41,7 @@ func (s *Store) Copy(src, dst object.Name, m object.Meta, srcCond func(*object.M
 		}
 		rec.Segments = []segment{moved.segment(0)}
 	}
-	out, tried, err := s.commitCopy(dst, rec, r, dstCond, d, gate)
+	out, tried, err := s.commitCopy(dst, rec, r, terms, d)
 	if moved != nil {
 		if err == nil || tried {
 			moved.finish()
@@ -53,7 +53,7 @@ func (s *Store) Copy(src, dst object.Name, m object.Meta, srcCond func(*object.M
 }
 
 // openPinned opens an object such that its blobs can be shared while it is open.
-func (s *Store) openPinned(n object.Name) (*Reader, error) {
+func (s *Store) openPinned(n object.Name, version string) (*Reader, error) {
 	m, _ := s.place(n)
 	x, err := m.use()
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Store) openPinned(n object.Name) (*Reader, error) {
 	defer s.putScratch(buf)
 	for range staleTries {
 		var r *Reader
-		if r, err = s.open(m, x, buf, n, true); err != errStale {
+		if r, err = s.open(m, x, buf, n, version, true); err != errStale {
 			return r, err
 		}
 	}
@@ -72,14 +72,13 @@ func (s *Store) openPinned(n object.Name) (*Reader, error) {
 }
 
 // commitCopy writes the record of a copy. tried is as of putPart.
-func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, c object.Cond, d object.Durability,
-	gate func() error) (out object.Meta, tried bool, err error) {
+func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
 	t, err := s.begin(dst)
 	if err != nil {
 		return out, false, err
 	}
 	defer t.end()
-	if err := t.check(c, gate); err != nil {
+	if err := t.check(terms); err != nil {
 		return out, false, err
 	}
 	var body []byte
@@ -133,15 +132,15 @@ func (r *Reader) moveTo(to *mountpath, info *blobInfo, d object.Durability) (*bl
 	return w, nil
 }
 
-// CopyPart makes part number of an upload from the range of src's bytes.
+// CopyPart makes part number of an upload from the range of a version of src.
 // digest (may be nil) is given those bytes and returns the part with its ETag and
 // sums; without it nothing is read on src's own mountpath, where the bytes are
 // shared by reference. A Length below 0 means all from Offset on. Errors:
 // NotFound and RangeInvalid for the source, those of srcCond and digest, and as
 // CommitPart.
-func (s *Store) CopyPart(src object.Name, rg object.Range, dst object.Name, uploadID string, number int,
+func (s *Store) CopyPart(src object.Name, version string, rg object.Range, dst object.Name, uploadID string, number int,
 	srcCond func(*object.Meta) error, digest func(io.Reader) (object.Part, error), o WriteOptions) (object.Part, error) {
-	r, err := s.openPinned(src)
+	r, err := s.openPinned(src, version)
 	if err != nil {
 		return object.Part{}, fault("fs.CopyPart", src, err)
 	}

@@ -71,14 +71,14 @@ func operations() []operation {
 		{"overwrite inline by blob", putOp("k", small), putOp("k", large), one("k", small), one("k", large)},
 		{"overwrite blob by blob", putOp("k", part1), putOp("k", large), one("k", part1), one("k", large)},
 		{"remove", putOp("k", large), func(s *fs.Store, d object.Durability) error {
-			_, err := s.Remove(name("k"), object.Cond{}, d, nil)
+			_, err := s.Remove(name("k"), "", fs.Terms{}, d)
 			return err
 		}, one("k", large), nothing},
 		{"remove many", putOp("k", large), func(s *fs.Store, d object.Durability) error {
-			return errors.Join(s.RemoveMany([]object.Name{name("k")}, d, nil)...)
+			return errors.Join(removeAll(s, d, name("k"))...)
 		}, one("k", large), nothing},
 		{"copy", putOp("k", large), func(s *fs.Store, d object.Durability) error {
-			_, err := s.Copy(name("k"), name("l"), object.Meta{ETag: "e"}, nil, object.Cond{}, d, nil)
+			_, err := s.Copy(name("k"), "", name("l"), object.Meta{ETag: "e"}, nil, fs.Terms{}, d)
 			return err
 		}, one("k", large), state{objects: map[string][]byte{"k": large, "l": large}, blobs: 1}},
 		{"part", func(s *fs.Store, d object.Durability) error {

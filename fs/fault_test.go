@@ -132,7 +132,7 @@ func TestReserveAndFullDisk(t *testing.T) {
 		t.Fatal(s.Mountpaths())
 	}
 	wantContent(t, s, name("a"), large)
-	if _, err := s.Remove(name("a"), object.Cond{}, object.Power, nil); err != nil {
+	if _, err := s.Remove(name("a"), "", fs.Terms{}, object.Power); err != nil {
 		t.Fatal(err)
 	}
 	f.SetUsage(fs.Usage{Capacity: 100 << 20, Free: 50 << 20})
@@ -174,7 +174,7 @@ func TestFlippedBits(t *testing.T) {
 		if !strings.HasPrefix(string(data), string(got)) {
 			t.Fatal("wrong bytes")
 		}
-		r, err := s.Open(name("k"))
+		r, err := s.Open(name("k"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +200,7 @@ func TestFlippedBits(t *testing.T) {
 	if err := f.Remove("test.remove", path); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Open(name("k"))
+	_, err = s.Open(name("k"), "")
 	wantKind(t, err, object.Corrupt)
 }
 
@@ -240,7 +240,7 @@ func TestRestoreFromCheckpoint(t *testing.T) {
 		c.CheckpointEvery = 0
 		s = open(t, c)
 		for i := range 20 {
-			if _, err := s.Remove(name(fmt.Sprint("old-", 2*i+1)), object.Cond{}, object.Power, nil); err != nil {
+			if _, err := s.Remove(name(fmt.Sprint("old-", 2*i+1)), "", fs.Terms{}, object.Power); err != nil {
 				t.Fatal(err)
 			}
 			put(t, s, name(fmt.Sprint("new-", i)), content(60_000, uint64(i)))
@@ -256,7 +256,7 @@ func TestRestoreFromCheckpoint(t *testing.T) {
 			n := name(fmt.Sprint("old-", i))
 			switch {
 			case i%2 == 1 && i < 41:
-				_, err := s.Stat(n)
+				_, err := s.Stat(n, "")
 				wantKind(t, err, object.NotFound)
 			case i%2 == 1 && i < 59:
 				wantContent(t, s, n, content(70_000, uint64((i-41)/2)))
@@ -333,7 +333,7 @@ func TestReadErrors(t *testing.T) {
 	f := faultfs.New()
 	s := open(t, memConfig(f))
 	put(t, s, name("k"), large)
-	r, err := s.Open(name("k"))
+	r, err := s.Open(name("k"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestReadErrors(t *testing.T) {
 	}
 	c.Close()
 	f.Fail(1, "blob.open", unix.EMFILE, false)
-	if _, err := s.Open(name("k")); !errors.Is(err, unix.EMFILE) {
+	if _, err := s.Open(name("k"), ""); !errors.Is(err, unix.EMFILE) {
 		t.Fatal(err)
 	}
 }

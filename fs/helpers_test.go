@@ -79,7 +79,7 @@ func tryPut(s *fs.Store, n object.Name, data []byte, c object.Cond, d object.Dur
 			return object.Meta{}, err
 		}
 	}
-	return w.Commit(object.Meta{ETag: etag(data), User: map[string]string{"seed": "x"}}, c, nil)
+	return w.Commit(object.Meta{ETag: etag(data), User: map[string]string{"seed": "x"}}, fs.Terms{Cond: c})
 }
 
 func put(t testing.TB, s *fs.Store, n object.Name, data []byte) object.Meta {
@@ -93,7 +93,7 @@ func put(t testing.TB, s *fs.Store, n object.Name, data []byte) object.Meta {
 
 // get reads an object whole, validated.
 func get(s *fs.Store, n object.Name) ([]byte, object.Meta, error) {
-	r, err := s.Open(n)
+	r, err := s.Open(n, "")
 	if err != nil {
 		return nil, object.Meta{}, err
 	}
@@ -206,7 +206,7 @@ func finish(parts []object.Part, u object.Upload) (object.Meta, error) {
 }
 
 func publish(s *fs.Store, n object.Name, id string, listed []object.Listed, d object.Durability) (object.Meta, error) {
-	return s.Publish(n, id, listed, 0, finish, object.Cond{}, d, nil)
+	return s.Publish(n, id, listed, 0, finish, fs.Terms{}, d)
 }
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
@@ -214,3 +214,13 @@ func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 var errInjected = errors.New("injected")
 
 var _ fs.OS = (*faultfs.FS)(nil)
+
+// removeAll removes names from an unversioned bucket together.
+func removeAll(s *fs.Store, d object.Durability, names ...object.Name) []error {
+	list := make([]fs.Removal, len(names))
+	for i, n := range names {
+		list[i].Name = n
+	}
+	_, errs := s.RemoveMany(list, fs.Terms{}, d)
+	return errs
+}

@@ -128,7 +128,7 @@ func BenchmarkList(b *testing.B) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := s.Stat(name(key(rng.IntN(names)))); err != nil {
+			if _, err := s.Stat(name(key(rng.IntN(names))), ""); err != nil {
 				b.Fatal(err)
 			}
 		}

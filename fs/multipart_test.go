@@ -38,9 +38,9 @@ func TestMultipart(t *testing.T) {
 	if err != nil || !more || len(have) != 2 || have[0].Number != 2 || have[1].Size != 300_000 {
 		t.Fatal(have, more, err)
 	}
-	_, err = s.Publish(n, "u1", listed, 100, finish, object.Cond{}, object.Power, nil)
+	_, err = s.Publish(n, "u1", listed, 100, finish, fs.Terms{}, object.Power)
 	wantKind(t, err, object.TooSmall)
-	_, err = s.Publish(n, "u1", listed, 0, finish, object.Cond{IfNoneMatch: "*"}, object.Power, nil)
+	_, err = s.Publish(n, "u1", listed, 0, finish, fs.Terms{Cond: object.Cond{IfNoneMatch: "*"}}, object.Power)
 	wantKind(t, err, object.Precondition)
 	m, err := publish(s, n, "u1", listed, object.Power)
 	if err != nil || len(m.Parts) != 4 || m.Size != 500_010 || m.Version.Counter != 2 {
@@ -131,7 +131,7 @@ func TestCopyPart(t *testing.T) {
 			number++
 			data := sources[k]
 			r := object.Range{Offset: int64(len(data)) / 3, Length: int64(len(data)) / 2}
-			p, err := s.CopyPart(name(k), r, n, id, number, nil, digest, fs.WriteOptions{Checksum: object.MD5})
+			p, err := s.CopyPart(name(k), "", r, n, id, number, nil, digest, fs.WriteOptions{Checksum: object.MD5})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func TestCopyPart(t *testing.T) {
 			want = append(want, piece...)
 			list = append(list, object.Listed{Number: number, ETag: p.ETag})
 		}
-		if _, err := s.CopyPart(name("blob"), object.Range{Length: -1}, n, id, 9, nil, nil, fs.WriteOptions{}); err != nil {
+		if _, err := s.CopyPart(name("blob"), "", object.Range{Length: -1}, n, id, 9, nil, nil, fs.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := publish(s, n, id, list, object.Power); err != nil {
@@ -152,18 +152,18 @@ func TestCopyPart(t *testing.T) {
 		sources[n.Key] = want
 	}
 	for _, k := range []string{"many", "blob", "inline"} {
-		if _, err := s.Remove(name(k), object.Cond{}, object.Power, nil); err != nil {
+		if _, err := s.Remove(name(k), "", fs.Terms{}, object.Power); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 4 {
 		n := name(fmt.Sprint("dst", i))
 		wantContent(t, s, n, sources[n.Key])
-		if _, err := s.Remove(n, object.Cond{}, object.Power, nil); err != nil {
+		if _, err := s.Remove(n, "", fs.Terms{}, object.Power); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err = s.CopyPart(name("none"), object.Range{Length: -1}, name("x"), "u", 1, nil, nil, fs.WriteOptions{})
+	_, err = s.CopyPart(name("none"), "", object.Range{Length: -1}, name("x"), "u", 1, nil, nil, fs.WriteOptions{})
 	wantKind(t, err, object.NotFound)
 	s.Close()
 	if k := blobs(t, c.OS, c); k != 0 {

@@ -9,14 +9,13 @@ type Finish func(parts []object.Part, u object.Upload) (object.Meta, error)
 
 // Publish makes an object of an upload's listed parts, in one index write that
 // neither reads nor writes payload; parts that are not listed are discarded.
-// Under the name's lock: object.CheckParts with minPart, gate (may be nil), the
-// conditions, then finish, whose Size, Parts, Version.Counter, and Modified if
-// zero, are filled in. A Publish repeated with the same list within
+// Under the name's lock: object.CheckParts with minPart, the terms, then finish,
+// whose Size, Parts, VersionID, Version.Counter, and Modified if zero, are filled in. A Publish repeated with the same list within
 // Config.CompletedFor of the first answers as the first did, but for Parts where
 // the object is another by then. Errors: NoSuchUpload, those of CheckParts, and
 // as Commit.
 func (s *Store) Publish(n object.Name, id string, listed []object.Listed, minPart int64, finish Finish,
-	c object.Cond, d object.Durability, gate func() error) (object.Meta, error) {
+	terms Terms, d object.Durability) (object.Meta, error) {
 	t, err := s.begin(n)
 	if err != nil {
 		return object.Meta{}, fault("fs.Publish", n, err)
@@ -33,7 +32,7 @@ func (s *Store) Publish(n object.Name, id string, listed []object.Listed, minPar
 	if err != nil {
 		return object.Meta{}, fault("fs.Publish", n, err)
 	}
-	if err := t.check(c, gate); err != nil {
+	if err := t.check(terms); err != nil {
 		return object.Meta{}, fault("fs.Publish", n, err)
 	}
 	meta, err := finish(r.Parts, u.Upload)

@@ -16,8 +16,11 @@ import (
 // errStale says that a record changed between two reads of it.
 var errStale = errors.New("the record was replaced meanwhile")
 
-// Stat returns the metadata of an object. Errors: NotFound, Unavailable.
-func (s *Store) Stat(n object.Name) (object.Meta, error) {
+// Stat returns the metadata of a version of an object, named as S3 shows it; "" is
+// the current one. Errors: NotFound where there is no current version, and where
+// that is a delete marker (its metadata is returned all the same); NoSuchVersion;
+// DeleteMarked, with the metadata, for a marker asked for by its id; Unavailable.
+func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
 	m, _ := s.place(n)
 	x, err := m.use()
 	if err != nil {
@@ -28,7 +31,7 @@ func (s *Store) Stat(n object.Name) (object.Meta, error) {
 	defer s.putScratch(buf)
 	for range staleTries {
 		r := new(record)
-		if err = x.read(buf, n, r); err == nil && r.Payload == payloadManifest {
+		if err = x.read(buf, n, version, r); err == nil && r.Payload == payloadManifest {
 			buf.key = appendName(buf.key[:0], kindBody, n.Bucket, n.Key)
 			err = x.readManifest(buf.key, r)
 		}
@@ -48,7 +51,10 @@ func (s *Store) Stat(n object.Name) (object.Meta, error) {
 const staleTries = 16
 
 // read reads a name's record. NotFound where there is none.
-func (x *index) read(buf *scratch, n object.Name, r *record) error {
+func (x *index) read(buf *scratch, n object.Name, version string, r *record) error {
+	if version != "" && version != object.NullVersion {
+		return object.NoSuchVersion
+	}
 	buf.key = appendName(buf.key[:0], kindObject, n.Bucket, n.Key)
 	value, found, err := x.get(buf.key)
 	if err != nil {
@@ -79,9 +85,9 @@ type Reader struct {
 	closed bool
 }
 
-// Open returns a Reader of the current version. Errors: NotFound, Unavailable,
-// Corrupt where the payload is lost.
-func (s *Store) Open(n object.Name) (*Reader, error) {
+// Open returns a Reader of a version, named as for Stat. Errors: those of Stat,
+// and Corrupt where the payload is lost.
+func (s *Store) Open(n object.Name, version string) (*Reader, error) {
 	m, _ := s.place(n)
 	x, err := m.use()
 	if err != nil {
@@ -92,7 +98,7 @@ func (s *Store) Open(n object.Name) (*Reader, error) {
 	defer s.putScratch(buf)
 	for range staleTries {
 		var r *Reader
-		if r, err = s.open(m, x, buf, n, false); err == nil {
+		if r, err = s.open(m, x, buf, n, version, false); err == nil {
 			m.noteRead(n)
 			return r, nil
 		}
@@ -111,9 +117,9 @@ func (s *Store) Open(n object.Name) (*Reader, error) {
 
 // open is one try. With pin it pins the use of any payload in blobs and opens no
 // file, so that its segments can be shared.
-func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, pin bool) (*Reader, error) {
+func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, version string, pin bool) (*Reader, error) {
 	rec := new(record)
-	if err := x.read(buf, n, rec); err != nil {
+	if err := x.read(buf, n, version, rec); err != nil {
 		return nil, err
 	}
 	r := &Reader{s: s, m: m, use: rec.Use}
@@ -124,7 +130,7 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, pin bo
 	case rec.Payload == payloadBlob && !pin:
 		r.file, err = s.config.OS.OpenFile("blob.open", m.blobs.path(rec.Segments[0].Blob), os.O_RDONLY, 0)
 	case rec.Payload == payloadBlob || rec.Payload == payloadManifest:
-		err = r.pin(x, buf, n, rec)
+		err = r.pin(x, buf, n, version, rec)
 	}
 	if err != nil {
 		r.Close()
@@ -145,11 +151,11 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, pin bo
 
 // pin keeps the blobs of rec.Use, and makes sure that it was still the current
 // use afterwards: from then on whoever removes it sees the pin.
-func (r *Reader) pin(x *index, buf *scratch, n object.Name, rec *record) error {
+func (r *Reader) pin(x *index, buf *scratch, n object.Name, version string, rec *record) error {
 	r.m.keep.pin(rec.Use)
 	r.pinned = true
 	again := new(record)
-	if err := x.read(buf, n, again); err != nil {
+	if err := x.read(buf, n, version, again); err != nil {
 		return err
 	}
 	if again.Use != rec.Use {

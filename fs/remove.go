@@ -8,46 +8,66 @@ import (
 	"ais/object"
 )
 
-// Remove takes an object out and returns what it was. gate and c are as in
-// Writer.Commit. Errors: NotFound, Precondition, Unavailable, and gate's own.
-func (s *Store) Remove(n object.Name, c object.Cond, d object.Durability, gate func() error) (object.Meta, error) {
+// Removed is what a removal did.
+type Removed struct {
+	Meta         object.Meta // of the version that is gone; the zero value where a marker was written only
+	VersionID    string      // of that version or, where one was written, of the delete marker
+	DeleteMarker bool        // a marker was written, or the version that is gone was one
+}
+
+// Remove takes a version out, named as S3 shows it, for good; the newest of those
+// that are left becomes the current one. Without a version it takes the object
+// out, which leaves a delete marker unless the bucket is Unversioned. Errors:
+// NotFound where there is nothing to remove and no marker is to be written,
+// NoSuchVersion, Precondition, Unavailable, and the gate's own.
+func (s *Store) Remove(n object.Name, version string, terms Terms, d object.Durability) (Removed, error) {
 	t, err := s.begin(n)
 	if err != nil {
-		return object.Meta{}, fault("fs.Remove", n, err)
+		return Removed{}, fault("fs.Remove", n, err)
 	}
 	defer t.end()
-	if err := t.check(c, gate); err != nil {
-		return object.Meta{}, fault("fs.Remove", n, err)
+	if err := t.check(terms); err != nil {
+		return Removed{}, fault("fs.Remove", n, err)
 	}
 	if t.old == nil {
-		return object.Meta{}, object.E("fs.Remove", n.Key, object.NotFound, nil)
+		return Removed{}, object.E("fs.Remove", n.Key, object.NotFound, nil)
+	}
+	if version != "" && version != object.NullVersion {
+		return Removed{}, object.E("fs.Remove", n.Key, object.NoSuchVersion, nil)
 	}
 	if err = t.remove(); err == nil {
 		err = t.apply(d)
 	}
 	if err != nil {
 		t.m.stats.delErrors.Add(1)
-		return object.Meta{}, fault("fs.Remove", n, err)
+		return Removed{}, fault("fs.Remove", n, err)
 	}
-	return t.m.result(t.old), nil
+	return Removed{Meta: t.m.result(t.old)}, nil
 }
 
-// RemoveMany removes objects with one index write for each mountpath and each
-// batchNames names, and returns an error for each name in its place: nil, or as
-// Remove.
-func (s *Store) RemoveMany(names []object.Name, d object.Durability, gate func() error) []error {
-	errs := make([]error, len(names))
+// Removal is one of many names to remove.
+type Removal struct {
+	Name    object.Name
+	Version string // as for Remove
+	Cond    object.Cond
+}
+
+// RemoveMany is Remove for many names, with one index write for each mountpath and
+// each batchNames names. It returns a result and an error for each, in its place:
+// nil, or as Remove. Of the terms the conditions are not looked at.
+func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]Removed, []error) {
+	removed, errs := make([]Removed, len(list)), make([]error, len(list))
 	groups := make(map[*mountpath][]placed)
-	for i, n := range names {
-		m, digest := s.place(n)
-		groups[m] = append(groups[m], placed{n, digest, i})
+	for i, r := range list {
+		m, digest := s.place(r.Name)
+		groups[m] = append(groups[m], placed{r.Name, digest, i})
 	}
 	for m, group := range groups {
 		for part := range slices.Chunk(group, batchNames) {
-			s.removeBatch(m, part, d, gate, errs)
+			s.removeBatch(m, part, d, terms.Gate, errs)
 		}
 	}
-	return errs
+	return removed, errs
 }
 
 // batchNames bounds the names of one batch, and with them the locks held.
@@ -143,16 +163,16 @@ func (x *index) lockAll(group []placed) (unlock func()) {
 	}
 }
 
-// Update changes the metadata of an object and not its bytes. change sees the
+// Update changes the metadata of a version, named as for Stat, and not its bytes. change sees the
 // current metadata and changes it in place; what it does to Size, Parts and
 // Version.Counter is ignored. Its error ends the update and is returned.
-func (s *Store) Update(n object.Name, d object.Durability, gate func() error, change func(*object.Meta) error) (object.Meta, error) {
+func (s *Store) Update(n object.Name, version string, d object.Durability, gate func() error, change func(*object.Meta) error) (object.Meta, error) {
 	t, err := s.begin(n)
 	if err != nil {
 		return object.Meta{}, fault("fs.Update", n, err)
 	}
 	defer t.end()
-	if err := t.check(object.Cond{}, gate); err != nil {
+	if err := t.check(Terms{Gate: gate}); err != nil {
 		return object.Meta{}, fault("fs.Update", n, err)
 	}
 	if t.old == nil {

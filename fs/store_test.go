@@ -31,7 +31,7 @@ func TestPutGetAllSizes(t *testing.T) {
 		if m.Version.Counter != 2 {
 			t.Fatalf("the second write has counter %d", m.Version.Counter)
 		}
-		st, err := s.Stat(n)
+		st, err := s.Stat(n, "")
 		if err != nil || st.Accessed.IsZero() || !st.Modified.Equal(m.Modified) {
 			t.Fatalf("stat %+v, %v", st, err)
 		}
@@ -47,7 +47,7 @@ func checkRanges(t *testing.T, s *fs.Store, n object.Name, data []byte) {
 			continue
 		}
 		for _, validated := range []bool{false, true} {
-			rd, err := s.Open(n)
+			rd, err := s.Open(n, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func checkRanges(t *testing.T, s *fs.Store, n object.Name, data []byte) {
 			}
 		}
 	}
-	rd, err := s.Open(n)
+	rd, err := s.Open(n, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestUnknownAndWrongLengths(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.Commit(object.Meta{ETag: "x"}, object.Cond{}, nil); err != nil {
+	if _, err := w.Commit(object.Meta{ETag: "x"}, fs.Terms{}); err != nil {
 		t.Fatal(err)
 	}
 	w.Abort()
@@ -104,14 +104,14 @@ func TestUnknownAndWrongLengths(t *testing.T) {
 		if _, err := w.Write(data[:size]); err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.Commit(object.Meta{}, object.Cond{}, nil)
+		_, err = w.Commit(object.Meta{}, fs.Terms{})
 		wantKind(t, err, object.Incomplete)
 		w, _ = s.Create(name("short"), fs.WriteOptions{Size: size - 1})
 		_, err = w.Write(data[:size])
 		wantKind(t, err, object.Incomplete)
 		w.Abort()
 	}
-	_, err = s.Stat(name("short"))
+	_, err = s.Stat(name("short"), "")
 	wantKind(t, err, object.NotFound)
 }
 
@@ -123,16 +123,16 @@ func TestConditionsAndGate(t *testing.T) {
 	wantKind(t, err, object.Precondition)
 	_, err = tryPut(s, name("b"), data, object.Cond{IfMatch: "*"}, object.Process)
 	wantKind(t, err, object.NotFound)
-	_, err = s.Remove(name("a"), object.Cond{IfMatch: "other"}, object.Power, nil)
+	_, err = s.Remove(name("a"), "", fs.Terms{Cond: object.Cond{IfMatch: "other"}}, object.Power)
 	wantKind(t, err, object.Precondition)
-	_, err = s.Remove(name("a"), object.Cond{}, object.Power, func() error { return object.NoSuchBucket })
+	_, err = s.Remove(name("a"), "", fs.Terms{Gate: func() error { return object.NoSuchBucket }}, object.Power)
 	wantKind(t, err, object.NoSuchBucket)
-	_, err = s.Remove(name("b"), object.Cond{}, object.Power, nil)
+	_, err = s.Remove(name("b"), "", fs.Terms{}, object.Power)
 	wantKind(t, err, object.NotFound)
-	if _, err := s.Remove(name("a"), object.Cond{IfMatch: etag(data)}, object.Power, nil); err != nil {
+	if _, err := s.Remove(name("a"), "", fs.Terms{Cond: object.Cond{IfMatch: etag(data)}}, object.Power); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Open(name("a"))
+	_, err = s.Open(name("a"), "")
 	wantKind(t, err, object.NotFound)
 }
 
@@ -150,14 +150,14 @@ func TestReaderOutlivesTheObject(t *testing.T) {
 	}
 	var readers []*fs.Reader
 	for _, k := range []string{"one", "many"} {
-		r, err := s.Open(name(k))
+		r, err := s.Open(name(k), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		readers = append(readers, r)
 	}
 	put(t, s, name("one"), content(10, 9))
-	if _, err := s.Remove(name("many"), object.Cond{}, object.Power, nil); err != nil {
+	if _, err := s.Remove(name("many"), "", fs.Terms{}, object.Power); err != nil {
 		t.Fatal(err)
 	}
 	if r := sweep(t, s); r.Orphans != 0 {
@@ -186,7 +186,7 @@ func TestCountersAndBuckets(t *testing.T) {
 		put(t, s, name(fmt.Sprint(i)), content(2*i, 1))
 	}
 	put(t, s, object.Name{Bucket: 9, Key: "other"}, content(77, 1))
-	errs := s.RemoveMany([]object.Name{name("0"), name("1"), name("1"), name("none")}, object.Power, nil)
+	errs := removeAll(s, object.Power, name("0"), name("1"), name("1"), name("none"))
 	if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], object.NotFound) || !errors.Is(errs[3], object.NotFound) {
 		t.Fatal(errs)
 	}
@@ -228,7 +228,7 @@ func TestUpdate(t *testing.T) {
 	data := content(70<<10, 1)
 	put(t, s, name("a"), data)
 	when := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	m, err := s.Update(name("a"), object.Power, nil, func(m *object.Meta) error {
+	m, err := s.Update(name("a"), "", object.Power, nil, func(m *object.Meta) error {
 		m.User, m.Modified, m.Size = map[string]string{"k": "v"}, when, 1
 		return nil
 	})
@@ -239,9 +239,9 @@ func TestUpdate(t *testing.T) {
 	if m.User["k"] != "v" || !m.Modified.Equal(when) {
 		t.Fatal(m)
 	}
-	_, err = s.Update(name("a"), object.Power, nil, func(*object.Meta) error { return object.Precondition })
+	_, err = s.Update(name("a"), "", object.Power, nil, func(*object.Meta) error { return object.Precondition })
 	wantKind(t, err, object.Precondition)
-	_, err = s.Update(name("none"), object.Power, nil, func(*object.Meta) error { return nil })
+	_, err = s.Update(name("none"), "", object.Power, nil, func(*object.Meta) error { return nil })
 	wantKind(t, err, object.NotFound)
 }
 
@@ -263,13 +263,13 @@ func TestCopySharesBlobs(t *testing.T) {
 		}
 	}
 	for k, data := range sources {
-		src, _ := s.Stat(name(k))
+		src, _ := s.Stat(name(k), "")
 		for i := range 8 { // to both mountpaths
 			dst := name(fmt.Sprint(k, "-copy-", i))
 			m := src.Clone()
 			m.User = map[string]string{"copy": "yes"}
 			same := func(now *object.Meta) error { return object.Cond{IfMatch: src.ETag}.CheckCopy(now) }
-			got, err := s.Copy(name(k), dst, m, same, object.Cond{}, object.Power, nil)
+			got, err := s.Copy(name(k), "", dst, m, same, fs.Terms{}, object.Power)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,10 +277,10 @@ func TestCopySharesBlobs(t *testing.T) {
 				t.Fatalf("%d parts", len(got.Parts))
 			}
 		}
-		if _, err := s.Copy(name(k), name(k), src, nil, object.Cond{}, object.Power, nil); err != nil {
+		if _, err := s.Copy(name(k), "", name(k), src, nil, fs.Terms{}, object.Power); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Remove(name(k), object.Cond{}, object.Power, nil); err != nil {
+		if _, err := s.Remove(name(k), "", fs.Terms{}, object.Power); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 8 {
@@ -295,7 +295,7 @@ func TestCopySharesBlobs(t *testing.T) {
 	}
 	for k := range sources {
 		for i := range 8 {
-			if _, err := s.Remove(name(fmt.Sprint(k, "-copy-", i)), object.Cond{}, object.Process, nil); err != nil {
+			if _, err := s.Remove(name(fmt.Sprint(k, "-copy-", i)), "", fs.Terms{}, object.Process); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -357,7 +357,7 @@ func TestConcurrentWritersOfOneName(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	m, err := s.Stat(name("k"))
+	m, err := s.Stat(name("k"), "")
 	if err != nil || m.Version.Counter != 160 {
 		t.Fatal(m.Version, err)
 	}

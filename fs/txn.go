@@ -66,17 +66,25 @@ func (t *txn) key(kind byte) []byte {
 	return t.buf.key
 }
 
+// Terms are what a change of a name depends on. They are looked at under the
+// name's lock: the gate first, then the conditions.
+type Terms struct {
+	Cond       object.Cond       // on the current version; a delete marker is nothing
+	Versioning object.Versioning // of the bucket, as of the commit
+	Gate       func() error      // may be nil
+}
+
 // check asks the gate and then the conditions.
-func (t *txn) check(c object.Cond, gate func() error) error {
-	if gate != nil {
-		if err := gate(); err != nil {
+func (t *txn) check(terms Terms) error {
+	if terms.Gate != nil {
+		if err := terms.Gate(); err != nil {
 			return err
 		}
 	}
 	if t.old == nil {
-		return c.CheckWrite(nil)
+		return terms.Cond.CheckWrite(nil)
 	}
-	return c.CheckWrite(&t.old.Meta)
+	return terms.Cond.CheckWrite(&t.old.Meta)
 }
 
 // set makes r the name's record, with body, if any, as its body record. It

@@ -143,18 +143,18 @@ func (w *Writer) putBuf() {
 
 // Commit makes the object visible and durable as WriteOptions ask, and returns
 // what is stored. The payload is made durable first; then, under the name's lock,
-// gate (which may be nil) and the conditions decide, and one index write does the
-// rest. Size, the version's counter, and Modified if zero, are filled in; the
-// ETag, the checksums and the version's term are the caller's. Errors: Incomplete,
-// NoSpace, Precondition, NotFound (If-Match on nothing), Unavailable, and gate's own.
-func (w *Writer) Commit(m object.Meta, c object.Cond, gate func() error) (object.Meta, error) {
+// the terms decide, and one index write does the rest. Size, VersionID, the
+// version's counter, and Modified if zero, are filled in; the ETag, the checksums
+// and the version's term are the caller's. Errors: Incomplete, NoSpace,
+// Precondition, NotFound (If-Match on nothing), Unavailable, and the gate's own.
+func (w *Writer) Commit(m object.Meta, terms Terms) (object.Meta, error) {
 	defer w.Abort()
 	if err := w.ready(false); err != nil {
 		return object.Meta{}, err
 	}
 	m.Size, m.Parts = w.size, nil
 	m.Modified = stamp(m.Modified, w.s.config.Now)
-	out, err := w.commit(m, c, gate)
+	out, err := w.commit(m, terms)
 	if err != nil {
 		w.m.stats.noteWrite(err)
 		return object.Meta{}, fault("fs.Commit", w.n, err)
@@ -173,7 +173,7 @@ func (w *Writer) ready(part bool) error {
 	return nil
 }
 
-func (w *Writer) commit(m object.Meta, c object.Cond, gate func() error) (object.Meta, error) {
+func (w *Writer) commit(m object.Meta, terms Terms) (object.Meta, error) {
 	use, err := newUse(w.s.config.Rand)
 	if err != nil {
 		return object.Meta{}, err
@@ -192,7 +192,7 @@ func (w *Writer) commit(m object.Meta, c object.Cond, gate func() error) (object
 		return object.Meta{}, err
 	}
 	defer t.end()
-	if err := t.check(c, gate); err != nil {
+	if err := t.check(terms); err != nil {
 		return object.Meta{}, err
 	}
 	if err := t.hold(use, r.Segments); err != nil {

@@ -4,7 +4,7 @@ import "ais/s3api"
 
 // serveGetACL answers GetObjectACL: the owner has full control.
 func (t *Target) serveGetACL(c *call) error {
-	if _, err := t.store.Stat(c.name); err != nil {
+	if _, err := t.store.Stat(c.name, ""); err != nil {
 		return err
 	}
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone) })
@@ -14,7 +14,7 @@ func (t *Target) serveGetACL(c *call) error {
 // servePutACL answers PutObjectACL: a well-formed ACL is accepted, and has no
 // effect while the cluster has no users.
 func (t *Target) servePutACL(c *call) error {
-	if _, err := t.store.Stat(c.name); err != nil {
+	if _, err := t.store.Stat(c.name, ""); err != nil {
 		return err
 	}
 	return s3api.CheckACL(c.r)
@@ -23,7 +23,7 @@ func (t *Target) servePutACL(c *call) error {
 // serveUnconfigured answers the read of what an object can have and this one has
 // not.
 func (t *Target) serveUnconfigured(c *call) error {
-	if _, err := t.store.Stat(c.name); err != nil {
+	if _, err := t.store.Stat(c.name, ""); err != nil {
 		return err
 	}
 	return c.r.WriteUnconfigured()

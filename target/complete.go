@@ -2,6 +2,7 @@ package target
 
 import (
 	"ais/cluster"
+	"ais/fs"
 	"ais/object"
 	"ais/s3api"
 )
@@ -46,8 +47,8 @@ func (t *Target) Complete(b *cluster.Bucket, n object.Name, id string, listed []
 		}
 		return m, checkAnnounced(announced, m.Sums)
 	}
-	return t.commit(b, func() (object.Meta, error) {
-		return t.store.Publish(n, id, listed, b.Props.Multipart.MinPartSize, finish, cond, b.Props.Durability, nil)
+	return t.commit(b, func(v object.Versioning) (object.Meta, error) {
+		return t.store.Publish(n, id, listed, b.Props.Multipart.MinPartSize, finish, fs.Terms{Cond: cond, Versioning: v}, b.Props.Durability)
 	})
 }
 

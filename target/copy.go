@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"ais/cluster"
+	"ais/fs"
 	"ais/object"
 	"ais/s3api"
 )
@@ -102,8 +103,8 @@ func (t *Target) Copy(req CopyRequest) (object.Meta, error) {
 			}
 			return nil
 		}
-		return t.commit(req.Bucket, func() (object.Meta, error) {
-			return t.store.Copy(req.Source, req.Name, meta, same, req.Cond, req.Bucket.Props.Durability, nil)
+		return t.commit(req.Bucket, func(v object.Versioning) (object.Meta, error) {
+			return t.store.Copy(req.Source, "", req.Name, meta, same, fs.Terms{Cond: req.Cond, Versioning: v}, req.Bucket.Props.Durability)
 		})
 	}
 	bytes, err := src.Range(object.Range{Length: meta.Size})

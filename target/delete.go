@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"ais/cluster"
+	"ais/fs"
 	"ais/object"
 	"ais/s3api"
 )
@@ -23,8 +24,9 @@ func (t *Target) serveDelete(c *call) error {
 
 // Delete removes the object if cond holds; NotFound where there is none.
 func (t *Target) Delete(b *cluster.Bucket, n object.Name, cond object.Cond) error {
-	_, err := t.commit(b, func() (object.Meta, error) {
-		return t.store.Remove(n, cond, b.Props.Durability, nil)
+	_, err := t.commit(b, func(v object.Versioning) (object.Meta, error) {
+		_, err := t.store.Remove(n, "", fs.Terms{Cond: cond, Versioning: v}, b.Props.Durability)
+		return object.Meta{}, err
 	})
 	return err
 }
@@ -33,20 +35,20 @@ func (t *Target) Delete(b *cluster.Bucket, n object.Name, cond object.Cond) erro
 // error, or nil, for each. A key whose index has a condition in conds is removed
 // if that holds.
 func (t *Target) DeleteMany(b *cluster.Bucket, keys []string, conds map[int]object.Cond) []error {
-	names := make([]object.Name, len(keys))
+	names := make([]fs.Removal, len(keys))
 	for i, key := range keys {
-		names[i] = object.Name{Bucket: b.ID, Key: key}
+		names[i].Name = object.Name{Bucket: b.ID, Key: key}
 	}
 	if len(conds) > 0 {
 		errs := make([]error, len(names))
 		for i, n := range names {
-			errs[i] = absentIsDone(t.Delete(b, n, conds[i]), conds[i])
+			errs[i] = absentIsDone(t.Delete(b, n.Name, conds[i]), conds[i])
 		}
 		return errs
 	}
 	var errs []error
-	_, err := t.commit(b, func() (object.Meta, error) {
-		errs = t.store.RemoveMany(names, b.Props.Durability, nil)
+	_, err := t.commit(b, func(v object.Versioning) (object.Meta, error) {
+		_, errs = t.store.RemoveMany(names, fs.Terms{Versioning: v}, b.Props.Durability)
 		return object.Meta{}, nil
 	})
 	if err != nil {

@@ -25,10 +25,10 @@ func (g *gates) of(bucket uint64) *sync.RWMutex {
 	return mu.(*sync.RWMutex)
 }
 
-// commit runs write while the bucket is known to accept writes. A bucket that is
-// being deleted is Busy, since the deletion may yet be taken back; one that is
+// commit runs write, with what the bucket's versioning is now, while the bucket is
+// known to accept writes. A bucket that is being deleted is Busy, since the deletion may yet be taken back; one that is
 // gone is NoSuchBucket.
-func (t *Target) commit(b *cluster.Bucket, write func() (object.Meta, error)) (object.Meta, error) {
+func (t *Target) commit(b *cluster.Bucket, write func(object.Versioning) (object.Meta, error)) (object.Meta, error) {
 	mu := t.gates.of(b.ID)
 	mu.RLock()
 	defer mu.RUnlock()
@@ -39,7 +39,7 @@ func (t *Target) commit(b *cluster.Bucket, write func() (object.Meta, error)) (o
 	case now.State != cluster.BucketActive:
 		return object.Meta{}, object.E("target.commit", b.Name, object.Busy, nil)
 	}
-	return write()
+	return write(now.Versioning)
 }
 
 // empty reports whether the bucket holds no object, once no commit is under way.

@@ -16,7 +16,7 @@ func (t *Target) serveGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	reader, err := t.store.Open(c.name)
+	reader, err := t.store.Open(c.name, "")
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (t *Target) serveHead(c *call) error {
 	if err != nil {
 		return err
 	}
-	meta, err := t.store.Stat(c.name)
+	meta, err := t.store.Stat(c.name, "")
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (t *Target) nativeGet(c *nativeCall) error {
 }
 
 func (t *Target) nativeRead(c *nativeCall) error {
-	reader, err := t.store.Open(c.name)
+	reader, err := t.store.Open(c.name, "")
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (t *Target) nativeRead(c *nativeCall) error {
 
 func (t *Target) nativeHead(c *nativeCall) error {
 	started := t.cfg.Now()
-	meta, err := t.store.Stat(c.name)
+	meta, err := t.store.Stat(c.name, "")
 	t.metrics.head.observe(t.cfg.Now().Sub(started), err)
 	if err != nil {
 		return err

@@ -184,7 +184,7 @@ func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	meta, err := t.store.Stat(object.Name{Bucket: req.Bucket, Key: req.Key})
+	meta, err := t.store.Stat(object.Name{Bucket: req.Bucket, Key: req.Key}, "")
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	reader, err := t.store.Open(object.Name{Bucket: req.Bucket, Key: req.Key})
+	reader, err := t.store.Open(object.Name{Bucket: req.Bucket, Key: req.Key}, "")
 	if err != nil {
 		return err
 	}

@@ -67,12 +67,14 @@ func (t *Target) Put(b *cluster.Bucket, n object.Name, m object.Meta, cond objec
 	}
 	m.ETag = etag(m.Checksum)
 	m.Sums = p.Sums()
-	return t.commit(b, func() (object.Meta, error) { return w.Commit(m, cond, nil) })
+	return t.commit(b, func(v object.Versioning) (object.Meta, error) {
+		return w.Commit(m, fs.Terms{Cond: cond, Versioning: v})
+	})
 }
 
 // mayWrite checks cond against what is there now.
 func (t *Target) mayWrite(n object.Name, cond object.Cond) error {
-	now, err := t.store.Stat(n)
+	now, err := t.store.Stat(n, "")
 	switch {
 	case err == nil:
 		return cond.CheckWrite(&now)

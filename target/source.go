@@ -31,7 +31,7 @@ func (t *Target) source(b *cluster.Bucket, n object.Name) (*source, error) {
 	}
 	s := &source{target: t, node: owner, bucket: b, name: n}
 	if owner.ID == t.cfg.ID {
-		if s.reader, err = t.store.Open(n); err != nil {
+		if s.reader, err = t.store.Open(n, ""); err != nil {
 			return nil, err
 		}
 		s.local = true

@@ -36,7 +36,7 @@ func (t *Target) serveCreateUpload(c *call) error {
 func (t *Target) CreateUpload(b *cluster.Bucket, u object.Upload) (object.Upload, error) {
 	u.ID = cluster.NewUploadID(rand.Text(), t.cfg.ID)
 	u.Initiated = t.cfg.Now().UTC()
-	_, err := t.commit(b, func() (object.Meta, error) {
+	_, err := t.commit(b, func(object.Versioning) (object.Meta, error) {
 		return object.Meta{}, t.store.Begin(u, b.Props.Durability)
 	})
 	return u, err
