@@ -12,6 +12,7 @@ import (
 type Config struct {
 	ID            string // the node's, as in the cluster map
 	Domains       []string
+	NodeCerts     bool          // other nodes must show a certificate that was verified
 	Redirect      string        // auto, always, never; "" is the cluster's setting
 	IdleTimeout   time.Duration // of a client's connection between requests
 	PeerTimeout   time.Duration // for a control call to a target

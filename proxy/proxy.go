@@ -109,6 +109,10 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx) {
 
 // serveStatus answers another node of the cluster with this node's status.
 func (p *Proxy) serveStatus(ctx *fasthttp.RequestCtx) {
+	if p.cfg.NodeCerts && !peer.Certified(ctx) {
+		ctx.Error("no verified certificate of a node\n", fasthttp.StatusForbidden)
+		return
+	}
 	ticket, found, err := p.caller.Verify(ctx)
 	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
 		ctx.Error("no valid ticket of a node of this cluster\n", fasthttp.StatusForbidden)

@@ -14,6 +14,7 @@ import (
 type Config struct {
 	ID            string // the node's, as in the cluster map
 	Domains       []string
+	NodeCerts     bool // other nodes must show a certificate that was verified
 	Store         fs.Config
 	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
 	PeerTimeout   time.Duration // for a control call to another node

@@ -139,7 +139,7 @@ func (t *Target) send(ctx *fasthttp.RequestCtx, reader *fs.Reader, r object.Rang
 		return err
 	}
 	t.metrics.getBytes.Add(float64(r.Length))
-	ctx.Response.SetBodyStream(section, int(r.Length))
+	ctx.Response.SetBodyStream(streamOf(ctx, section), int(r.Length))
 	return nil
 }
 

@@ -47,6 +47,9 @@ func (t *Target) answerNode(ctx *fasthttp.RequestCtx) error {
 			return err
 		}
 	}
+	if t.cfg.NodeCerts && !peer.Certified(ctx) {
+		return object.E("target.node", "", object.Denied, errors.New("no verified certificate of a node"))
+	}
 	ticket, found, err := t.verify(ctx)
 	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
 		return object.E("target.node", "", object.Denied, errors.New("no valid ticket of a node of this cluster"))
@@ -210,7 +213,7 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 		reader.Close()
 		return err
 	}
-	ctx.Response.SetBodyStream(section, int(req.Length))
+	ctx.Response.SetBodyStream(streamOf(ctx, section), int(req.Length))
 	return nil
 }
 

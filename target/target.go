@@ -50,7 +50,9 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 		store:   store,
 		cluster: members,
 		caller:  peer.NewCaller(peers, cfg.ID, members.State, cfg.Now),
-		streams: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, IdleConnTimeout: 20 * time.Second, DisableCompression: true}},
+		streams: &http.Client{Transport: &http.Transport{
+			MaxIdleConnsPerHost: 16, IdleConnTimeout: 20 * time.Second, DisableCompression: true, DialTLSContext: peers.DialTLS,
+		}},
 		started: cfg.Now(),
 	}
 	t.metrics = newMetrics(cfg.Registry, t)

@@ -19,7 +19,7 @@ type Config struct {
 	Cluster    string       // name of the cluster, part of its keys; "default"
 	Endpoints  []string     // of an external etcd, 3.4 or later
 	Embed      *Embed       // a server to run in this process, instead of Endpoints
-	TLS        *tls.Config  // for external endpoints; nil is none
+	TLS        *tls.Config  // for https endpoints, embedded or not; nil trusts the system's authorities
 	Self       cluster.Node // who joins; it must listen on its URL already (see cluster.State.Admit)
 	Auth       string       // cluster.AuthOn or AuthOff; must be what the cluster was made with; off
 	ClusterKey []byte       // 32 bytes, seals the secrets; see LoadOrCreateClusterKey
@@ -35,13 +35,17 @@ type Config struct {
 }
 
 // Embed is an etcd server that runs in this process: a cluster of one, unless
-// Initial names its peers.
+// Initial names its peers. URLs that are https take Cert and Key, which etcd
+// reads anew for each connection.
 type Embed struct {
 	Dir       string
-	ClientURL string // http://host:port, to listen on and to tell other nodes
+	ClientURL string // http(s)://host:port, to listen on and to tell other nodes
 	PeerURL   string
 	Name      string // of the member; needed with Initial
 	Initial   string // name=peer-url,…: the members at the first start; "" is this one alone
+
+	Cert, Key string // PEM files of what https URLs are served with
+	CA        string // PEM file: who connects over TLS must show a certificate signed by one of these; "" is anybody
 }
 
 // Validate reports what is wrong with c. The error is of kind Invalid.
@@ -68,8 +72,10 @@ func (c Config) Validate() error {
 	}
 	if c.Embed != nil {
 		for _, s := range []string{c.Embed.ClientURL, c.Embed.PeerURL} {
-			if u, err := url.Parse(s); err != nil || u.Port() == "" || u.Scheme != "http" {
+			if u, err := url.Parse(s); err != nil || u.Port() == "" || u.Scheme != "http" && u.Scheme != "https" {
 				return bad("%q is not a URL like http://host:port", s)
+			} else if u.Scheme == "https" && (c.Embed.Cert == "" || c.Embed.Key == "") {
+				return bad("%q needs a certificate and its key", s)
 			}
 		}
 		if c.Embed.Initial != "" && c.Embed.Name == "" {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"sync/atomic"
 
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 	"google.golang.org/grpc"
 
@@ -59,6 +60,8 @@ func (c Embed) config() (*embed.Config, error) {
 	config.Dir = c.Dir
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	secure := transport.TLSInfo{CertFile: c.Cert, KeyFile: c.Key, TrustedCAFile: c.CA, ClientCertAuth: c.CA != ""}
+	config.ClientTLSInfo, config.PeerTLSInfo = secure, secure
 	setDefault(&c.Name, "ais")
 	config.Name = c.Name
 	config.InitialCluster = c.Initial

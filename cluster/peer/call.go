@@ -21,7 +21,7 @@ const maxCallAnswer = 64 << 20
 func (c *Client) Call(ctx context.Context, addr, method, path string, headers []Header, body []byte) (status int, answer []byte, err error) {
 	c.metrics.calls.Inc()
 	x := c.acquire()
-	head := appendCall(x.buf[:0], addr, method, path, headers, body)
+	head := appendCall(x.buf[:0], c.host(addr).addr, method, path, headers, body)
 	message := append([]byte(nil), head...) // x.buf is for the answer
 	status, answer, err = x.call(ctx, c.host(addr), method, message)
 	x.release()

@@ -195,10 +195,10 @@ func (c *Caller) nodeHeaders(node cluster.Node, path string) []Header {
 	}
 }
 
-// Address returns the host:port of a node.
+// Address returns what Relay and Call take as the address of a node: host:port,
+// with https:// in front where the node serves HTTPS.
 func Address(node cluster.Node) string {
-	_, address, _ := strings.Cut(node.URL, "://")
-	return address
+	return strings.TrimPrefix(node.URL, "http://")
 }
 
 // NodePrincipal is the principal of requests that a node makes for itself. No

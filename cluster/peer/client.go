@@ -94,7 +94,7 @@ func (c *Client) expireIdle() {
 	}
 }
 
-// Relay passes the request of ctx on to the node at addr (host:port) and writes
+// Relay passes the request of ctx on to the node at addr (see Address) and writes
 // its answer into ctx. Header fields of add replace the client's of the same
 // name. An error means that nothing was written to ctx: of kind Unavailable
 // where the node could not be reached or did not answer, Incomplete where the

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"time"
 
@@ -15,6 +16,10 @@ type Config struct {
 	UploadTimeout  time.Duration // the same after a request with a body
 	StallTimeout   time.Duration // a body that does not move for so long is given up
 	MaxIdlePerHost int           // kept connections to one address
+
+	// TLS returns the configuration of a connection to a node that serves HTTPS;
+	// asked each time, so that it may change. nil trusts the system's authorities.
+	TLS func() *tls.Config
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil registers nothing

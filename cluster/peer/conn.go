@@ -1,7 +1,9 @@
 package peer
 
 import (
+	"context"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -10,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is one connection to a node. It belongs to one exchange at a time.
+// conn is one connection to a node, plain or TLS. It belongs to one exchange at a time.
 type conn struct {
 	net.Conn
 	host   *host
 	tcp    *net.TCPConn // the same connection where the kernel may splice it, else nil
-	raw    syscall.RawConn
+	raw    syscall.RawConn // of the TCP connection, also below TLS
 	reused bool // has carried an exchange before
 
 	armed     time.Time // when the deadline set last ends
@@ -43,7 +45,9 @@ func (c *conn) arm(d time.Duration) error {
 
 // quiet reports whether there is nothing to read: no byte, no end, no error. A
 // kept connection that is not quiet is stale; a node that is being sent a body
-// and is not quiet has answered early.
+// and is not quiet has answered early. Under TLS the same holds of its records:
+// a node sends none but with an answer or at the end (no session tickets, as
+// this side keeps no sessions).
 func (c *conn) quiet() bool {
 	c.polled[0].Revents = 0
 	if c.raw != nil {
@@ -78,7 +82,8 @@ func (c *conn) close() {
 // host keeps the idle connections to one address, the one used last on top.
 type host struct {
 	client *Client
-	addr   string
+	addr   string // host:port
+	https  bool
 
 	mu   sync.Mutex
 	idle []*conn
@@ -94,7 +99,8 @@ func (c *Client) host(addr string) *host {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h = c.hosts[addr]; h == nil {
-		h = &host{client: c, addr: addr}
+		h = &host{client: c}
+		h.addr, h.https = strings.CutPrefix(addr, httpsPrefix)
 		c.hosts[addr] = h
 	}
 	return h
@@ -175,7 +181,6 @@ func (h *host) dial() (*conn, error) {
 		c.metrics.dialsFailed.Inc()
 		return nil, err
 	}
-	c.metrics.dials.Inc()
 	cn := &conn{Conn: nc, host: h}
 	if cn.tcp, _ = nc.(*net.TCPConn); cn.tcp != nil {
 		if cn.raw, err = cn.tcp.SyscallConn(); err != nil {
@@ -184,10 +189,18 @@ func (h *host) dial() (*conn, error) {
 		}
 		cn.probe = cn.poll
 	}
+	if h.https {
+		cn.tcp = nil
+		if cn.Conn, err = c.secure(context.Background(), nc, h.addr); err != nil {
+			c.metrics.dialsFailed.Inc()
+			return nil, err
+		}
+	}
+	c.metrics.dials.Inc()
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		nc.Close() // never used
+		cn.Conn.Close() // never used
 		return nil, net.ErrClosed
 	}
 	c.conns[cn] = struct{}{}

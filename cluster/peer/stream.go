@@ -3,6 +3,7 @@ package peer
 import (
 	"io"
 	"log/slog"
+	"net"
 	"time"
 )
 
@@ -107,7 +108,8 @@ func (x *exchange) SupportsBodyWriteTo() bool { return true }
 
 // WriteTo writes the body of the answer to w, which is fasthttp's writer to the
 // client: it hands the connection to the node through to the kernel, which moves
-// the bytes from socket to socket.
+// the bytes from socket to socket. Where either side is TLS they are copied, a
+// buffer at a time.
 //
 // Either side may stall for StallTimeout. An error, a body that the node cut
 // included, makes fasthttp close the client's connection, short of what was
@@ -156,7 +158,7 @@ func (x *exchange) move(w io.Writer, pooled **[]byte) (int64, error) {
 		return int64(n), err
 	}
 	rf, ok := w.(io.ReaderFrom)
-	if x.length >= spliceMin && x.conn.tcp != nil && ok {
+	if _, plain := x.downstream.(*net.TCPConn); x.length >= spliceMin && x.conn.tcp != nil && plain && ok {
 		return x.splice(rf)
 	}
 	if *pooled == nil {

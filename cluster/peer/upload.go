@@ -107,7 +107,7 @@ func (x *exchange) nextChunkOf(ctx *fasthttp.RequestCtx, body io.Reader, buf []b
 			buf[pending+i] = hex[n>>(4*(chunkHead-3-i))&15]
 		}
 		copy(buf[pending+chunkHead-2:], lineEnd)
-		copy(data[n:], lineEnd)
+		copy(buf[pending+chunkHead+n:], lineEnd) // behind data, where it is full
 		end += chunkHead + n + len(lineEnd)
 	}
 	switch {
@@ -203,7 +203,10 @@ func (c *Client) drain(ctx *fasthttp.RequestCtx) {
 
 // ended reports whether the client has closed its side of the connection.
 func ended(nc net.Conn) bool {
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
+	if e, ok := nc.(interface{ Ended() bool }); ok && e.Ended() { // TLS has an end of its own
+		return true
+	}
+	if t, ok := nc.(interface{ NetConn() net.Conn }); ok {
 		nc = t.NetConn()
 	}
 	sc, ok := nc.(syscall.Conn)

@@ -84,6 +84,12 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	secure, etcdSecure, err := s.node.LoadTLS(logger)
+	if err != nil {
+		return err
+	}
+	go secure.Watch(ctx, config.TLSInterval)
+	go etcdSecure.Watch(ctx, config.TLSInterval)
 	listener, err := net.Listen("tcp", s.node.Listen)
 	if err != nil {
 		return err
@@ -92,6 +98,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	cfg := target.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.Version, cfg.Logger = s.node.ID, s.domains, version, logger
+	cfg.NodeCerts = secure.VerifiesClients()
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
 	cfg.Store.Logger, cfg.Store.Registerer = logger, cfg.Registry
@@ -102,9 +109,9 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	members, err := etcd.Open(ctx, etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Logger: logger, Now: time.Now,
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
 		Self: cluster.Node{
-			ID: s.node.ID, Kind: cluster.Target, URL: "http://" + listener.Addr().String(),
+			ID: s.node.ID, Kind: cluster.Target, URL: s.node.URL(secure.Scheme(), listener.Addr()),
 			PublicURL: strings.TrimSuffix(s.node.PublicURL, "/"), Weight: store.Weight(), FailureDomain: s.failureDomain,
 		},
 	})
@@ -114,13 +121,13 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, members.Close()) }()
 
 	peerConfig := peer.DefaultConfig()
-	peerConfig.Logger, peerConfig.Registerer = logger, cfg.Registry
+	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
 	peers := peer.New(peerConfig)
 	defer func() { err = errors.Join(err, peers.Close()) }()
 	t, err := target.New(cfg, store, members, peers)
 	if err != nil {
 		return err
 	}
-	logger.Info("serving", "version", version, "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "mountpaths", s.mountpaths.String())
-	return t.Run(ctx, listener)
+	logger.Info("serving", "version", version, "scheme", secure.Scheme(), "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "mountpaths", s.mountpaths.String())
+	return t.Run(ctx, secure.Listen(listener))
 }

@@ -73,6 +73,12 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	secure, etcdSecure, err := s.node.LoadTLS(logger)
+	if err != nil {
+		return err
+	}
+	go secure.Watch(ctx, config.TLSInterval)
+	go etcdSecure.Watch(ctx, config.TLSInterval)
 	listener, err := net.Listen("tcp", s.node.Listen)
 	if err != nil {
 		return err
@@ -80,11 +86,14 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { _ = listener.Close() }() // serving closes it too
 
 	join := etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Logger: logger, Now: time.Now,
-		Self: cluster.Node{ID: s.node.ID, Kind: cluster.Proxy, URL: "http://" + listener.Addr().String(), PublicURL: strings.TrimSuffix(s.node.PublicURL, "/")},
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Self: cluster.Node{ID: s.node.ID, Kind: cluster.Proxy, URL: s.node.URL(secure.Scheme(), listener.Addr()), PublicURL: strings.TrimSuffix(s.node.PublicURL, "/")},
 	}
 	if embeds {
-		join.Embed = &etcd.Embed{Dir: filepath.Join(s.node.DataDir, "etcd"), ClientURL: s.etcdListen, PeerURL: s.etcdPeer}
+		join.Embed = &etcd.Embed{
+			Dir: filepath.Join(s.node.DataDir, "etcd"), ClientURL: s.etcdListen, PeerURL: s.etcdPeer,
+			Cert: s.node.EtcdTLS.Cert, Key: s.node.EtcdTLS.Key, CA: s.node.EtcdTLS.CA,
+		}
 	}
 	members, err := etcd.Open(ctx, join)
 	if err != nil {
@@ -94,14 +103,15 @@ func run(ctx context.Context, args []string) (err error) {
 
 	cfg := proxy.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.redirect, version, logger
+	cfg.NodeCerts = secure.VerifiesClients()
 	peerConfig := peer.DefaultConfig()
-	peerConfig.Logger, peerConfig.Registerer = logger, cfg.Registry
+	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
 	peers := peer.New(peerConfig)
 	defer func() { err = errors.Join(err, peers.Close()) }()
 	p, err := proxy.New(cfg, members, peers)
 	if err != nil {
 		return err
 	}
-	logger.Info("serving", "version", version, "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "embedded_etcd", embeds)
-	return p.Run(ctx, listener)
+	logger.Info("serving", "version", version, "scheme", secure.Scheme(), "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "embedded_etcd", embeds)
+	return p.Run(ctx, secure.Listen(listener))
 }

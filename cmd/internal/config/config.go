@@ -14,6 +14,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"ais/cmd/internal/tlsconfig"
 
 	"github.com/google/uuid"
 	"gopkg.in/yaml.v3"
@@ -30,6 +33,10 @@ type Node struct {
 	Etcd           List   // client URLs of an etcd cluster
 	LogLevel       string
 	InsecureNoAuth bool
+	NodeURL        string // what other nodes reach; empty: made from Listen
+	TLS            tlsconfig.Files
+	EtcdTLS        tlsconfig.Files // to and of etcd; what is empty is as in TLS
+	UseHTTPS       bool            // fail without a certificate
 }
 
 // Flags registers the node's settings on fs, with the given port as the default.
@@ -43,11 +50,23 @@ func (n *Node) Flags(fs *flag.FlagSet, port int) {
 	fs.Var(&n.Etcd, "etcd", "comma-separated client `URLs` of the etcd cluster")
 	fs.StringVar(&n.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.BoolVar(&n.InsecureNoAuth, "insecure-no-auth", false, "serve beyond loopback although nothing authenticates clients")
+	fs.StringVar(&n.NodeURL, "node-url", "", "`URL` under which other nodes reach this one (default: made from --listen)")
+	fs.StringVar(&n.TLS.Cert, "tls-cert", "", "PEM `file` with the certificate to serve HTTPS with, and to show to other nodes; read again when it changes")
+	fs.StringVar(&n.TLS.Key, "tls-key", "", "PEM `file` with the key of --tls-cert")
+	fs.StringVar(&n.TLS.ClientCA, "client-ca", "", "PEM `file` with the authorities of the nodes' certificates; with it nodes must show one (S3 clients need none)")
+	fs.StringVar(&n.TLS.CA, "ca", "", "PEM `file` with the authorities to trust for other nodes and etcd (default: the system's)")
+	fs.StringVar(&n.EtcdTLS.Cert, "etcd-cert", "", "PEM `file` with the certificate to show to etcd (default: --tls-cert)")
+	fs.StringVar(&n.EtcdTLS.Key, "etcd-key", "", "PEM `file` with the key of --etcd-cert (default: --tls-key)")
+	fs.StringVar(&n.EtcdTLS.CA, "etcd-ca", "", "PEM `file` with the authorities of etcd's certificates (default: --ca)")
+	fs.BoolVar(&n.UseHTTPS, "use-https", false, "insist on HTTPS: fail to start without --tls-cert and --tls-key")
 }
 
 // Finish fills in what has a derived default: the cluster key's path, and the
 // id, which is kept in the data directory (created where it is missing).
 func (n *Node) Finish(prefix string) error {
+	if err := n.finishTLS(); err != nil {
+		return err
+	}
 	if n.DataDir == "" {
 		return errors.New("--data-dir is required")
 	}
@@ -74,6 +93,46 @@ func (n *Node) Finish(prefix string) error {
 		n.ID = prefix + uuid.NewString()[:8]
 	}
 	return os.WriteFile(path, []byte(n.ID+"\n"), 0o600)
+}
+
+// finishTLS checks the TLS files that are named, and fills in those of etcd.
+func (n *Node) finishTLS() error {
+	if n.UseHTTPS && n.TLS.Cert == "" {
+		return errors.New("--use-https needs --tls-cert and --tls-key")
+	}
+	if err := n.TLS.Validate(); err != nil {
+		return fmt.Errorf("--tls-cert, --tls-key, --client-ca: %w", err)
+	}
+	if n.EtcdTLS.Cert == "" && n.EtcdTLS.Key == "" {
+		n.EtcdTLS.Cert, n.EtcdTLS.Key = n.TLS.Cert, n.TLS.Key
+	}
+	if n.EtcdTLS.CA == "" {
+		n.EtcdTLS.CA = n.TLS.CA
+	}
+	if err := n.EtcdTLS.Validate(); err != nil {
+		return fmt.Errorf("--etcd-cert, --etcd-key: %w", err)
+	}
+	return nil
+}
+
+// LoadTLS reads the node's TLS files and those towards etcd.
+func (n *Node) LoadTLS(log *slog.Logger) (node, etcd *tlsconfig.Source, err error) {
+	if node, err = tlsconfig.Load(n.TLS, log); err != nil {
+		return nil, nil, err
+	}
+	etcd, err = tlsconfig.Load(n.EtcdTLS, log)
+	return node, etcd, err
+}
+
+// TLSInterval is how often changes of the TLS files are looked for.
+const TLSInterval = 5 * time.Second
+
+// URL returns that of this node, for other nodes, once it listens at addr.
+func (n *Node) URL(scheme string, addr net.Addr) string {
+	if n.NodeURL != "" {
+		return strings.TrimSuffix(n.NodeURL, "/")
+	}
+	return scheme + "://" + addr.String()
 }
 
 // CheckListen refuses an address that other machines can reach, as long as
