@@ -31,24 +31,23 @@ type blobInfo struct {
 }
 
 func appendBlobInfo(dst []byte, b *blobInfo) []byte {
-	dst = binary.BigEndian.AppendUint64(append(dst, recordVersion), b.Name.Bucket)
+	dst = binary.BigEndian.AppendUint64(append(dst, beginRights(&b.Meta)), b.Name.Bucket)
 	dst = appendString(appendString(dst, b.Name.Key), b.UploadID)
 	dst = appendUint(dst, uint64(b.Number))
 	dst = appendTime(appendETag(dst, b.Meta.ETag), b.Meta.Modified)
 	dst = appendString(dst, b.Meta.StorageClass)
-	return appendDetails(dst, &b.Meta)
+	return appendRights(appendDetails(dst, &b.Meta), &b.Meta)
 }
 
 func decodeBlobInfo(s string, b *blobInfo) error {
 	d := decoder{s: s}
-	if d.byte() != recordVersion {
-		d.fail()
-	}
+	version := d.version()
 	b.Name.Bucket = d.fixed()
 	b.Name.Key, b.UploadID = d.text(), d.text()
 	b.Number = int(d.uint() & 0xffffffff)
 	b.Meta.ETag, b.Meta.Modified, b.Meta.StorageClass = d.etag(), d.time(), d.text()
 	d.details(&b.Meta)
+	d.rights(version, &b.Meta)
 	return d.err()
 }
 

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"bytes"
+	"encoding/hex"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,24 +29,94 @@ func sampleRecord() *record {
 
 func TestRecordRoundTrip(t *testing.T) {
 	want := sampleRecord()
+	full := sampleRecord()
+	full.Meta.VersionID, full.Meta.Owner = "00000000000000ff0123456789abcdef", "user"
+	full.Meta.ACL, full.Meta.Tags = "acl", map[string]string{"a": "b", "c": ""}
 	for _, tag := range []string{"", "x", strings.Repeat("ab", 16), strings.Repeat("AB", 16), strings.Repeat("0f", 16) + "-12",
 		strings.Repeat("0f", 16) + "-012", strings.Repeat("0f", 16) + "-", strings.Repeat("0f", 16) + "-xxhash"} {
 		want.Meta.ETag = tag
-		value := string(appendRecord(nil, want))
-		var got record
-		if err := decodeRecord(value, &got); err != nil || !reflect.DeepEqual(&got, want) {
-			t.Fatalf("%q: %v\n got %+v\nwant %+v", tag, err, got, *want)
-		}
-		var head object.Meta
-		if deleted, err := decodeHead(value, &head); err != nil || deleted || head.ETag != tag || head.Size != want.Meta.Size {
-			t.Fatal(head, err)
+		full.Meta.ETag, full.Meta.DeleteMarker = tag, !full.Meta.DeleteMarker
+		for _, want := range []*record{want, full} {
+			value := string(appendRecord(nil, want))
+			var got record
+			if err := decodeRecord(value, &got); err != nil || !reflect.DeepEqual(&got, want) {
+				t.Fatalf("%q: %v\n got %+v\nwant %+v", tag, err, got, *want)
+			}
+			var head object.Meta
+			if err := decodeHead(value, &head); err != nil || head.ETag != tag || head.Size != want.Meta.Size ||
+				head.VersionID != want.Meta.VersionID || head.Owner != want.Meta.Owner || head.DeleteMarker != want.Meta.DeleteMarker {
+				t.Fatal(head, err)
+			}
 		}
 	}
+}
+
+// TestOldRecords decodes values that were written before objects had versions
+// and rights, and writes them as they were.
+func TestOldRecords(t *testing.T) {
+	for name, c := range map[string]struct {
+		stored string
+		again  func(string) ([]byte, error)
+	}{
+		"object": {"01000adca88e82ea4700046578616d00000000000000002a030102000000000001016b017600", func(s string) ([]byte, error) {
+			var r record
+			err := decodeRecord(s, &r)
+			return appendRecord(nil, &r), err
+		}},
+		"upload": {"010000000000000005000000015800000000000000", func(s string) ([]byte, error) {
+			var u uploadRecord
+			err := decodeUploadRecord(s, &u)
+			return appendUploadRecord(nil, &u), err
+		}},
+		"blob": {"010000000000000001016b0000000165000000000000000000", func(s string) ([]byte, error) {
+			var b blobInfo
+			err := decodeBlobInfo(s, &b)
+			return appendBlobInfo(nil, &b), err
+		}},
+	} {
+		stored, err := hex.DecodeString(c.stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.again(string(stored)); err != nil || !bytes.Equal(got, stored) {
+			t.Errorf("%s: %x, %v, was %x", name, got, err, stored)
+		}
+	}
+}
+
+// TestRightsAreStored writes what uploads and trailers say of an owner's wishes.
+func TestRightsAreStored(t *testing.T) {
+	meta := object.Meta{Owner: "o", ACL: "a", Tags: map[string]string{"k": "v"}}
+	u := uploadRecord{Use: 5, Upload: object.Upload{Meta: meta}}
+	var gotUpload uploadRecord
+	if err := decodeUploadRecord(string(appendUploadRecord(nil, &u)), &gotUpload); err != nil || !reflect.DeepEqual(gotUpload, u) {
+		t.Fatal(gotUpload, err)
+	}
+	b := blobInfo{Name: object.Name{Bucket: 1, Key: "k"}, Meta: meta}
+	var gotBlob blobInfo
+	if err := decodeBlobInfo(string(appendBlobInfo(nil, &b)), &gotBlob); err != nil || !reflect.DeepEqual(gotBlob, b) {
+		t.Fatal(gotBlob, err)
+	}
+}
+
+func FuzzVersionID(f *testing.F) {
+	f.Add("00000000000000ff0123456789abcdef")
+	f.Add("00000000000000FF0123456789abcdef")
+	f.Fuzz(func(t *testing.T, id string) {
+		if _, ok := versionCounter(id); !ok {
+			return
+		}
+		d := decoder{s: string(appendVersionID(nil, id))}
+		if got := d.versionID(); got != id || d.err() != nil {
+			t.Fatal(got, d.err())
+		}
+	})
 }
 
 func FuzzRecord(f *testing.F) {
 	f.Add(string(appendRecord(nil, sampleRecord())))
 	f.Add(string(appendRecord(nil, &record{})))
+	f.Add(string(appendRecord(nil, &record{Meta: object.Meta{VersionID: "00000000000000ff0123456789abcdef", Owner: "o", ACL: "a", DeleteMarker: true}})))
 	f.Add(string(appendManifest(nil, 1, []segment{{Length: 3}}, []object.Part{{Number: 1, Size: 3, ETag: "e"}})))
 	f.Add(string(appendPartRecord(nil, &partRecord{Part: object.Part{Number: 9}})))
 	f.Add(string(appendUploadRecord(nil, &uploadRecord{Use: 5})))

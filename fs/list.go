@@ -113,27 +113,24 @@ func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error
 			continue
 		}
 		e := object.Entry{Key: key}
-		deleted, err := c.entry(&e, q.Full)
-		if err != nil {
+		if len(page.Entries) == q.Limit {
+			page.Truncated = true
+			return page, nil
+		}
+		if err := c.entry(&e, q.Full); err != nil {
 			return object.Page{}, fault("fs.List", object.Name{Key: key}, err)
 		}
-		if !deleted {
-			if len(page.Entries) == q.Limit {
-				page.Truncated = true
-				return page, nil
-			}
-			page.Entries = append(page.Entries, e)
-		}
+		page.Entries = append(page.Entries, e)
 		c.it.Next()
 	}
 	return page, nil
 }
 
 // entry decodes the current record.
-func (c *cursor) entry(e *object.Entry, full bool) (deleted bool, err error) {
+func (c *cursor) entry(e *object.Entry, full bool) error {
 	v, err := c.it.ValueAndErr()
 	if err != nil {
-		return false, err
+		return err
 	}
 	if !full {
 		if len(v) > maxHead {
@@ -144,11 +141,11 @@ func (c *cursor) entry(e *object.Entry, full bool) (deleted bool, err error) {
 	var r record
 	err = decodeRecord(string(v), &r)
 	e.Meta = c.m.result(&r)
-	return r.Deleted, err
+	return err
 }
 
-// maxHead is more than a head takes: an ETag and a storage class are short.
-// A longer text is refused when it is written.
+// maxHead is more than a head takes: an ETag, a storage class and a user's id are
+// short. A longer text is refused when it is written.
 const maxHead = 1 << 10
 
 // listStart returns where a listing begins: after q.After, and after all under

@@ -8,8 +8,14 @@ import (
 	"ais/object"
 )
 
-// recordVersion begins every value of the index. A reader refuses any other.
-const recordVersion = 1
+// recordVersion begins every value of the index. An object's record with one of
+// the flags beyond flagDeleted, an upload's record and a blob's info with rights
+// begin with recordRights, so that a program that does not know those refuses
+// them; without, their form is as it ever was. A reader refuses any other.
+const (
+	recordVersion = 1
+	recordRights  = 2
+)
 
 // segment is a run of bytes of a blob. The slot tells apart the uses that one
 // object makes of blobs: the number of the part that brought it.
@@ -30,12 +36,17 @@ const (
 	payloadManifest                // parts and segments, in the body record
 )
 
-// flagDeleted marks a delete marker; nothing writes one yet.
-const flagDeleted = 1
+// The flags of an object's record.
+const (
+	flagDeleted = 1 << iota // a delete marker
+	flagVersion             // the head ends in a version id
+	flagOwner               // and then in an owner
+	flagRights              // an ACL and tags follow the details
+	flagsKnown  = 1<<iota - 1
+)
 
 // record is the value of an object's key.
 type record struct {
-	Deleted  bool
 	Meta     object.Meta // without Parts, Accessed and Mountpath
 	Use      uint64      // who holds the blobs; also pairs the record with its body
 	Payload  payload
@@ -45,13 +56,20 @@ type record struct {
 
 // appendRecord writes the head, which is what a listing needs, then the rest.
 func appendRecord(dst []byte, r *record) []byte {
-	flags := byte(0)
-	if r.Deleted {
-		flags |= flagDeleted
+	flags := flagsOf(&r.Meta)
+	version := byte(recordVersion)
+	if flags > flagDeleted {
+		version = recordRights
 	}
-	dst = append(dst, recordVersion, flags)
+	dst = append(dst, version, flags)
 	dst = appendTime(appendUint(dst, uint64(r.Meta.Size)), r.Meta.Modified)
 	dst = appendString(appendETag(dst, r.Meta.ETag), r.Meta.StorageClass)
+	if flags&flagVersion != 0 {
+		dst = appendVersionID(dst, r.Meta.VersionID)
+	}
+	if flags&flagOwner != 0 {
+		dst = appendString(dst, r.Meta.Owner)
+	}
 	// end of the head
 	dst = binary.BigEndian.AppendUint64(dst, r.Use)
 	dst = append(dst, byte(r.Payload))
@@ -59,7 +77,60 @@ func appendRecord(dst []byte, r *record) []byte {
 		dst = appendSegments(dst, r.Segments[:1])
 	}
 	dst = appendUint(appendUint(dst, r.Meta.Version.Term), r.Meta.Version.Counter)
-	return appendDetails(dst, &r.Meta)
+	dst = appendDetails(dst, &r.Meta)
+	if flags&flagRights != 0 {
+		dst = appendMap(appendString(dst, r.Meta.ACL), r.Meta.Tags)
+	}
+	return dst
+}
+
+func flagsOf(m *object.Meta) (flags byte) {
+	if m.DeleteMarker {
+		flags |= flagDeleted
+	}
+	if m.VersionID != "" {
+		flags |= flagVersion
+	}
+	if m.Owner != "" {
+		flags |= flagOwner
+	}
+	if m.ACL != "" || len(m.Tags) > 0 {
+		flags |= flagRights
+	}
+	return flags
+}
+
+// appendRights writes who owns an object to be and who may do what with it, of
+// which uploads and trailers keep all or nothing: beginRights says which.
+func appendRights(dst []byte, m *object.Meta) []byte {
+	if beginRights(m) == recordVersion {
+		return dst
+	}
+	return appendMap(appendString(appendString(dst, m.Owner), m.ACL), m.Tags)
+}
+
+// beginRights returns the version that begins a record which ends in rights.
+func beginRights(m *object.Meta) byte {
+	if m.Owner == "" && m.ACL == "" && len(m.Tags) == 0 {
+		return recordVersion
+	}
+	return recordRights
+}
+
+// version reads the first byte of a record that may end in rights.
+func (d *decoder) version() byte {
+	v := d.byte()
+	if v != recordVersion && v != recordRights {
+		d.fail()
+	}
+	return v
+}
+
+// rights reads what appendRights wrote in a record that begins with version.
+func (d *decoder) rights(version byte, m *object.Meta) {
+	if version == recordRights {
+		m.Owner, m.ACL, m.Tags = d.text(), d.text(), d.dict()
+	}
 }
 
 // appendDetails writes what trailers, uploads and objects say of the content.
@@ -75,29 +146,36 @@ func (d *decoder) details(m *object.Meta) {
 	m.User, m.Custom = d.dict(), d.dict()
 }
 
-// head reads the first part of a record into m and returns whether it is a
-// delete marker.
-func (d *decoder) head(m *object.Meta) (deleted bool) {
-	if d.byte() != recordVersion {
+// head reads the first part of a record into m and returns its flags.
+func (d *decoder) head(m *object.Meta) (flags byte) {
+	version := d.version()
+	flags = d.byte()
+	if version == recordVersion && flags > flagDeleted || flags > flagsKnown {
 		d.fail()
 	}
-	deleted = d.byte()&flagDeleted != 0
+	m.DeleteMarker = flags&flagDeleted != 0
 	m.Size, m.Modified = d.size(), d.time()
 	m.ETag, m.StorageClass = d.etag(), d.text()
-	return deleted
+	if flags&flagVersion != 0 {
+		m.VersionID = d.versionID()
+	}
+	if flags&flagOwner != 0 {
+		m.Owner = d.text()
+	}
+	return flags
 }
 
 // decodeHead reads only what a listing shows.
-func decodeHead(value string, m *object.Meta) (deleted bool, err error) {
+func decodeHead(value string, m *object.Meta) error {
 	d := decoder{s: value}
-	deleted = d.head(m)
-	return deleted, d.err()
+	d.head(m)
+	return d.err()
 }
 
 // decodeRecord reads a record whole.
 func decodeRecord(value string, r *record) error {
 	d := decoder{s: value}
-	r.Deleted = d.head(&r.Meta)
+	flags := d.head(&r.Meta)
 	r.Use = d.fixed()
 	r.Payload = payload(d.byte())
 	if r.Payload > payloadManifest {
@@ -111,6 +189,9 @@ func decodeRecord(value string, r *record) error {
 	}
 	r.Meta.Version = object.Version{Term: d.uint(), Counter: d.uint()}
 	d.details(&r.Meta)
+	if flags&flagRights != 0 {
+		r.Meta.ACL, r.Meta.Tags = d.text(), d.dict()
+	}
 	return d.err()
 }
 
@@ -164,27 +245,26 @@ type uploadRecord struct {
 }
 
 func appendUploadRecord(dst []byte, u *uploadRecord) []byte {
-	dst = binary.BigEndian.AppendUint64(append(dst, recordVersion), u.Use)
+	dst = binary.BigEndian.AppendUint64(append(dst, beginRights(&u.Upload.Meta)), u.Use)
 	composite := byte(0)
 	if u.Upload.Composite {
 		composite = 1
 	}
 	dst = append(appendTime(dst, u.Upload.Initiated), byte(u.Upload.Algorithm), composite)
 	dst = appendString(dst, u.Upload.Meta.StorageClass)
-	return appendDetails(dst, &u.Upload.Meta)
+	return appendRights(appendDetails(dst, &u.Upload.Meta), &u.Upload.Meta)
 }
 
 // decodeUploadRecord reads all but the id and the name, which are in the key.
 func decodeUploadRecord(value string, u *uploadRecord) error {
 	d := decoder{s: value}
-	if d.byte() != recordVersion {
-		d.fail()
-	}
+	version := d.version()
 	u.Use = d.fixed()
 	u.Upload.Initiated = d.time()
 	u.Upload.Algorithm, u.Upload.Composite = object.Algorithm(d.byte()), d.byte() == 1
 	u.Upload.Meta.StorageClass = d.text()
 	d.details(&u.Upload.Meta)
+	d.rights(version, &u.Upload.Meta)
 	return d.err()
 }
 

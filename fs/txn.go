@@ -90,8 +90,8 @@ func (t *txn) check(terms Terms) error {
 // set makes r the name's record, with body, if any, as its body record. It
 // completes r's metadata.
 func (t *txn) set(r *record, body []byte) error {
-	if len(r.Meta.ETag)+len(r.Meta.StorageClass) > maxHead/2 {
-		return object.E("fs.Commit", t.n.Key, object.Invalid, errors.New("the ETag or storage class is too long"))
+	if len(r.Meta.ETag)+len(r.Meta.StorageClass)+len(r.Meta.Owner) > maxHead/2 {
+		return object.E("fs.Commit", t.n.Key, object.Invalid, errors.New("the ETag, storage class or owner is too long"))
 	}
 	r.Meta.Modified = stamp(r.Meta.Modified, t.s.config.Now)
 	r.Meta.Version.Counter = 1

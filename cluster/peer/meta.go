@@ -24,6 +24,12 @@ const (
 	metaParts
 	metaAccessed
 	metaMountpath
+	metaVersionID
+	metaDeleteMarker // says it all
+	metaOwner
+	metaACL
+	metaTags
+	metaEnd
 )
 
 // EncodeMeta returns m in the form that nodes exchange.
@@ -53,7 +59,12 @@ func maskOf(m *object.Meta) uint64 {
 		bit(metaSums, len(m.Sums) > 0) |
 		bit(metaParts, len(m.Parts) > 0) |
 		bit(metaAccessed, !m.Accessed.IsZero()) |
-		bit(metaMountpath, m.Mountpath != "")
+		bit(metaMountpath, m.Mountpath != "") |
+		bit(metaVersionID, m.VersionID != "") |
+		bit(metaDeleteMarker, m.DeleteMarker) |
+		bit(metaOwner, m.Owner != "") |
+		bit(metaACL, m.ACL != "") |
+		bit(metaTags, len(m.Tags) > 0)
 }
 
 func bit(field uint64, given bool) uint64 {
@@ -106,12 +117,24 @@ func appendMeta(dst []byte, m *object.Meta, mask uint64) []byte {
 	if mask&metaMountpath != 0 {
 		dst = appendString(dst, m.Mountpath)
 	}
+	if mask&metaVersionID != 0 {
+		dst = appendString(dst, m.VersionID)
+	}
+	if mask&metaOwner != 0 {
+		dst = appendString(dst, m.Owner)
+	}
+	if mask&metaACL != 0 {
+		dst = appendString(dst, m.ACL)
+	}
+	if mask&metaTags != 0 {
+		dst = appendMap(dst, m.Tags)
+	}
 	return dst
 }
 
 func (d *decoder) meta(m *object.Meta) {
 	mask := d.uint()
-	if mask >= metaMountpath<<1 {
+	if mask >= metaEnd {
 		d.fail()
 	}
 	if mask&metaSize != 0 {
@@ -154,6 +177,19 @@ func (d *decoder) meta(m *object.Meta) {
 	}
 	if mask&metaMountpath != 0 {
 		m.Mountpath = d.string()
+	}
+	if mask&metaVersionID != 0 {
+		m.VersionID = d.string()
+	}
+	m.DeleteMarker = mask&metaDeleteMarker != 0
+	if mask&metaOwner != 0 {
+		m.Owner = d.string()
+	}
+	if mask&metaACL != 0 {
+		m.ACL = d.string()
+	}
+	if mask&metaTags != 0 {
+		m.Tags = d.stringMap()
 	}
 }
 

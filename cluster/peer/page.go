@@ -17,6 +17,7 @@ const (
 	entryPrefix   = 1 << 0
 	entryUploadID = 1 << 1
 	entryMeta     = 1 << 2
+	entryLatest   = 1 << 3
 )
 
 // EncodePage returns p in the form that nodes exchange.
@@ -44,6 +45,9 @@ func AppendPage(dst []byte, p *object.Page) []byte {
 		if mask != 0 {
 			flags |= entryMeta
 		}
+		if e.Latest {
+			flags |= entryLatest
+		}
 		dst = append(dst, flags)
 		dst = appendString(dst, e.Key)
 		if e.UploadID != "" {
@@ -70,7 +74,7 @@ func DecodePage(b []byte) (object.Page, error) {
 	for i := range p.Entries {
 		e := &p.Entries[i]
 		flags := d.byte()
-		e.Prefix = flags&entryPrefix != 0
+		e.Prefix, e.Latest = flags&entryPrefix != 0, flags&entryLatest != 0
 		e.Key = d.string()
 		if flags&entryUploadID != 0 {
 			e.UploadID = d.string()

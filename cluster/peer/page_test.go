@@ -25,6 +25,8 @@ func fullMeta() object.Meta {
 			{Number: 1, Size: 5 << 20, ETag: "e1", Modified: now, Checksum: object.Sum(object.MD5, nil), Sums: sums},
 			{Number: 10000, Size: 0, Modified: now.Add(time.Hour)},
 		},
+		VersionID: "0000000000000001ffffffffffffffff", DeleteMarker: true,
+		Owner: "user", ACL: "acl", Tags: map[string]string{"a": "", "b": "c"},
 		Accessed: now.Add(-time.Hour), Mountpath: "/mnt/a",
 	}
 }
@@ -45,7 +47,7 @@ func TestPageRoundTrip(t *testing.T) {
 		"empty": {},
 		"mixed": {Truncated: true, Entries: []object.Entry{
 			{Key: "a//../\x00ü", Meta: fullMeta()}, {Key: "b/", Prefix: true}, {Key: "c", UploadID: "u.1", Meta: object.Meta{Modified: time.Unix(-5, 0).UTC()}},
-			{Key: "d", Meta: object.Meta{Size: -1}},
+			{Key: "d", Meta: object.Meta{Size: -1}, Latest: true},
 		}},
 		"listing": samplePage(1000),
 	} {
