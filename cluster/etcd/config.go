@@ -24,6 +24,11 @@ type Config struct {
 	Auth       string       // cluster.AuthOn or AuthOff; must be what the cluster was made with; off
 	ClusterKey []byte       // 32 bytes, seals the secrets; see LoadOrCreateClusterKey
 
+	// Root is the access key of the user root, who is made with a cluster of auth
+	// on; zero is a random one, see Store.MadeRoot. On a cluster that exists, a
+	// proxy that embeds etcd gives it to root in the place of root's keys.
+	Root cluster.AccessKey
+
 	LeaseTTL       time.Duration // after which a silent node is down; whole seconds; 5 s
 	LeaseMargin    time.Duration // by which a node stops before its lease ends; for the drift of clocks; a fifth of the lease
 	RequestTimeout time.Duration // of one change, where its context has no nearer deadline; 5 s
@@ -69,6 +74,14 @@ func (c Config) Validate() error {
 		return bad("the lease has %v, not a whole number of seconds", c.LeaseTTL)
 	case c.LeaseMargin <= 0 || c.LeaseMargin >= c.LeaseTTL/2:
 		return bad("the lease margin is %v, not between 0 and half the lease", c.LeaseMargin)
+	}
+	if c.Root.ID != "" || c.Root.Secret != "" {
+		if err := cluster.CheckAccessKey(c.Root.ID); err != nil {
+			return bad("the root key: %w", err)
+		}
+		if err := cluster.CheckSecret(c.Root.Secret); err != nil {
+			return bad("the root key: %w", err)
+		}
 	}
 	if c.Embed != nil {
 		for _, s := range []string{c.Embed.ClientURL, c.Embed.PeerURL} {

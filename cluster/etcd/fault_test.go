@@ -95,9 +95,24 @@ func TestLostAnswers(t *testing.T) {
 	if err := p1.RemoveBucket(ctx, &b); err != nil {
 		t.Error(err)
 	}
+	other := func(id string) func() {
+		return func() {
+			if _, err := p2.CreateUser(ctx, cluster.User{ID: id}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	kv.lose, kv.then = 1, other("bob")
+	if u, err := p1.CreateUser(ctx, alice()); err != nil || u.ID != "alice" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	kv.lose, kv.then = 1, other("carol")
+	if err := p1.RemoveUser(ctx, "alice"); err != nil {
+		t.Error(err)
+	}
 	state, err := p2.Sync(ctx)
-	if err != nil || len(state.Buckets()) != 2 {
-		t.Errorf("%d buckets, %v", len(state.Buckets()), err)
+	if err != nil || len(state.Buckets()) != 2 || len(state.Users()) != 2 {
+		t.Errorf("%d buckets, %d users, %v", len(state.Buckets()), len(state.Users()), err)
 	}
 }
 

@@ -26,7 +26,7 @@ func (s *Store) join(ctx context.Context, again bool) (int64, error) {
 		case err == nil:
 			return revision, nil
 		case errors.Is(err, object.Exists) && s.config.Now().Before(giveUp):
-		case !transient(err):
+		case !transient(err) && !errors.Is(err, errUnfounded):
 			return 0, err
 		}
 		if !logged {
@@ -111,12 +111,21 @@ func (s *Store) admit(read values, revision int64, id clientv3.LeaseID, again bo
 	}, nil
 }
 
-// found makes the cluster if etcd has none: its map and its first ticket key.
+// errUnfounded is said by a target where there is no cluster yet.
+var errUnfounded = errors.New("no proxy has made the cluster yet")
+
+// found makes the cluster if etcd has none: its map, its first ticket key and,
+// with auth on, its root user. With auth on only a proxy does, which can tell
+// who root is.
 func (s *Store) found(ctx context.Context) error {
 	keys := []string{s.keys.clusterMap(), s.keys.ticketKeys()}
 	_, err := s.swap(ctx, keys, s.readKeys, func(read values, _ int64) ([]write, error) {
 		if read[s.keys.clusterMap()] != nil {
 			return nil, nil
+		}
+		auth := s.config.Auth == cluster.AuthOn
+		if auth && s.config.Self.Kind != cluster.Proxy {
+			return nil, errUnfounded
 		}
 		now := s.config.Now()
 		sealed, err := s.decoder.sealer.add(sealedKeys{}, now)
@@ -124,10 +133,15 @@ func (s *Store) found(ctx context.Context) error {
 			return nil, err
 		}
 		m := cluster.Map{Cluster: newUUID(s.config.Rand), Version: 1, Auth: s.config.Auth, Created: now.UTC()}
-		return []write{
+		writes := []write{
 			{key: s.keys.clusterMap(), value: encode(m)},
 			{key: s.keys.ticketKeys(), value: encode(sealed)},
-		}, nil
+		}
+		if !auth {
+			return writes, nil
+		}
+		root, err := s.decoder.sealer.sealUser(s.rootUser(now))
+		return append(writes, write{key: s.keys.user(s.root.ID), value: root}), err
 	})
 	return err
 }

@@ -20,6 +20,8 @@ import (
 //	bucket-id                  the last bucket id given
 //	config                     cluster.Config
 //	ticketkeys                 sealedKeys
+//	users/<id>                 storedUser, its secrets sealed
+//	user-changes               a random id, new with every change of a user
 type keyspace string
 
 func newKeyspace(name string) keyspace { return keyspace("/ais/" + name + "/") }
@@ -30,6 +32,9 @@ func (k keyspace) live(id string) string { return string(k) + "live/" + id }
 func (k keyspace) bucketID() string      { return string(k) + "bucket-id" }
 func (k keyspace) config() string        { return string(k) + "config" }
 func (k keyspace) ticketKeys() string    { return string(k) + "ticketkeys" }
+func (k keyspace) users() string         { return string(k) + "users/" }
+func (k keyspace) user(id string) string { return k.users() + id }
+func (k keyspace) userChanges() string   { return string(k) + "user-changes" }
 func (k keyspace) bucket(provider object.Provider, name string) string {
 	return string(k) + "buckets/" + string(provider) + "/" + name
 }
@@ -81,6 +86,9 @@ func (d decoder) set(folder, id string, kv *mvccpb.KeyValue) (cluster.Event, err
 	case "ticketkeys":
 		keys, err := d.sealer.open(kv.Value)
 		return cluster.TicketKeysSet{Keys: keys}, err
+	case "users":
+		u, err := d.sealer.openUser(kv)
+		return cluster.UserSet{User: u}, err
 	}
 	return nil, nil
 }
@@ -98,6 +106,8 @@ func (d decoder) gone(folder, id string, _ *mvccpb.KeyValue) (cluster.Event, err
 		return cluster.BucketGone{Provider: object.Provider(provider), Name: name}, nil
 	case "config":
 		return cluster.ConfigSet{Config: cluster.DefaultConfig()}, nil
+	case "users":
+		return cluster.UserGone{ID: id}, nil
 	}
 	return nil, nil
 }

@@ -3,7 +3,9 @@ package etcd
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -89,34 +91,75 @@ type sealedKey struct {
 // day.
 const keptKeys = 2
 
-// sealer seals ticket keys with the cluster key, bound to the cluster's name.
+// sealer seals secrets with the cluster key, each bound to where it is kept.
 type sealer struct {
 	aead cipher.AEAD
-	data []byte // authenticated with what is sealed
+	keys keyspace
 	rand io.Reader
 }
 
 func newSealer(clusterKey []byte, keys keyspace, random io.Reader) (sealer, error) {
-	block, err := aes.NewCipher(clusterKey)
+	aead, err := newAEAD(clusterKey)
+	return sealer{aead: aead, keys: keys, rand: random}, err
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
 	if err != nil {
-		return sealer{}, err
+		return nil, err
 	}
-	aead, err := cipher.NewGCM(block)
-	return sealer{aead: aead, data: []byte(keys.ticketKeys()), rand: random}, err
+	return cipher.NewGCM(block)
+}
+
+// errSealed never has what could not be opened.
+var errSealed = errors.New("it cannot be opened: it is no secret of this place, or the cluster key is not this cluster's")
+
+// seal returns nonce and AES-256-GCM of plain, bound to where, in base64.
+func (s sealer) seal(plain []byte, where string) (string, error) {
+	sealed, err := appendSealed(s.aead, s.rand, plain, where)
+	return base64.StdEncoding.EncodeToString(sealed), err
+}
+
+// unseal is the inverse of seal.
+func (s sealer) unseal(text, where string) ([]byte, error) {
+	sealed, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, errSealed
+	}
+	return openSealed(s.aead, sealed, where)
+}
+
+func appendSealed(aead cipher.AEAD, random io.Reader, plain []byte, where string) ([]byte, error) {
+	nonce := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
+	if _, err := io.ReadFull(random, nonce); err != nil {
+		return nil, err
+	}
+	return aead.Seal(nonce, nonce, plain, []byte(where)), nil
+}
+
+func openSealed(aead cipher.AEAD, sealed []byte, where string) ([]byte, error) {
+	n := aead.NonceSize()
+	if len(sealed) < n {
+		return nil, errSealed
+	}
+	plain, err := aead.Open(nil, sealed[:n], sealed[n:], []byte(where))
+	if err != nil {
+		return nil, errSealed
+	}
+	return plain, nil
 }
 
 // add returns the value of /ticketkeys with a new key in front.
 func (s sealer) add(to sealedKeys, now time.Time) (sealedKeys, error) {
 	key := make([]byte, clusterKeySize)
-	nonce := make([]byte, s.aead.NonceSize())
 	if _, err := io.ReadFull(s.rand, key); err != nil {
 		return sealedKeys{}, err
 	}
-	if _, err := io.ReadFull(s.rand, nonce); err != nil {
+	sealed, err := s.seal(key, s.keys.ticketKeys())
+	if err != nil {
 		return sealedKeys{}, err
 	}
-	sealed := s.aead.Seal(nonce, nonce, key, s.data)
-	out := sealedKeys{Keys: []sealedKey{{Created: now.UTC(), Sealed: base64.StdEncoding.EncodeToString(sealed)}}}
+	out := sealedKeys{Keys: []sealedKey{{Created: now.UTC(), Sealed: sealed}}}
 	out.Keys = append(out.Keys, to.Keys[:min(len(to.Keys), keptKeys-1)]...)
 	return out, nil
 }
@@ -129,18 +172,40 @@ func (s sealer) open(value []byte) (cluster.TicketKeys, error) {
 	}
 	var keys cluster.TicketKeys
 	for _, k := range stored.Keys {
-		raw, err := base64.StdEncoding.DecodeString(k.Sealed)
-		if err != nil || len(raw) < s.aead.NonceSize() {
-			return nil, errors.New("a ticket key is not a sealed one")
-		}
-		n := s.aead.NonceSize()
-		key, err := s.aead.Open(nil, raw[:n], raw[n:], s.data)
+		key, err := s.unseal(k.Sealed, s.keys.ticketKeys())
 		if err != nil {
-			return nil, errors.New("the ticket keys cannot be opened: the cluster key is not this cluster's")
+			return nil, fmt.Errorf("a ticket key: %w", err)
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// Seal returns plain so that only a node of this cluster can read it, and only for
+// the same purpose: for what clients carry around and bring back.
+func (s *Store) Seal(purpose string, plain []byte) ([]byte, error) {
+	aead, err := s.tokenAEAD()
+	if err != nil {
+		return nil, err
+	}
+	return appendSealed(aead, s.config.Rand, plain, string(s.keys)+purpose)
+}
+
+// Unseal is the inverse of Seal. The error does not say why.
+func (s *Store) Unseal(purpose string, sealed []byte) ([]byte, error) {
+	aead, err := s.tokenAEAD()
+	if err != nil {
+		return nil, err
+	}
+	return openSealed(aead, sealed, string(s.keys)+purpose)
+}
+
+// tokenAEAD is of a key of its own: how many tokens are made is up to clients, and
+// random nonces last only so long.
+func (s *Store) tokenAEAD() (cipher.AEAD, error) {
+	mac := hmac.New(sha256.New, s.config.ClusterKey)
+	mac.Write([]byte("ais tokens"))
+	return newAEAD(mac.Sum(nil))
 }
 
 // newID returns 16 random bytes in hexadecimal.

@@ -27,6 +27,7 @@ type Store struct {
 	client  *clientv3.Client
 	server  *server // nil with an external etcd
 	started time.Time
+	root    cluster.AccessKey // of a cluster that this store makes
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -73,6 +74,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, object.E("etcd.Open", c.Self.ID, object.Invalid, err)
 	}
 	s.decoder = decoder{keys: s.keys, sealer: sealer}
+	if s.root = c.Root; s.root.ID == "" {
+		s.root = NewAccessKey(c.Rand)
+	}
+	s.root.Created = s.started.UTC()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
 		s.shut()
@@ -109,6 +114,9 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	if err := s.await(ctx, revision); err != nil {
 		return failure(op, s.config.Self.ID, err)
+	}
+	if s.config.Embed != nil && s.config.Auth == cluster.AuthOn && s.config.Root.ID != "" {
+		return s.replaceRoot(ctx)
 	}
 	return nil
 }

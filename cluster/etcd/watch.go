@@ -85,6 +85,8 @@ func (s *Store) assemble(found values, revision int64) (*cluster.State, error) {
 			contents.Config = e.Config
 		case cluster.TicketKeysSet:
 			contents.TicketKeys = e.Keys
+		case cluster.UserSet:
+			contents.Users = append(contents.Users, e.User)
 		}
 	}
 	return cluster.NewState(contents), nil

@@ -109,7 +109,7 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	members, err := etcd.Open(ctx, etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
 		Self: cluster.Node{
 			ID: s.node.ID, Kind: cluster.Target, URL: s.node.URL(secure.Scheme(), listener.Addr()),
 			PublicURL: strings.TrimSuffix(s.node.PublicURL, "/"), Weight: store.Weight(), FailureDomain: s.failureDomain,

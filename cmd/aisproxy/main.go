@@ -85,8 +85,13 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { _ = listener.Close() }() // serving closes it too
 
+	rootID, rootSecret, err := config.RootKey(os.Getenv)
+	if err != nil {
+		return err
+	}
 	join := etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Root: cluster.AccessKey{ID: rootID, Secret: cluster.Secret(rootSecret)},
 		Self: cluster.Node{ID: s.node.ID, Kind: cluster.Proxy, URL: s.node.URL(secure.Scheme(), listener.Addr()), PublicURL: strings.TrimSuffix(s.node.PublicURL, "/")},
 	}
 	if embeds {
@@ -100,6 +105,10 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, members.Close()) }()
+	if root, made := members.MadeRoot(); made {
+		// The one time that this key is told: neither logged nor kept in plain anywhere.
+		fmt.Printf("root access key: %s\nroot secret key: %s\n", root.ID, string(root.Secret))
+	}
 
 	cfg := proxy.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.redirect, version, logger

@@ -32,6 +32,7 @@ type Node struct {
 	ClusterKey     string // a file
 	Etcd           List   // client URLs of an etcd cluster
 	LogLevel       string
+	Auth           string // on or off, as the cluster was made
 	InsecureNoAuth bool
 	NodeURL        string // what other nodes reach; empty: made from Listen
 	TLS            tlsconfig.Files
@@ -49,6 +50,7 @@ func (n *Node) Flags(fs *flag.FlagSet, port int) {
 	fs.StringVar(&n.ClusterKey, "cluster-key", "", "`file` with the cluster's secret key (default: cluster.key in the data directory)")
 	fs.Var(&n.Etcd, "etcd", "comma-separated client `URLs` of the etcd cluster")
 	fs.StringVar(&n.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&n.Auth, "auth", "off", "on or off: whether the cluster has users; fixed when the cluster is made")
 	fs.BoolVar(&n.InsecureNoAuth, "insecure-no-auth", false, "serve beyond loopback although nothing authenticates clients")
 	fs.StringVar(&n.NodeURL, "node-url", "", "`URL` under which other nodes reach this one (default: made from --listen)")
 	fs.StringVar(&n.TLS.Cert, "tls-cert", "", "PEM `file` with the certificate to serve HTTPS with, and to show to other nodes; read again when it changes")
@@ -66,6 +68,9 @@ func (n *Node) Flags(fs *flag.FlagSet, port int) {
 func (n *Node) Finish(prefix string) error {
 	if err := n.finishTLS(); err != nil {
 		return err
+	}
+	if n.Auth != "on" && n.Auth != "off" {
+		return fmt.Errorf("--auth is on or off, not %q", n.Auth)
 	}
 	if n.DataDir == "" {
 		return errors.New("--data-dir is required")
@@ -138,10 +143,10 @@ func (n *Node) URL(scheme string, addr net.Addr) string {
 // CheckListen refuses an address that other machines can reach, as long as
 // nothing authenticates who comes, unless that was asked for.
 func (n *Node) CheckListen() error {
-	if n.InsecureNoAuth || loopback(n.Listen) {
+	if n.Auth == "on" || n.InsecureNoAuth || loopback(n.Listen) {
 		return nil
 	}
-	return fmt.Errorf("--listen %s can be reached from other machines and nothing authenticates clients: listen on 127.0.0.1, or say --insecure-no-auth", n.Listen)
+	return fmt.Errorf("--listen %s can be reached from other machines and nothing authenticates clients: listen on 127.0.0.1, make the cluster with --auth on, or say --insecure-no-auth", n.Listen)
 }
 
 func loopback(listen string) bool {
@@ -161,6 +166,17 @@ func (n *Node) Logger(w io.Writer) (*slog.Logger, error) {
 		return nil, fmt.Errorf("--log-level %q: %w", n.LogLevel, err)
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("node", n.ID), nil
+}
+
+// RootKey returns the access key and secret of the user root, both empty for
+// none. They come from the environment only: a command line can be seen by
+// everybody on the machine.
+func RootKey(getenv func(string) string) (accessKey, secret string, err error) {
+	accessKey, secret = getenv("AIS_ROOT_ACCESS_KEY"), getenv("AIS_ROOT_SECRET_KEY")
+	if (accessKey == "") != (secret == "") {
+		return "", "", errors.New("AIS_ROOT_ACCESS_KEY and AIS_ROOT_SECRET_KEY are set together or not at all")
+	}
+	return accessKey, secret, nil
 }
 
 // List is a flag that may be repeated and whose values may be separated by commas.

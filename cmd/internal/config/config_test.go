@@ -105,5 +105,21 @@ func TestCheckListen(t *testing.T) {
 		if err := n.CheckListen(); err != nil {
 			t.Errorf("%s with --insecure-no-auth: %v", listen, err)
 		}
+		n = Node{Listen: listen, Auth: "on"}
+		if err := n.CheckListen(); err != nil {
+			t.Errorf("%s with --auth on: %v", listen, err)
+		}
+	}
+}
+
+func TestRootKey(t *testing.T) {
+	for _, env := range []map[string]string{{"AIS_ROOT_ACCESS_KEY": "root"}, {"AIS_ROOT_SECRET_KEY": "secret"}} {
+		if _, _, err := RootKey(func(k string) string { return env[k] }); err == nil {
+			t.Errorf("%v is taken for a key", env)
+		}
+	}
+	env := map[string]string{"AIS_ROOT_ACCESS_KEY": "root", "AIS_ROOT_SECRET_KEY": "secret"}
+	if id, secret, err := RootKey(func(k string) string { return env[k] }); id != "root" || secret != "secret" || err != nil {
+		t.Errorf("%q, %v", id, err)
 	}
 }
