@@ -69,7 +69,11 @@ func (n *Node) Finish(prefix string) error {
 	if err := n.finishTLS(); err != nil {
 		return err
 	}
-	if n.Auth != "on" && n.Auth != "off" {
+	switch n.Auth {
+	case "":
+		n.Auth = "off"
+	case "on", "off":
+	default:
 		return fmt.Errorf("--auth is on or off, not %q", n.Auth)
 	}
 	if n.DataDir == "" {
