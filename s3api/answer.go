@@ -55,6 +55,17 @@ func WriteSums(r *Request, sums []object.Checksum, parts int) {
 	}
 }
 
+// WritePartSums sets the headers of the additional checksums of one part of an
+// object: those that the object itself has, and with the object's type.
+func WritePartSums(r *Request, p *object.Part, m *object.Meta) {
+	for _, whole := range m.Sums {
+		if sum, ok := object.Find(p.Sums, whole.Algorithm); ok {
+			sum.Composite = whole.Composite
+			WriteSums(r, []object.Checksum{sum}, 0)
+		}
+	}
+}
+
 // WriteUploadSum says in the answer to a CreateMultipartUpload which additional
 // checksum the upload has.
 func WriteUploadSum(r *Request, a object.Algorithm, composite bool) {
@@ -69,11 +80,17 @@ func sumText(sum object.Checksum, parts int) string {
 	return sum.Base64()
 }
 
+// The values of x-amz-checksum-type.
+const (
+	typeFullObject = "FULL_OBJECT"
+	typeComposite  = "COMPOSITE"
+)
+
 func sumType(sum object.Checksum) string {
 	if sum.Composite {
-		return "COMPOSITE"
+		return typeComposite
 	}
-	return "FULL_OBJECT"
+	return typeFullObject
 }
 
 // WriteContentRange sets status 206 and Content-Range.

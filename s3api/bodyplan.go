@@ -141,11 +141,12 @@ func (p *bodyPlan) readSum(r *Request) error {
 
 var errManySums = InvalidRequest.Say("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
 
-// parseSum reads the base64 value of a checksum header.
+// parseSum reads the base64 value of a checksum header. One that no content can
+// have is BadDigest, as one of other content is.
 func parseSum(a object.Algorithm, v []byte) (object.Checksum, error) {
 	sum, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(v)))
 	if err != nil || len(sum) != digestSizes[a] {
-		return object.Checksum{}, InvalidRequest.Say("Value for x-amz-checksum-" + a.String() + " header is invalid.")
+		return object.Checksum{}, BadDigest.Say("Value for x-amz-checksum-" + a.String() + " header is invalid.")
 	}
 	return object.Checksum{Algorithm: a, Value: sum}, nil
 }

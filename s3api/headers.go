@@ -231,22 +231,6 @@ func ParseUploadSum(r *Request) (a object.Algorithm, composite bool, err error) 
 	return 0, false, InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + a.String() + " checksum algorithm.")
 }
 
-// ParseCompleteSum reads the checksum of the whole object that a
-// CompleteMultipartUpload may announce; of NoChecksum where it does not.
-func ParseCompleteSum(r *Request) (object.Checksum, error) {
-	for _, c := range checksumHeaders {
-		v := r.peek(c.header)
-		if v == nil {
-			continue
-		}
-		digest, _, composite := bytes.Cut(v, []byte{'-'})
-		sum, err := parseSum(c.algorithm, digest)
-		sum.Composite = composite || string(r.peek(hChecksumType)) == "COMPOSITE"
-		return sum, err
-	}
-	return object.Checksum{}, nil
-}
-
 // checkVersion reports whether a version can be called id; "" stands for none. An
 // id in another server's form is well-formed too, and there is no such version.
 func checkVersion(id string) error {

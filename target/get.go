@@ -55,9 +55,10 @@ func (t *Target) serveHead(c *call) error {
 // chosen is the bytes of an object that a read asks for.
 type chosen struct {
 	object.Range
-	partial bool // answer 206
-	whole   bool // all bytes, so that the object's checksums apply
-	parts   int  // of the object, where a part was asked for by number; else 0
+	partial bool         // answer 206
+	whole   bool         // all bytes, so that the object's checksums apply
+	parts   int          // of the object, where a part was asked for by number; else 0
+	part    *object.Part // likewise
 }
 
 // choose checks the conditions of a read and resolves its range or part number.
@@ -96,9 +97,10 @@ func choosePart(m *object.Meta, number int) (chosen, error) {
 		return chosen{Range: object.Range{Length: m.Size}, partial: true, whole: true}, nil
 	}
 	var offset int64
-	for _, p := range m.Parts {
+	for i := range m.Parts {
+		p := &m.Parts[i]
 		if p.Number == number {
-			return chosen{Range: object.Range{Offset: offset, Length: p.Size}, partial: true, parts: len(m.Parts)}, nil
+			return chosen{Range: object.Range{Offset: offset, Length: p.Size}, partial: true, parts: len(m.Parts), part: p}, nil
 		}
 		offset += p.Size
 	}
@@ -145,6 +147,9 @@ func (t *Target) send(ctx *fasthttp.RequestCtx, reader *fs.Reader, r object.Rang
 
 func (p chosen) writeHeaders(r *s3api.Request, m *object.Meta) {
 	s3api.WriteObjectHeaders(r, m, p.whole && s3api.WantsSums(r))
+	if p.part != nil && s3api.WantsSums(r) {
+		s3api.WritePartSums(r, p.part, m)
+	}
 	if p.parts > 0 {
 		r.SetHeader("x-amz-mp-parts-count", strconv.Itoa(p.parts))
 	}

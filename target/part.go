@@ -20,6 +20,9 @@ func (t *Target) servePart(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s3api.CheckPartSum(&u, body.Announced()); err != nil {
+		return err
+	}
 	if u.Algorithm != object.NoChecksum {
 		body.Want(u.Algorithm)
 	}

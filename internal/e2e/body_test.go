@@ -177,7 +177,7 @@ func TestWrongBodies(t *testing.T) {
 		{"crc32c", []string{length(len(data)), "X-Amz-Checksum-Crc32c: AAAAAA=="}, data, "BadDigest"},
 		{"crc64nvme", []string{length(len(data)), "X-Amz-Checksum-Crc64nvme: AAAAAAAAAAA="}, data, "BadDigest"},
 		{"sha1", []string{length(len(data)), "X-Amz-Checksum-Sha1: AAAAAAAAAAAAAAAAAAAAAAAAAAA="}, data, "BadDigest"},
-		{"checksum-malformed", []string{length(len(data)), "X-Amz-Checksum-Sha256: AA"}, data, "InvalidRequest"},
+		{"checksum-malformed", []string{length(len(data)), "X-Amz-Checksum-Sha256: AA"}, data, "BadDigest"},
 		{"trailer", append(streaming, length(len(badTrailer)), decoded(len(data)), "X-Amz-Trailer: x-amz-checksum-crc32"), badTrailer, "BadDigest"},
 		{"decoded-too-long", append(streaming, length(len(unsigned)), decoded(len(data)+1)), unsigned, "IncompleteBody"},
 		{"decoded-too-short", append(streaming, length(len(unsigned)), decoded(len(data)-1)), unsigned, "IncompleteBody"},
