@@ -8,8 +8,8 @@ import (
 	"ais/object"
 )
 
-// written is when the objects of these tests were written: not at midnight.
-var written = time.Date(2026, 3, 10, 15, 30, 0, 0, time.UTC)
+// lastWrite is when the objects of these tests were written: not at midnight.
+var lastWrite = time.Date(2026, 3, 10, 15, 30, 0, 0, time.UTC)
 
 func day(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
 
@@ -58,10 +58,10 @@ func TestLifecycleDays(t *testing.T) {
 		days int
 		want time.Time
 	}{
-		{"rounded up to midnight", calendarDay, written, 1, day(12)},
+		{"rounded up to midnight", calendarDay, lastWrite, 1, day(12)},
 		{"midnight is its own", calendarDay, day(10), 1, day(11)},
-		{"another zone", calendarDay, written.In(time.FixedZone("", 9*3600)), 1, day(12)},
-		{"short days are not rounded", 10 * time.Second, written, 3, written.Add(30 * time.Second)},
+		{"another zone", calendarDay, lastWrite.In(time.FixedZone("", 9*3600)), 1, day(12)},
+		{"short days are not rounded", 10 * time.Second, lastWrite, 3, lastWrite.Add(30 * time.Second)},
 		{"farther than a duration goes", calendarDay, day(10), 200_000, day(10).AddDate(0, 0, 200_000)},
 	}
 	for _, tt := range tests {
@@ -73,7 +73,7 @@ func TestLifecycleDays(t *testing.T) {
 		})
 	}
 	most := lifecycle{day: time.Hour}
-	if got := most.after(written, 1<<31-1); got.Before(written.AddDate(200, 0, 0)) {
+	if got := most.after(lastWrite, 1<<31-1); got.Before(lastWrite.AddDate(200, 0, 0)) {
 		t.Errorf("days beyond what a duration holds end at %s", got)
 	}
 }
@@ -84,11 +84,11 @@ func TestLifecycleDecide(t *testing.T) {
 		return []lifecycleRule{r}
 	}
 	var (
-		current = version{latest: true, meta: &object.Meta{Modified: written}}
-		marker  = version{latest: true, meta: &object.Meta{Modified: written, DeleteMarker: true}}
+		current = version{latest: true, meta: &object.Meta{Modified: lastWrite}}
+		marker  = version{latest: true, meta: &object.Meta{Modified: lastWrite, DeleteMarker: true}}
 		lone    = version{latest: true, alone: true, meta: marker.meta}
-		old     = version{noncurrent: written, newer: 2, meta: &object.Meta{Modified: written.AddDate(-1, 0, 0)}}
-		oldMark = version{noncurrent: written, meta: &object.Meta{Modified: written.AddDate(-1, 0, 0), DeleteMarker: true}}
+		old     = version{noncurrent: lastWrite, newer: 2, meta: &object.Meta{Modified: lastWrite.AddDate(-1, 0, 0)}}
+		oldMark = version{noncurrent: lastWrite, meta: &object.Meta{Modified: lastWrite.AddDate(-1, 0, 0), DeleteMarker: true}}
 	)
 	tests := []struct {
 		name  string
@@ -107,7 +107,7 @@ func TestLifecycleDecide(t *testing.T) {
 		{"a marker is not deleted", rule(lifecycleRule{ExpireDays: 1}), marker, day(30), keep},
 		{"a lone marker is removed when the days are over", rule(lifecycleRule{ExpireDays: 1}), lone, day(12), removeMarker},
 		{"a lone marker stays until then", rule(lifecycleRule{ExpireDays: 1}), lone, day(12).Add(-1), keep},
-		{"expired marker", rule(lifecycleRule{ExpireMarker: true}), lone, written, removeMarker},
+		{"expired marker", rule(lifecycleRule{ExpireMarker: true}), lone, lastWrite, removeMarker},
 		{"marker with versions", rule(lifecycleRule{ExpireMarker: true}), marker, day(30), keep},
 		{"expired markers are no objects", rule(lifecycleRule{ExpireMarker: true}), current, day(30), keep},
 		{"noncurrent, days from when it became so", rule(lifecycleRule{NoncurrentDays: 1}), old, day(12).Add(-1), keep},
@@ -145,7 +145,7 @@ func TestLifecycleDecideUpload(t *testing.T) {
 		{"small/a", day(30), keep}, // an upload has no size yet
 	}
 	for _, tt := range tests {
-		if got := l.decideUpload(tt.key, written, tt.now); got != tt.want {
+		if got := l.decideUpload(tt.key, lastWrite, tt.now); got != tt.want {
 			t.Errorf("%s at %s: %s, want %s", tt.key, tt.now, got, tt.want)
 		}
 	}
@@ -171,14 +171,14 @@ func TestLifecycleExpiry(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.meta.Modified = written
+			tt.meta.Modified = lastWrite
 			at, rule, ok := l.expiry(tt.key, &tt.meta)
 			if rule != tt.rule || !at.Equal(tt.at) || ok != (rule != "") {
 				t.Errorf("%s by %q (%v), want %s by %q", at, rule, ok, tt.at, tt.rule)
 			}
 		})
 	}
-	if _, _, ok := (&lifecycle{day: calendarDay}).expiry("k", &object.Meta{Modified: written}); ok {
+	if _, _, ok := (&lifecycle{day: calendarDay}).expiry("k", &object.Meta{Modified: lastWrite}); ok {
 		t.Error("an object expires without a rule")
 	}
 }
