@@ -23,6 +23,11 @@ type ClientConfig struct {
 	UserAgent  string
 	SkipVerify bool   // accept any certificate
 	CA         []byte // PEM of the authorities to trust besides the system's
+
+	// Authorize adds to a request what says who makes it, such as a signature;
+	// payload is the body's SHA-256 in hexadecimal, "" for none, or
+	// "UNSIGNED-PAYLOAD". nil adds nothing.
+	Authorize func(r *http.Request, payload string) error
 }
 
 // Client calls the native API of a cluster. It follows redirects to targets, and
@@ -32,6 +37,7 @@ type ClientConfig struct {
 type Client struct {
 	endpoint  *url.URL
 	agent     string
+	authorize func(r *http.Request, payload string) error
 	transport *http.Transport // and not an http.Client, which would make ready to follow redirects itself
 }
 
@@ -76,7 +82,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		ReadBufferSize:        64 << 10,
 		WriteBufferSize:       64 << 10,
 	}
-	return &Client{endpoint: u, agent: c.UserAgent, transport: transport}, nil
+	return &Client{endpoint: u, agent: c.UserAgent, authorize: c.Authorize, transport: transport}, nil
 }
 
 // Endpoint returns the URL of the proxy.
@@ -125,6 +131,10 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 	if len(r.query) > 0 {
 		at += "?" + r.query.Encode()
 	}
+	r, err := c.authorized(ctx, r, at)
+	if err != nil {
+		return nil, err
+	}
 	redirected := false
 	for range maxRedirects {
 		resp, err := c.send(ctx, r, at)
@@ -140,6 +150,7 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 				return nil, err
 			}
 			redirected = true
+			r.header = withoutAuthorization(r.header) // it was for the proxy; the ticket is for the target
 			continue
 		}
 		if resp.StatusCode >= 300 {
@@ -149,6 +160,12 @@ func (c *Client) do(ctx context.Context, r call) (*http.Response, error) {
 		return resp, nil
 	}
 	return nil, object.E("api.Client", r.path, object.Unavailable, errors.New("too many redirects"))
+}
+
+func withoutAuthorization(h http.Header) http.Header {
+	h = h.Clone()
+	h.Del("Authorization")
+	return h
 }
 
 // targetError makes what befell a connection to a target Unavailable: the proxy

@@ -35,6 +35,16 @@ func Endpoints() []Endpoint {
 		{"PUT", "/v1/cluster/set-config", "", "any properties: k=v&k=v", "", "200, empty; 400 and nothing changed where one is wrong"},
 		{"PUT", "/v1/cluster", "set-config", "", "nested properties", "200, empty"},
 		{"GET", "/v1/reverse/daemon", "", "what=node_status; header Ais-Node-Id", "", "200, NodeStatus; 404 where no such node is known, 503 where it is down"},
+		{"GET", "/v1/auth/users", "", "", "", "200, JSON array of User, without secrets"},
+		{"POST", "/v1/auth/users", "", "", "NewUser", "200, User with the secret of its key; 409 if it exists"},
+		{"GET", "/v1/auth/users/{user}", "", "", "", "200, User; 404"},
+		{"PATCH", "/v1/auth/users/{user}", "", "", "UserChange", "200, User; 404"},
+		{"DELETE", "/v1/auth/users/{user}", "", "", "", "200; 404"},
+		{"POST", "/v1/auth/users/{user}/keys", "", "", "NewKey", "200, UserKey with its secret"},
+		{"DELETE", "/v1/auth/users/{user}/keys/{key}", "", "", "", "200; 404"},
+		{"PUT", "/v1/auth/users/{user}/policies/{name}", "", "", "a policy document", "200; 400 where it is malformed"},
+		{"DELETE", "/v1/auth/users/{user}/policies/{name}", "", "", "", "200; 404"},
+		{"POST", "/v1/auth/login", "", "", "Login, or nothing where the request is signed", "200, Token"},
 		{"GET", "/v1/health", "", "readiness=true", "", "200, empty; 503 where the node is not ready"},
 	}
 }
