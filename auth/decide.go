@@ -28,7 +28,7 @@ type BucketRules struct {
 	Owner     string
 	Policy    *Policy // nil for none
 	ACL       ACL
-	Ownership string // "" is ObjectWriter
+	Ownership string // one of the values below; "" is ObjectWriter
 	Block     PublicAccessBlock
 }
 
@@ -48,10 +48,183 @@ type PublicAccessBlock struct {
 	BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets bool
 }
 
+// The values of BucketRules.Ownership.
+const (
+	ObjectWriter         = "ObjectWriter"
+	BucketOwnerPreferred = "BucketOwnerPreferred"
+	BucketOwnerEnforced  = "BucketOwnerEnforced"
+)
+
 // Decide says whether a may happen. It is a pure function of a.
+//
+// An explicit deny, of the user's own policies, the session's or the bucket's,
+// wins over everything, but that the bucket's cannot keep its owner and admins
+// from reading and replacing it. Else one of these suffices, within what a
+// session's policy allows: the user's own policies, the bucket's policy, its ACL,
+// the object's ACL, to be the bucket's owner (but not to read objects that others
+// own, while ACLs are in force), to be the object's owner, to be an admin.
+//
+// Where the object is not known, Allow is about one that exists.
 func Decide(a *Access) Verdict {
-	if a.Who != nil && a.Who.Admin || a.Rules != nil && !a.Who.Anonymous() && a.Rules.Owner == a.Who.ID {
-		return Allow
+	q := ask(a)
+	allowed, denied := q.user()
+	bucketAllow, bucketDeny := q.bucket()
+	denied = max(denied, bucketDeny)
+	if denied == yes {
+		return Deny
 	}
-	return Deny
+	bound := yes
+	if a.Who != nil && a.Who.Session != nil {
+		allow, deny := a.Who.Session.evaluate(q)
+		bound, denied = allow, max(denied, deny)
+	}
+	switch {
+	case q.isOfWriter():
+		allowed = yes
+	case q.isMissing():
+		allowed = answerOf(mayKnow(a))
+	default:
+		allowed = max(allowed, q.standing(), q.rules(bucketAllow))
+	}
+	switch allowed = min(allowed, bound); {
+	case denied == yes || allowed == no:
+		return Deny
+	case denied == maybe || allowed == maybe:
+		return NeedsObject
+	}
+	return Allow
+}
+
+// user says what the user's own policies do.
+func (q *question) user() (allow, deny answer) {
+	if q.a.Who == nil {
+		return no, no
+	}
+	for _, p := range q.a.Who.Policies {
+		a, d := p.evaluate(q)
+		allow, deny = max(allow, a), max(deny, d)
+	}
+	return allow, deny
+}
+
+// bucket says what the bucket's policy does.
+func (q *question) bucket() (allow, deny answer) {
+	if q.a.Rules == nil || !q.isOfBucket() {
+		return no, no
+	}
+	allow, deny = q.a.Rules.Policy.evaluate(q)
+	if q.a.Rules.Block.RestrictPublicBuckets && q.a.Rules.Policy.Public() {
+		allow = no
+	}
+	switch q.a.Action {
+	case getBucketPolicy, putBucketPolicy, deleteBucketPolicy:
+		if q.isBucketOwner() || q.a.Who.isAdmin() {
+			deny = no
+		}
+	}
+	return allow, deny
+}
+
+// standing says what comes with being who asks.
+func (q *question) standing() answer {
+	return answerOf(q.a.Who.isAdmin() ||
+		q.row.kind == service && (!q.a.Who.Anonymous() || q.row.traits&anybody != 0))
+}
+
+// rules says what the bucket's rules allow, of which its policy allows policy.
+func (q *question) rules(policy answer) answer {
+	rules := q.a.Rules
+	if rules == nil || !q.isOfBucket() {
+		return no
+	}
+	enforced := rules.Ownership == BucketOwnerEnforced
+	allowed := max(policy, answerOf(q.isBucketOwner()))
+	if q.row.traits&owned != 0 && !enforced {
+		allowed = min(allowed, q.ofBucketOwner())
+	}
+	if enforced {
+		return allowed
+	}
+	if p := q.row.bucketACL; p != "" && rules.ACL.allows(q.a.Who, p, rules.Owner, rules.Block.IgnorePublicAcls) {
+		return yes
+	}
+	return max(allowed, q.objectACL())
+}
+
+// ofBucketOwner says whether the bucket's owner has the object.
+func (q *question) ofBucketOwner() answer {
+	o, known := q.object()
+	if !known {
+		return maybe
+	}
+	return answerOf(o == nil || o.Owner == "" || o.Owner == q.a.Rules.Owner)
+}
+
+// objectACL says whether the object's ACL, or owning it, suffices.
+func (q *question) objectACL() answer {
+	who, p, ignore := q.a.Who, q.row.objectACL, q.a.Rules.Block.IgnorePublicAcls
+	mayOwn := q.row.traits&ownerMay != 0
+	if p == "" && !mayOwn {
+		return no
+	}
+	o, known := q.object()
+	if !known { // without a user, only a grant to everybody can help
+		return maybeIf(!who.Anonymous() || p != "" && !ignore)
+	}
+	if o == nil {
+		return no
+	}
+	owner := o.Owner
+	if owner == "" {
+		owner = q.a.Rules.Owner
+	}
+	if mayOwn && !who.Anonymous() && who.ID == owner {
+		return yes
+	}
+	return answerOf(p != "" && o.ACL.allows(who, p, owner, ignore))
+}
+
+func maybeIf(b bool) answer {
+	if b {
+		return maybe
+	}
+	return no
+}
+
+// isOfWriter reports whether the action is a part of writing the object, which is
+// decided about by itself.
+func (q *question) isOfWriter() bool {
+	return q.a.Creates && (q.a.Action == putObjectACL || q.a.Action == putObjectTagging)
+}
+
+// isOfBucket reports whether a bucket's rules have a say.
+func (q *question) isOfBucket() bool { return q.row.kind == bucketly || q.row.kind == objectly }
+
+func (q *question) isBucketOwner() bool {
+	return q.a.Rules != nil && !q.a.Who.Anonymous() && q.a.Who.ID == q.a.Rules.Owner
+}
+
+// isMissing reports whether the object is known not to exist, and that matters.
+func (q *question) isMissing() bool {
+	o, known := q.object()
+	return known && o != nil && !o.Exists
+}
+
+// mayKnow reports whether a's requester may list a's key, and so know that it does
+// not exist.
+func mayKnow(a *Access) bool {
+	list := Access{Who: a.Who, Action: listBucket, Bucket: a.Bucket, Rules: a.Rules}
+	list.Context = func(key string) ([]string, bool) {
+		switch key {
+		case "s3:prefix":
+			return []string{a.Key}, true
+		case "s3:delimiter", "s3:max-keys":
+			return nil, false
+		}
+		if a.Context == nil {
+			return nil, false
+		}
+		return a.Context(key)
+	}
+	return Decide(&list) == Allow
 }

@@ -13,6 +13,8 @@ type Identity struct {
 // Anonymous reports whether the request came without credentials.
 func (i *Identity) Anonymous() bool { return i == nil || i.ID == "" }
 
+func (i *Identity) isAdmin() bool { return i != nil && i.Admin }
+
 // UserName returns the name in ARNs; "" for who is anonymous.
 func (i *Identity) UserName() string {
 	switch {
