@@ -226,7 +226,7 @@ func (p *Proxy) serveBucketACL(r *s3api.Request) error {
 	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
 		return err
 	}
-	r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone) })
+	r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone, nil, nil) })
 	return nil
 }
 
@@ -236,5 +236,6 @@ func (p *Proxy) servePutBucketACL(r *s3api.Request) error {
 	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
 		return err
 	}
-	return s3api.CheckACL(r)
+	_, _, err := s3api.ParseACLRequest(r, "", "", nil)
+	return err
 }

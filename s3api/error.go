@@ -49,6 +49,7 @@ func Argument(name, value, message string) *Error {
 
 // The errors of the protocol, each with S3's own code, status and message.
 var (
+	ACLNotSupported              = &Error{Code: "AccessControlListNotSupported", Status: 400, Message: "The bucket does not allow ACLs"}
 	AccessDenied                 = &Error{Code: "AccessDenied", Status: 403, Message: "Access Denied"}
 	AccessForbidden              = &Error{Code: "AccessForbidden", Status: 403, Message: "CORSResponse: CORS is not enabled for this bucket."}
 	AuthorizationHeaderMalformed = &Error{Code: "AuthorizationHeaderMalformed", Status: 400, Message: "The authorization header that you provided is not valid."}
@@ -74,6 +75,7 @@ var (
 	InvalidRequest               = &Error{Code: "InvalidRequest", Status: 400, Message: "Invalid Request"}
 	InvalidStorageClass          = &Error{Code: "InvalidStorageClass", Status: 400, Message: "The storage class you specified is not valid"}
 	InvalidToken                 = &Error{Code: "InvalidToken", Status: 400, Message: "The provided token is malformed or otherwise not valid."}
+	InvalidTag                   = &Error{Code: "InvalidTag", Status: 400, Message: "The tag provided was not a valid tag."}
 	InvalidURI                   = &Error{Code: "InvalidURI", Status: 400, Message: "Couldn't parse the specified URI."}
 	KeyTooLong                   = &Error{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
 	MalformedACLError            = &Error{Code: "MalformedACLError", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
@@ -97,6 +99,7 @@ var (
 	ServiceUnavailable           = &Error{Code: "ServiceUnavailable", Status: 503, Message: "Service is unable to handle request."}
 	SHA256Mismatch               = &Error{Code: "XAmzContentSHA256Mismatch", Status: 400, Message: "The provided 'x-amz-content-sha256' header does not match what was computed."}
 	SignatureDoesNotMatch        = &Error{Code: "SignatureDoesNotMatch", Status: 403, Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."}
+	UnresolvableGrant            = &Error{Code: "UnresolvableGrantByEmailAddress", Status: 400, Message: "The e-mail address you provided does not match any account on record."}
 	SlowDown                     = &Error{Code: "SlowDown", Status: 503, Message: "Please reduce your request rate."}
 )
 

@@ -2,7 +2,6 @@ package s3api
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -244,26 +243,6 @@ func TestUnconfigured(t *testing.T) {
 		answered := err == nil && len(r.ctx.Response.Body()) > 0 || err != nil && FromError(err).Status == 404
 		if answered != (op.Unconfigured() || unset[op]) {
 			t.Errorf("%v: %v", op, err)
-		}
-	}
-}
-
-func TestCheckACL(t *testing.T) {
-	document := string(AppendACL(nil, Anyone))
-	n := startNode(t, CheckACL, nil)
-	tests := []struct{ header, body, code string }{
-		{"x-amz-acl: public-read", "", ""},
-		{"x-amz-grant-read: id=abc", "", ""},
-		{"X-Other: 1", document, ""},
-		{"x-amz-acl: wide-open", "", "InvalidArgument"},
-		{"X-Other: 1", "", "MissingSecurityHeader"},
-		{"X-Other: 1", "<nonsense", "MalformedACLError"},
-		{"x-amz-acl: private", document, "InvalidRequest"},
-	}
-	for _, tt := range tests {
-		a := n.do(t, fmt.Sprintf("PUT /bkt/k?acl HTTP/1.1\r\nHost: n\r\n%s\r\nContent-Length: %d\r\n\r\n%s", tt.header, len(tt.body), tt.body))
-		if a.code() != tt.code {
-			t.Errorf("%+v: %d %s", tt, a.StatusCode, a.body)
 		}
 	}
 }

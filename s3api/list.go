@@ -149,6 +149,12 @@ func parseToken(s string) (after string, ok bool) {
 // Owner is who owns a bucket or object, in listings and ACLs.
 type Owner struct{ ID, DisplayName string }
 
+// Owners returns a user by id, "" being the bucket's owner.
+type Owners func(id string) Owner
+
+// OwnedBy are the Owners of a cluster in which everything has the same owner.
+func OwnedBy(o Owner) Owners { return func(string) Owner { return o } }
+
 // Anyone is the owner of everything in a cluster without users: S3's canonical id
 // of the anonymous.
 var Anyone = Owner{ID: "65a011a29cdf8ec533ec3d1ccaae921c", DisplayName: "anonymous"}

@@ -3,6 +3,7 @@ package s3api
 // Names of headers, in the canonical form in which fasthttp keeps them.
 const (
 	hACL            = "X-Amz-Acl"
+	hAttributes     = "X-Amz-Object-Attributes"
 	hBucketLock     = "X-Amz-Bucket-Object-Lock-Enabled"
 	hChecksumAlg    = "X-Amz-Checksum-Algorithm"
 	hChecksumMode   = "X-Amz-Checksum-Mode"
@@ -15,11 +16,15 @@ const (
 	hDecodedLength  = "X-Amz-Decoded-Content-Length"
 	hDeleteMarker   = "X-Amz-Delete-Marker"
 	hDirective      = "X-Amz-Metadata-Directive"
+	hMaxParts       = "X-Amz-Max-Parts"
 	hMetaPrefix     = "X-Amz-Meta-"
+	hPartMarker     = "X-Amz-Part-Number-Marker"
 	hRequestID      = "X-Amz-Request-Id"
 	hNodeRequestID  = "X-Ais-Request-Id"
 	hSDKChecksum    = "X-Amz-Sdk-Checksum-Algorithm"
 	hStorageClass   = "X-Amz-Storage-Class"
+	hTagDirective   = "X-Amz-Tagging-Directive"
+	hTagging        = "X-Amz-Tagging"
 	hTaggingCount   = "X-Amz-Tagging-Count"
 	hTrailer        = "X-Amz-Trailer"
 	hVersionID      = "X-Amz-Version-Id"

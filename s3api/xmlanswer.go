@@ -49,16 +49,6 @@ func AppendLocation(b []byte, region string) []byte {
 	return append(appendText(b, region), "</LocationConstraint>"...)
 }
 
-// AppendACL appends an AccessControlPolicy that gives the owner full control.
-func AppendACL(b []byte, owner Owner) []byte {
-	b = append(b, "<AccessControlPolicy"+xmlns+">"...)
-	b = appendOwner(b, "Owner", owner)
-	b = append(b, `<AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">`...)
-	b = appendElement(b, "ID", owner.ID)
-	b = appendElement(b, "DisplayName", owner.DisplayName)
-	return append(b, "</Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>"...)
-}
-
 // AppendInitiate appends the InitiateMultipartUploadResult.
 func AppendInitiate(b []byte, bucket, key, uploadID string) []byte {
 	b = append(b, "<InitiateMultipartUploadResult"+xmlns+">"...)

@@ -7,7 +7,7 @@ func (t *Target) serveGetACL(c *call) error {
 	if _, err := t.store.Stat(c.name, ""); err != nil {
 		return err
 	}
-	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone) })
+	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone, nil, nil) })
 	return nil
 }
 
@@ -17,7 +17,8 @@ func (t *Target) servePutACL(c *call) error {
 	if _, err := t.store.Stat(c.name, ""); err != nil {
 		return err
 	}
-	return s3api.CheckACL(c.r)
+	_, _, err := s3api.ParseACLRequest(c.r, "", "", nil)
+	return err
 }
 
 // serveUnconfigured answers the read of what an object can have and this one has
