@@ -31,6 +31,7 @@ type app struct {
 
 	settings  settings
 	flags     settings // as given on the command line
+	profile   string   // of the AWS credentials file, as given on the command line
 	json      bool
 	noHeaders bool
 	client    *api.Client
@@ -84,6 +85,9 @@ func (a *app) connect() error {
 		if config.CA, err = os.ReadFile(a.settings.CAFile); err != nil {
 			return fmt.Errorf("--ca-file: %w", err)
 		}
+	}
+	if config.Authorize, err = a.authorize(); err != nil {
+		return err
 	}
 	a.client, err = api.NewClient(config)
 	return err

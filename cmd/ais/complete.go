@@ -48,6 +48,26 @@ func (a *app) bucketURIs(ctx context.Context, typed, suffix string) []cobra.Comp
 	return out
 }
 
+// completeUsers completes the name of a user, as a command's first argument.
+func (a *app) completeUsers(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	ctx, cancel, ok := a.completing(cmd)
+	defer cancel()
+	if !ok || len(given) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	users, err := a.client.Users(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []cobra.Completion
+	for _, u := range users {
+		if strings.HasPrefix(u.Name, typed) {
+			out = append(out, u.Name)
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeObjects completes the URIs of objects, folder by folder.
 func (a *app) completeObjects(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace

@@ -69,6 +69,8 @@ func answerHint(m *api.ErrorMessage) string {
 
 func kindHint(k object.Kind) string {
 	switch k {
+	case object.Denied:
+		return "'ais auth --help' says whose name calls are made in."
 	case object.NotFound:
 		return "'ais ls BUCKET --prefix …' lists what is there."
 	case object.Unavailable, object.Busy:

@@ -29,12 +29,14 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.StringVar(&a.flags.Endpoint, "endpoint", "", "`URL` of a proxy (default $AIS_ENDPOINT, the settings file, or "+defaultEndpoint+")")
 	flags.StringVar(&a.flags.CAFile, "ca-file", "", "PEM `file` with the authority that signed the cluster's certificate")
 	flags.BoolVar(&a.flags.SkipVerify, "skip-verify", false, "accept any certificate (HTTPS)")
+	flags.StringVar(&a.profile, "profile", "", "`profile` of the AWS credentials file to sign with (default: see 'ais auth --help')")
 	flags.BoolVarP(&a.json, "json", "j", false, "write JSON")
 	flags.BoolVarP(&a.noHeaders, "no-headers", "H", false, "write tables without headers")
 
 	root.AddCommand(
 		a.createCommand(), a.listCommand(), a.putCommand(), a.getCommand(), a.removeCommand(),
 		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(),
+		a.authCommand(), a.tlsCommand(), a.probeCommand(),
 	)
 	return root
 }

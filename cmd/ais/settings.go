@@ -43,18 +43,27 @@ func (s settings) over(flags settings, env func(string) (string, bool)) settings
 	return s
 }
 
-// readSettings reads ~/.config/ais/cli.json, if there is one.
-func (a *app) readSettings() (settings, error) {
-	var s settings
+// configDir returns where the program keeps its own files, "" for nowhere.
+func (a *app) configDir() string {
 	dir, ok := a.env("XDG_CONFIG_HOME")
 	if !ok || dir == "" {
 		home, ok := a.env("HOME")
 		if !ok || home == "" {
-			return s, nil
+			return ""
 		}
 		dir = filepath.Join(home, ".config")
 	}
-	path := filepath.Join(dir, "ais", "cli.json")
+	return filepath.Join(dir, "ais")
+}
+
+// readSettings reads ~/.config/ais/cli.json, if there is one.
+func (a *app) readSettings() (settings, error) {
+	var s settings
+	dir := a.configDir()
+	if dir == "" {
+		return s, nil
+	}
+	path := filepath.Join(dir, "cli.json")
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
