@@ -20,7 +20,11 @@ usage: deploy/playground.sh VERB [NODE] [FLAGS]
   --targets N      (3)
   --mountpaths N   of each target (2)
   --s3-domain D    also serve virtual-host style buckets, BUCKET.D
+  --auth           verify every request; made with a root user, whose key is printed
+  --users A,B,...  with --auth: make these users too; all keys are in DIR/credentials
+  --tls            HTTPS on every port, with certificates made in DIR/tls
 
+--auth and --tls are settled when DIR is made; users can be added by a later up.
 Nodes are proxy1, proxy2, ... and target1, target2, ...; flags may follow NODE.
 TEXT
 }
@@ -37,18 +41,19 @@ for name in $(compgen -e AIS_ || true); do unset "$name"; done
 # --- command line and remembered settings ---------------------------------
 
 verb='' node='' dir=$root/.playground follow=''
-declare -A given=() conf=([port]=8080 [proxies]=1 [targets]=3 [mountpaths]=2 [s3_domain]='')
+declare -A given=() conf=([port]=8080 [proxies]=1 [targets]=3 [mountpaths]=2 [s3_domain]='' [auth]=off [tls]=off [users]='')
 
 parse_args() {
   while [ $# -gt 0 ]; do
     local flag=${1%%=*} value=''
     case $1 in
-      --dir|--port|--proxies|--targets|--mountpaths|--s3-domain)
+      --dir|--port|--proxies|--targets|--mountpaths|--s3-domain|--users)
         [ $# -ge 2 ] || fail "$1 needs a value"
         value=$2; shift ;;
-      --dir=*|--port=*|--proxies=*|--targets=*|--mountpaths=*|--s3-domain=*)
+      --dir=*|--port=*|--proxies=*|--targets=*|--mountpaths=*|--s3-domain=*|--users=*)
         value=${1#*=} ;;
       --follow|-f) follow=yes; shift; continue ;;
+      --auth|--tls) given[${flag#--}]=on; shift; continue ;;
       -h|--help|help) usage; exit 0 ;;
       -*) usage >&2; fail "unknown flag $1" ;;
       *)
@@ -60,6 +65,9 @@ parse_args() {
       --dir) [ -n "$value" ] || fail "--dir is empty"
              dir=$(realpath -m -- "$value") ;;
       --s3-domain) given[s3_domain]=$value ;;
+      --users)
+        [[ $value =~ ^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$ ]] || fail "--users wants names separated by commas, not '$value'"
+        given[users]=$value ;;
       *) [[ $value =~ ^[0-9]{1,5}$ ]] || fail "$flag wants a number, not '$value'"
          given[${flag#--}]=$((10#$value)) ;;
     esac
@@ -84,12 +92,17 @@ apply_flags() {
       [ "${given[$key]:-${conf[$key]}}" = "${conf[$key]}" ] ||
         fail "$dir was made with --$key ${conf[$key]}; use another --dir for --$key ${given[$key]}"
     done
+    for key in auth tls; do
+      [ "${given[$key]:-${conf[$key]}}" = "${conf[$key]}" ] ||
+        fail "$dir was made without --$key; use another --dir"
+    done
     for key in proxies targets; do
       [ "${given[$key]:-${conf[$key]}}" -ge "${conf[$key]}" ] ||
         fail "$dir was made with --$key ${conf[$key]}; nodes can be added, not taken away"
     done
   fi
   for key in "${!given[@]}"; do conf[$key]=${given[$key]}; done
+  [ -z "${conf[users]}" ] || [ "${conf[auth]}" = on ] || fail "--users needs --auth"
   [ "${conf[proxies]}" -ge 1 ] && [ "${conf[proxies]}" -le 10 ] || fail "--proxies is 1 to 10"
   [ "${conf[targets]}" -ge 1 ] && [ "${conf[targets]}" -le 20 ] || fail "--targets is 1 to 20"
   [ "${conf[mountpaths]}" -ge 1 ] && [ "${conf[mountpaths]}" -le 64 ] || fail "--mountpaths is 1 to 64"
@@ -98,7 +111,7 @@ apply_flags() {
 
 write_config() {
   local key
-  for key in port proxies targets mountpaths s3_domain; do printf '%s=%s\n' "$key" "${conf[$key]}"; done >"$dir/config.new"
+  for key in port proxies targets mountpaths s3_domain auth tls users; do printf '%s=%s\n' "$key" "${conf[$key]}"; done >"$dir/config.new"
   mv "$dir/config.new" "$dir/config"
 }
 
@@ -118,6 +131,58 @@ port_of() {
     proxy*) say $((conf[port] + ${1#proxy} - 1)) ;;
     target*) say $((conf[port] + 10 + ${1#target} - 1)) ;;
   esac
+}
+
+# --- keys and certificates ------------------------------------------------
+
+scheme() { if [ "${conf[tls]}" = on ]; then say https; else say http; fi; }
+
+# key_of prints a setting of a profile of the credentials file.
+key_of() {
+  local line within=''
+  [ -f "$dir/credentials" ] || return 0
+  while read -r line; do
+    case $line in
+      \[*) within=$line ;;
+      "$2 = "*) if [ "$within" = "[$1]" ]; then say "${line#*= }"; fi ;;
+    esac
+  done <"$dir/credentials"
+}
+
+# make_root makes up root's key, before the cluster that is made with it.
+make_root() {
+  [ "${conf[auth]}" = on ] && [ -z "$(key_of root aws_access_key_id)" ] || return 0
+  [ ! -s "$dir/cluster.key" ] || fail "$dir/credentials is gone, and with it root's key"
+  local access secret
+  access=$(head -c 10 /dev/urandom | od -An -vtx1 | tr -d ' \n' | tr a-f A-F)
+  secret=$(head -c 30 /dev/urandom | base64 | tr -d '\n' | tr '+/' 'xy')
+  (umask 077; printf '[root]\naws_access_key_id = %s\naws_secret_access_key = %s\n' "$access" "$secret" >"$dir/credentials")
+}
+
+# as_root runs ais in root's name.
+as_root() {
+  local flags=(--endpoint "$(scheme)://localhost:${conf[port]}" --profile root)
+  [ "${conf[tls]}" = off ] || flags+=(--ca-file "$dir/tls/ca.pem")
+  AWS_SHARED_CREDENTIALS_FILE=$dir/credentials "$bin/ais" "${flags[@]}" "$@"
+}
+
+# make_users makes the users that have no key yet.
+make_users() {
+  local name
+  for name in ${conf[users]//,/ }; do
+    [ -z "$(key_of "$name" aws_access_key_id)" ] || continue
+    as_root auth user add "$name" --email "$name@example.com" --credentials "$dir/credentials" >/dev/null ||
+      fail "user $name could not be made"
+    say "playground: user $name has the access key $(key_of "$name" aws_access_key_id)"
+  done
+}
+
+# make_certificates makes, or renews, what the nodes serve with.
+make_certificates() {
+  [ "${conf[tls]}" = on ] || return 0
+  local hosts=localhost,127.0.0.1
+  [ -z "${conf[s3_domain]}" ] || hosts+=",${conf[s3_domain]},*.${conf[s3_domain]}"
+  "$bin/ais" tls make "$dir/tls" --host "$hosts" >/dev/null || fail "the certificates could not be made"
 }
 
 # --- processes ------------------------------------------------------------
@@ -146,6 +211,10 @@ listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # ready asks a node on port $1 whether it can serve. curl may not be there yet.
 ready() {
+  if [ "${conf[tls]}" = on ]; then
+    "$bin/ais" --ca-file "$dir/tls/ca.pem" probe "https://127.0.0.1:$1" >/dev/null 2>&1
+    return
+  fi
   (
     exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
     printf 'GET /health?readiness=true HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' >&3
@@ -172,12 +241,18 @@ check_ports_of() {
 }
 
 launch() {
-  local name=$1 port etcd=http://127.0.0.1:$((conf[port] + 30)) args k pid
+  local name=$1 port etcd args k pid scheme root_access='' root_secret=''
   port=$(port_of "$name")
-  args=(--id "$name" --cluster playground --listen "127.0.0.1:$port" --public-url "http://localhost:$port"
-        --data-dir "$dir/$name" --cluster-key "$dir/cluster.key")
+  scheme=$(scheme)
+  etcd=$scheme://127.0.0.1:$((conf[port] + 30))
+  args=(--id "$name" --cluster playground --listen "127.0.0.1:$port" --public-url "$scheme://localhost:$port"
+        --data-dir "$dir/$name" --cluster-key "$dir/cluster.key" --auth "${conf[auth]}")
+  if [ "${conf[tls]}" = on ]; then
+    args+=(--tls-cert "$dir/tls/node.pem" --tls-key "$dir/tls/node.key" --ca "$dir/tls/ca.pem" --client-ca "$dir/tls/ca.pem")
+  fi
   case $name in
-    proxy1) args=("$bin/aisproxy" "${args[@]}" --etcd-listen "$etcd" --etcd-peer "http://127.0.0.1:$((conf[port] + 31))") ;;
+    proxy1) args=("$bin/aisproxy" "${args[@]}" --etcd-listen "$etcd" --etcd-peer "$scheme://127.0.0.1:$((conf[port] + 31))")
+            root_access=$(key_of root aws_access_key_id) root_secret=$(key_of root aws_secret_access_key) ;;
     proxy*) args=("$bin/aisproxy" "${args[@]}" --etcd "$etcd") ;;
     target*)
       args=("$bin/aisnode" "${args[@]}" --etcd "$etcd")
@@ -188,7 +263,8 @@ launch() {
   esac
   if [ -n "${conf[s3_domain]}" ]; then args+=(--s3-domain "${conf[s3_domain]}"); fi
   mkdir -p "$dir/$name"
-  setsid nohup "${args[@]}" </dev/null >>"$dir/logs/$name.log" 2>&1 9>&- &
+  # In the environment: a command line is for everybody to see.
+  AIS_ROOT_ACCESS_KEY=$root_access AIS_ROOT_SECRET_KEY=$root_secret setsid nohup "${args[@]}" </dev/null >>"$dir/logs/$name.log" 2>&1 9>&- &
   pid=$!
   say "$pid $(start_time "$pid")" >"$dir/run/$name.pid"
   # Between fork and exec the command line is still this script's.
@@ -259,7 +335,7 @@ end_nodes() {
 
 build() {
   if ! command -v go >/dev/null; then
-    [ -x "$bin/aisproxy" ] && [ -x "$bin/aisnode" ] && return
+    [ -x "$bin/aisproxy" ] && [ -x "$bin/aisnode" ] && [ -x "$bin/ais" ] && return
     fail "Go is not on the PATH, and $bin has no binaries"
   fi
   [ -n "${PLAYGROUND_BIN:-}" ] && return
@@ -285,6 +361,8 @@ up() {
   for name in $(nodes); do pid_of "$name" >/dev/null || missing+=("$name"); done
   for name in "${missing[@]}"; do check_ports_of "$name"; done
   write_config
+  make_certificates
+  make_root
   if [ ${#missing[@]} -eq 0 ]; then
     wait_ready $(nodes)
     say "playground: all ${conf[proxies]} proxies and ${conf[targets]} targets run already"
@@ -293,12 +371,25 @@ up() {
     wait_ready $(nodes)
     say "playground: started ${missing[*]} in $(((${EPOCHREALTIME/[.,]/} - ${began/[.,]/}) / 1000)) ms"
   fi
+  make_users
   hints
 }
 
 hints() {
-  local flags='' url=http://localhost:${conf[port]}
+  local flags='' url
+  url=$(scheme)://localhost:${conf[port]}
   [ "$dir" = "$root/.playground" ] || flags=" --dir $(printf %q "$dir")"
+  if [ "${conf[auth]}" = on ]; then
+    cat <<TEXT
+
+Root's access key is $(key_of root aws_access_key_id), its secret key $(key_of root aws_secret_access_key).
+All keys are in $dir/credentials, a profile a user.
+TEXT
+  fi
+  if [ "${conf[tls]}" = on ]; then
+    say ''
+    say "The authority that signed the nodes' certificates is $dir/tls/ca.pem"
+  fi
   cat <<TEXT
 
 S3 is at $url/s3 (and at $url), metrics at $url/metrics. Try:
@@ -336,7 +427,7 @@ status() {
     else
       state='not ready' all=1
     fi
-    printf '%-10s %-10s pid %-8s http://localhost:%s\n' "$name" "$state" "$pid" "$(port_of "$name")"
+    printf '%-10s %-10s pid %-8s %s://localhost:%s\n' "$name" "$state" "$pid" "$(scheme)" "$(port_of "$name")"
   done
   return $all
 }
@@ -344,10 +435,19 @@ status() {
 print_env() {
   printf 'export PATH=%q:"$PATH"\n' "$root/.venv/bin:$bin"
   printf 'unset AWS_PROFILE AWS_SESSION_TOKEN\n'
-  printf 'export AWS_ACCESS_KEY_ID=playground AWS_SECRET_ACCESS_KEY=playground AWS_DEFAULT_REGION=us-east-1\n'
+  local access=playground secret=playground https=0
+  if [ "${conf[auth]}" = on ]; then
+    access=$(key_of root aws_access_key_id) secret=$(key_of root aws_secret_access_key)
+    printf 'export AWS_SHARED_CREDENTIALS_FILE=%q\n' "$dir/credentials"
+  fi
+  if [ "${conf[tls]}" = on ]; then
+    https=1
+    printf 'export AWS_CA_BUNDLE=%q AIS_CLIENT_CA=%q\n' "$dir/tls/ca.pem" "$dir/tls/ca.pem"
+  fi
+  printf 'export AWS_ACCESS_KEY_ID=%q AWS_SECRET_ACCESS_KEY=%q AWS_DEFAULT_REGION=us-east-1\n' "$access" "$secret"
   printf 'export AWS_EC2_METADATA_DISABLED=true\n'
-  printf 'export AIS_ENDPOINT=http://localhost:%s\n' "${conf[port]}"
-  printf 'export S3_ENDPOINT=localhost:%s/s3 S3_USE_HTTPS=0\n' "${conf[port]}"
+  printf 'export AIS_ENDPOINT=%s://localhost:%s\n' "$(scheme)" "${conf[port]}"
+  printf 'export S3_ENDPOINT=localhost:%s/s3 S3_USE_HTTPS=%s\n' "${conf[port]}" "$https"
 }
 
 logs() {
