@@ -3,6 +3,7 @@ package cluster
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"ais/object"
 )
@@ -13,7 +14,14 @@ type Config struct {
 	S3Checksum     object.Algorithm  // checksum.type of buckets created by S3 clients
 	NativeChecksum object.Algorithm  // checksum.type of buckets created natively
 	Durability     object.Durability // of ais:// buckets
+	Lifecycle      LifecycleConfig
 	Auth           bool              // read-only: Map.Auth is AuthOn
+}
+
+// LifecycleConfig says how targets carry out the lifecycles of buckets.
+type LifecycleConfig struct {
+	Interval time.Duration // from the beginning of a run to that of the next
+	Day      time.Duration // what a day of a rule is; anything but 24 hours is for tests
 }
 
 // Redirect says when clients are sent to the target itself.
@@ -33,6 +41,7 @@ func DefaultConfig() Config {
 		S3Checksum:     object.MD5,
 		NativeChecksum: object.XXHash,
 		Durability:     object.Power,
+		Lifecycle:      LifecycleConfig{Interval: time.Hour, Day: 24 * time.Hour},
 	}
 }
 
@@ -66,6 +75,14 @@ func configTable() []setting[Config] {
 					return errIllegal
 				}
 				return nil
+			}},
+		{"lifecycle.day", false, "1s to 24h; anything but 24h is for tests",
+			func(c *Config) string { return formatDuration(c.Lifecycle.Day) },
+			func(c *Config, s string) error { return setDuration(&c.Lifecycle.Day, s, time.Second, 24*time.Hour) }},
+		{"lifecycle.interval", false, "1s to 168h",
+			func(c *Config) string { return formatDuration(c.Lifecycle.Interval) },
+			func(c *Config, s string) error {
+				return setDuration(&c.Lifecycle.Interval, s, time.Second, 7*24*time.Hour)
 			}},
 		{"native.checksum.type", false, atRestNames,
 			func(c *Config) string { return c.NativeChecksum.String() },

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"ais/object"
 )
@@ -188,4 +189,26 @@ func setSize(to *int64, s string, most int64) error {
 	}
 	*to = n
 	return nil
+}
+
+// setDuration reads a time as Go writes it (90s, 1h30m), from least to most.
+func setDuration(to *time.Duration, s string, least, most time.Duration) error {
+	d, err := time.ParseDuration(strings.TrimSpace(s))
+	if err != nil || d < least || d > most {
+		return errIllegal
+	}
+	*to = d
+	return nil
+}
+
+// formatDuration writes what setDuration reads, without units that are zero: 24h.
+func formatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }

@@ -97,7 +97,8 @@ func TestConfigJSON(t *testing.T) {
 	c := DefaultConfig()
 	c.Redirect, c.Auth = RedirectNever, true
 	data, err := json.Marshal(c)
-	const want = `{"auth":{"enabled":true},"durability":"power","features":"0","native":{"checksum":{"type":"xxhash"}},` +
+	const want = `{"auth":{"enabled":true},"durability":"power","features":"0",` +
+		`"lifecycle":{"day":"24h","interval":"1h"},"native":{"checksum":{"type":"xxhash"}},` +
 		`"redirect":"never","s3":{"checksum":{"type":"md5"}}}`
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
@@ -108,6 +109,35 @@ func TestConfigJSON(t *testing.T) {
 	}
 	if s := NewState(Contents{Map: Map{Auth: AuthOn}, Config: back}); !s.Config.Auth {
 		t.Error("the state does not take auth from the map")
+	}
+}
+
+func TestConfigDurations(t *testing.T) {
+	for _, test := range []struct{ key, value, reads string }{
+		{"lifecycle.day", "10s", "10s"},
+		{"lifecycle.day", "1h30m", "1h30m"},
+		{"lifecycle.day", "90m0s", "1h30m"},
+		{"lifecycle.day", "24h", "24h"},
+		{"lifecycle.day", "25h", ""},
+		{"lifecycle.day", "999ms", ""},
+		{"lifecycle.day", "1", ""},
+		{"lifecycle.interval", "2h0m10s", "2h0m10s"},
+		{"lifecycle.interval", "168h", "168h"},
+		{"lifecycle.interval", "-1h", ""},
+		{"lifecycle.interval", "", ""},
+	} {
+		c := DefaultConfig()
+		_, err := c.Set(test.key, test.value)
+		switch {
+		case test.reads == "":
+			if !errors.Is(err, object.Invalid) || c != DefaultConfig() {
+				t.Errorf("%s = %q: error %v", test.key, test.value, err)
+			}
+		case err != nil:
+			t.Error(err)
+		case find(c.List(), test.key) != test.reads:
+			t.Errorf("%s = %q reads %q", test.key, test.value, find(c.List(), test.key))
+		}
 	}
 }
 
