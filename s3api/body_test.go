@@ -329,8 +329,8 @@ func TestChunkSignaturesAreOffered(t *testing.T) {
 	}
 	var calls []call
 	n := startNode(t, func(r *Request) error {
-		r.VerifyChunks(func(trailer bool, signature string, sum [32]byte) error {
-			calls = append(calls, call{trailer, signature, fmt.Sprintf("%x", sum)})
+		r.VerifyChunks(func(trailer bool, signature []byte, sum [32]byte) error {
+			calls = append(calls, call{trailer, string(signature), fmt.Sprintf("%x", sum)})
 			if len(calls) > 10 {
 				return SignatureDoesNotMatch
 			}

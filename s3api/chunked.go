@@ -14,8 +14,9 @@ import (
 // ChunkCheck decides on one signature of an aws-chunked body. It is called in
 // order: for every chunk, the empty last one included, with the SHA-256 of its
 // bytes, and then, if there is a signed trailer, with trailer set and the
-// SHA-256 of the trailer's canonical text ("name:value\n").
-type ChunkCheck func(trailer bool, signature string, sum [sha256.Size]byte) error
+// SHA-256 of the trailer's canonical text ("name:value\n"). The signature, in
+// hexadecimal, is good until it returns; that of a trailer may be missing.
+type ChunkCheck func(trailer bool, signature []byte, sum [sha256.Size]byte) error
 
 // VerifyChunks has check called for the signatures of an aws-chunked body. Call
 // it before Body.
@@ -45,8 +46,8 @@ type chunkReader struct {
 	err     error // sticky
 	trailer []byte
 
-	signature string
-	sum       hash.Hash // of the chunk at hand; nil where nobody checks
+	signature [2 * sha256.Size]byte // of the chunk at hand, where chunks are signed
+	sum       hash.Hash             // of the chunk at hand; nil where nobody checks
 }
 
 func newChunkReader(src io.Reader, plan bodyPlan) *chunkReader {
@@ -105,9 +106,12 @@ func (c *chunkReader) nextChunk() error {
 	if err != nil {
 		return err
 	}
-	if c.left, c.signature, err = parseChunkHeader(line, c.plan.signed); err != nil {
+	size, signature, err := parseChunkHeader(line, c.plan.signed)
+	if err != nil {
 		return err
 	}
+	c.left = size
+	copy(c.signature[:], signature)
 	if c.left > 0 {
 		c.total += c.left
 		if c.total > c.plan.size {
@@ -143,7 +147,7 @@ func (c *chunkReader) checkChunk() error {
 	var sum [sha256.Size]byte
 	c.sum.Sum(sum[:0])
 	c.sum.Reset()
-	return c.plan.check(false, c.signature, sum)
+	return c.plan.check(false, c.signature[:], sum)
 }
 
 // line returns the next line without its "\r\n", valid until the next read.
@@ -163,25 +167,25 @@ func (c *chunkReader) line() ([]byte, error) {
 }
 
 // parseChunkHeader reads "size[;chunk-signature=hex]".
-func parseChunkHeader(line []byte, signed bool) (size int64, signature string, err error) {
+func parseChunkHeader(line []byte, signed bool) (size int64, signature []byte, err error) {
 	digits, extension, _ := bytes.Cut(line, []byte{';'})
 	if len(digits) == 0 || len(digits) > 15 {
-		return 0, "", errFraming
+		return 0, nil, errFraming
 	}
 	for _, c := range digits {
 		if !isHex(c) {
-			return 0, "", errFraming
+			return 0, nil, errFraming
 		}
 		size = size<<4 | int64(unhex(c))
 	}
 	if !signed {
-		return size, "", nil
+		return size, nil, nil
 	}
 	hexSum, ok := bytes.CutPrefix(extension, []byte("chunk-signature="))
 	if !ok || !isSignature(hexSum) {
-		return 0, "", errChunkSum
+		return 0, nil, errChunkSum
 	}
-	return size, string(hexSum), nil
+	return size, hexSum, nil
 }
 
 func isSignature(s []byte) bool {
@@ -221,7 +225,7 @@ func (c *chunkReader) readTrailer() error {
 func (c *chunkReader) trailerSum(a object.Algorithm) (object.Checksum, error) {
 	var sum object.Checksum
 	var canonical []byte
-	signature := ""
+	var signature []byte
 	for _, line := range bytes.Split(c.trailer, []byte{'\n'}) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -232,10 +236,10 @@ func (c *chunkReader) trailerSum(a object.Algorithm) (object.Checksum, error) {
 		case !ok:
 			return sum, MalformedTrailer
 		case string(name) == "x-amz-trailer-signature":
-			if !c.plan.signed || signature != "" || !isSignature(value) {
+			if !c.plan.signed || signature != nil || !isSignature(value) {
 				return sum, MalformedTrailer
 			}
-			signature = string(value)
+			signature = value
 		default:
 			got, known := checksumNamed(name)
 			if !known || got != a || sum.Value != nil {

@@ -4,6 +4,8 @@ package s3api
 const (
 	hACL            = "X-Amz-Acl"
 	hAttributes     = "X-Amz-Object-Attributes"
+	hAmzDate        = "X-Amz-Date"
+	hAuthorization  = "Authorization"
 	hBucketLock     = "X-Amz-Bucket-Object-Lock-Enabled"
 	hChecksumAlg    = "X-Amz-Checksum-Algorithm"
 	hChecksumMode   = "X-Amz-Checksum-Mode"
@@ -22,6 +24,7 @@ const (
 	hRequestID      = "X-Amz-Request-Id"
 	hNodeRequestID  = "X-Ais-Request-Id"
 	hSDKChecksum    = "X-Amz-Sdk-Checksum-Algorithm"
+	hSecurityToken  = "X-Amz-Security-Token"
 	hStorageClass   = "X-Amz-Storage-Class"
 	hTagDirective   = "X-Amz-Tagging-Directive"
 	hTagging        = "X-Amz-Tagging"
