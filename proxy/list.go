@@ -31,14 +31,15 @@ func (p *Proxy) serveList(r *s3api.Request) error {
 			return err
 		}
 	}
+	owners := p.owners(b)
 	r.WriteXML(func(out []byte) []byte {
 		switch r.Op {
 		case s3api.ListObjectsV2:
-			return s3api.AppendListV2(out, r.Bucket, &list, &page, s3api.Anyone)
+			return s3api.AppendListV2(out, r.Bucket, &list, &page, owners)
 		case s3api.ListObjectVersions:
-			return s3api.AppendListVersions(out, r.Bucket, &list, &page, s3api.Anyone)
+			return s3api.AppendListVersions(out, r.Bucket, &list, &page, owners)
 		}
-		return s3api.AppendListV1(out, r.Bucket, &list, &page, s3api.Anyone)
+		return s3api.AppendListV1(out, r.Bucket, &list, &page, owners)
 	})
 	return nil
 }
@@ -72,7 +73,8 @@ func (p *Proxy) serveListUploads(r *s3api.Request) error {
 			return err
 		}
 	}
-	r.WriteXML(func(out []byte) []byte { return s3api.AppendListUploads(out, r.Bucket, &list, &page, s3api.Anyone) })
+	owners := p.owners(b)
+	r.WriteXML(func(out []byte) []byte { return s3api.AppendListUploads(out, r.Bucket, &list, &page, owners) })
 	return nil
 }
 

@@ -147,8 +147,16 @@ func TestParseList(t *testing.T) {
 			t.Errorf("token of %q: %q %v", key, l.Query.After, err)
 		}
 	}
+	l, err = ParseList(newRequest(t, "GET", "/bkt?versions&key-marker=k&version-id-marker=null"))
+	if err != nil || l.Query != (object.Query{After: "k", Versions: true, AfterVersion: "null", Limit: 1000}) {
+		t.Errorf("%+v %v", l, err)
+	}
+	l, err = ParseList(newRequest(t, "GET", "/bkt?uploads&version-id-marker=null"))
+	if err != nil || l.Query != (object.Query{Limit: 1000}) {
+		t.Errorf("%+v %v", l, err)
+	}
 	for _, query := range []string{"max-keys=a", "max-keys=-1", "max-keys=99999999999", "encoding-type=base64",
-		"list-type=2&continuation-token=zz", "list-type=2&continuation-token=1a", "versions&version-id-marker=x"} {
+		"list-type=2&continuation-token=zz", "list-type=2&continuation-token=1a", "versions&key-marker=k&version-id-marker=x", "versions&version-id-marker=null"} {
 		if _, err := ParseList(newRequest(t, "GET", "/bkt?"+query)); !errors.Is(err, InvalidArgument) {
 			t.Errorf("%s: %v", query, err)
 		}

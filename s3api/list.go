@@ -50,7 +50,8 @@ func ParseList(r *Request) (List, error) {
 		case "upload-id-marker":
 			l.UploadMarker = v
 		case "version-id-marker":
-			if v != "" && v != "null" {
+			l.Query.AfterVersion = v
+			if err := checkVersion(v); err != nil {
 				return l, Argument("version-id-marker", v, "Invalid version id specified")
 			}
 		case "continuation-token":
@@ -61,6 +62,9 @@ func ParseList(r *Request) (List, error) {
 			l.FetchOwner = v == "true"
 		}
 	}
+	if l.Query.Versions = r.Op == ListObjectVersions; !l.Query.Versions {
+		l.Query.AfterVersion = "" // means nothing in other listings
+	}
 	return l, l.setAfter()
 }
 
@@ -68,6 +72,9 @@ func ParseList(r *Request) (List, error) {
 func (l *List) setAfter() error {
 	if !l.V2 {
 		l.Query.After = l.Marker
+		if l.Marker == "" && l.Query.AfterVersion != "" {
+			return Argument("version-id-marker", l.Query.AfterVersion, "A version-id marker cannot be specified without a key marker.")
+		}
 		return nil
 	}
 	l.Query.After = l.StartAfter

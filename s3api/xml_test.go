@@ -51,21 +51,33 @@ func somePage() *object.Page {
 	}}
 }
 
+// someVersions is a page that ends among the versions of a key.
+func someVersions() *object.Page {
+	return &object.Page{Truncated: true, Entries: []object.Entry{
+		{Key: "a", Meta: object.Meta{Size: 5, Modified: when, ETag: "e", VersionID: "0c", Owner: "bob"}},
+		{Key: "b", Latest: true, Meta: object.Meta{Modified: when, VersionID: "0b", DeleteMarker: true, Owner: "alice"}},
+		{Key: "b", Meta: object.Meta{Modified: when, DeleteMarker: true}},
+		{Key: "b", Meta: object.Meta{Size: 7, Modified: when, ETag: "e2", VersionID: "0a", StorageClass: "GLACIER"}},
+	}}
+}
+
 func TestGoldenListings(t *testing.T) {
 	owner := Owner{"id<1>", "me & you"}
+	owners := OwnedBy(owner)
 	l := &List{Query: object.Query{Limit: 4}}
-	golden(t, "list-v1-plain", AppendListV1(nil, "bkt", l, somePage(), owner))
+	golden(t, "list-v1-plain", AppendListV1(nil, "bkt", l, somePage(), owners))
 	l.EncodeURL, l.Marker, l.Query.Prefix, l.Query.Delimiter = true, "a b", "", " /"
-	golden(t, "list-v1-url", AppendListV1(nil, "bkt", l, somePage(), owner))
-	golden(t, "list-v1-empty", AppendListV1(nil, "bkt", &List{}, &object.Page{}, owner))
+	golden(t, "list-v1-url", AppendListV1(nil, "bkt", l, somePage(), owners))
+	golden(t, "list-v1-empty", AppendListV1(nil, "bkt", &List{}, &object.Page{}, owners))
 	l = &List{V2: true, Query: object.Query{Limit: 4, Prefix: "p&"}}
-	golden(t, "list-v2-plain", AppendListV2(nil, "bkt", l, somePage(), owner))
+	golden(t, "list-v2-plain", AppendListV2(nil, "bkt", l, somePage(), owners))
 	l.FetchOwner, l.EncodeURL, l.HasToken, l.Continuation, l.StartAfter, l.Query.Delimiter = true, true, true, "161", "s t", "/"
-	golden(t, "list-v2-all", AppendListV2(nil, "bkt", l, somePage(), owner))
-	golden(t, "list-versions", AppendListVersions(nil, "bkt", l, somePage(), owner))
+	golden(t, "list-v2-all", AppendListV2(nil, "bkt", l, somePage(), owners))
+	golden(t, "list-versions", AppendListVersions(nil, "bkt", l, somePage(), owners))
+	golden(t, "list-versions-all", AppendListVersions(nil, "bkt", &List{Marker: "a", Query: object.Query{Limit: 4, AfterVersion: "null"}}, someVersions(), names))
 	uploads := &object.Page{Truncated: true, Entries: []object.Entry{
 		{Key: "k/1", UploadID: "u1", Meta: object.Meta{Modified: when}}, {Key: "k/1", UploadID: "u2", Meta: object.Meta{Modified: when}}, {Key: "p/", Prefix: true}}}
-	golden(t, "list-uploads", AppendListUploads(nil, "bkt", &List{Query: object.Query{Limit: 3, Delimiter: "/"}, Marker: "j", UploadMarker: "u0"}, uploads, owner))
+	golden(t, "list-uploads", AppendListUploads(nil, "bkt", &List{Query: object.Query{Limit: 3, Delimiter: "/"}, Marker: "j", UploadMarker: "u0"}, uploads, owners))
 	golden(t, "list-buckets", AppendListBuckets(nil, owner, ListBucketsQuery{}, []BucketEntry{
 		{Name: "bucket-111", Created: when, Provider: object.AIS},
 		{Name: "bucket-222", Created: when, Provider: object.AWS, Note: "(WARNING: {bucket-222, Provider: ais} and {bucket-222, Provider: aws} share the same name)"}}, false))
@@ -85,7 +97,7 @@ func TestGoldenAnswers(t *testing.T) {
 	golden(t, "list-parts", AppendListParts(nil, &PartsPage{Bucket: "bkt", Key: "k k", After: 1, Limit: 2, Truncated: true, EncodeURL: true,
 		Upload: object.Upload{ID: "u", Algorithm: object.CRC32C, Composite: true},
 		Parts:  []object.Part{{Number: 2, Size: 5, ETag: "e2", Modified: when}, {Number: 7, Size: 6, ETag: "e7", Modified: when, Sums: []object.Checksum{{Algorithm: object.CRC32C, Value: sum.Value}}}}}, owner))
-	results := []Deleted{{Key: "a"}, {Key: "b", VersionID: "null"}, {Key: "gone", Err: object.NotFound}, {Key: "c<", Err: object.E("x", "c", object.Unavailable, nil)}}
+	results := []Deleted{{Key: "marked", Marker: true, MarkerID: "0a"}, {Key: "unmarked", VersionID: "0b", Marker: true, MarkerID: "0b"}, {Key: "suspended", Marker: true}, {Key: "a"}, {Key: "b", VersionID: "null"}, {Key: "gone", Err: object.NotFound}, {Key: "gone", VersionID: "0d", Err: object.NoSuchVersion}, {Key: "condition", Err: NoSuchKey}, {Key: "c<", Err: object.E("x", "c", object.Unavailable, nil)}}
 	golden(t, "deleted", AppendDeleted(nil, results, false))
 	golden(t, "deleted-quiet", AppendDeleted(nil, results, true))
 }
@@ -228,7 +240,7 @@ func BenchmarkAppendListV2(b *testing.B) {
 	var out []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		out = AppendListV2(out[:0], "bkt", l, p, Anyone)
+		out = AppendListV2(out[:0], "bkt", l, p, OwnedBy(Anyone))
 	}
 	b.SetBytes(int64(len(out)))
 }

@@ -146,12 +146,27 @@ func AppendListParts(b []byte, p *PartsPage, owner Owner) []byte {
 	return append(b, "</ListPartsResult>"...)
 }
 
-// Deleted is the outcome of one key of a DeleteObjects: deleted if Err is nil,
-// object.NotFound included among the deleted.
+// Deleted is the outcome of one key of a DeleteObjects: deleted if Err is nil, or
+// of kind object.NotFound or object.NoSuchVersion. An error that says NoSuchKey
+// (s3api.NoSuchKey) is one.
 type Deleted struct {
 	Key       string
-	VersionID string // as the client named it
+	VersionID string // as the client named it, "" for none
 	Err       error
+
+	// Marker is set where a delete marker was made or, with VersionID, removed;
+	// MarkerID is its version.
+	Marker   bool
+	MarkerID string
+}
+
+// gone reports whether what was to be deleted is not there any more, or never was.
+func (d *Deleted) gone() bool {
+	if d.Err == nil {
+		return true
+	}
+	kind := object.KindOf(d.Err)
+	return kind == object.NotFound || kind == object.NoSuchVersion
 }
 
 // AppendDeleted appends the DeleteResult. Quiet leaves out what was deleted.
@@ -159,7 +174,7 @@ func AppendDeleted(b []byte, results []Deleted, quiet bool) []byte {
 	b = append(b, "<DeleteResult"+xmlns+">"...)
 	for i := range results {
 		d := &results[i]
-		failed := d.Err != nil && object.KindOf(d.Err) != object.NotFound
+		failed := !d.gone()
 		if !failed && quiet {
 			continue
 		}
@@ -172,10 +187,14 @@ func AppendDeleted(b []byte, results []Deleted, quiet bool) []byte {
 		if d.VersionID != "" {
 			b = appendElement(b, "VersionId", d.VersionID)
 		}
-		if failed {
+		switch {
+		case failed:
 			e := FromError(d.Err)
 			b = appendElement(b, "Code", e.Code)
 			b = appendElement(b, "Message", e.Message)
+		case d.Marker:
+			b = appendBool(b, "DeleteMarker", true)
+			b = appendElement(b, "DeleteMarkerVersionId", object.ShownVersion(d.MarkerID))
 		}
 		b = append(append(append(b, "</"...), name...), '>')
 	}

@@ -42,7 +42,7 @@ var plainURL = func() (table [256]bool) {
 }()
 
 // AppendListV1 appends the ListBucketResult of a ListObjects.
-func AppendListV1(b []byte, bucket string, l *List, p *object.Page, owner Owner) []byte {
+func AppendListV1(b []byte, bucket string, l *List, p *object.Page, owners Owners) []byte {
 	k := keyWriter(l.EncodeURL)
 	b = append(b, "<ListBucketResult"+xmlns+">"...)
 	b = appendElement(b, "Name", bucket)
@@ -52,12 +52,12 @@ func AppendListV1(b []byte, bucket string, l *List, p *object.Page, owner Owner)
 		b = k.element(b, "NextMarker", p.Next())
 	}
 	b = appendPageHead(b, l, p)
-	b = appendContents(b, k, p, &owner)
+	b = appendContents(b, k, p, owners)
 	return append(b, "</ListBucketResult>"...)
 }
 
 // AppendListV2 appends the ListBucketResult of a ListObjectsV2.
-func AppendListV2(b []byte, bucket string, l *List, p *object.Page, owner Owner) []byte {
+func AppendListV2(b []byte, bucket string, l *List, p *object.Page, owners Owners) []byte {
 	k := keyWriter(l.EncodeURL)
 	b = append(b, "<ListBucketResult"+xmlns+">"...)
 	b = appendElement(b, "Name", bucket)
@@ -75,10 +75,9 @@ func AppendListV2(b []byte, bucket string, l *List, p *object.Page, owner Owner)
 	b = appendInt(b, "KeyCount", int64(len(p.Entries)))
 	b = appendPageHead(b, l, p)
 	if !l.FetchOwner {
-		b = appendContents(b, k, p, nil)
-	} else {
-		b = appendContents(b, k, p, &owner)
+		owners = nil
 	}
+	b = appendContents(b, k, p, owners)
 	return append(b, "</ListBucketResult>"...)
 }
 
@@ -94,8 +93,9 @@ func appendPageHead(b []byte, l *List, p *object.Page) []byte {
 	return appendBool(b, "IsTruncated", p.Truncated)
 }
 
-// appendContents appends the objects, then the common prefixes.
-func appendContents(b []byte, k keyWriter, p *object.Page, owner *Owner) []byte {
+// appendContents appends the objects, with their owners unless those are nil, then
+// the common prefixes.
+func appendContents(b []byte, k keyWriter, p *object.Page, owners Owners) []byte {
 	for i := range p.Entries {
 		e := &p.Entries[i]
 		if e.Prefix {
@@ -104,8 +104,8 @@ func appendContents(b []byte, k keyWriter, p *object.Page, owner *Owner) []byte 
 		b = append(b, "<Contents>"...)
 		b = k.element(b, "Key", e.Key)
 		b = appendStat(b, &e.Meta)
-		if owner != nil {
-			b = appendOwner(b, "Owner", *owner)
+		if owners != nil {
+			b = appendOwner(b, "Owner", owners(e.Meta.Owner))
 		}
 		b = append(b, "</Contents>"...)
 	}
@@ -135,10 +135,7 @@ func appendStat(b []byte, m *object.Meta) []byte {
 	}
 	b = append(b, "<Size>"...)
 	b = strconv.AppendInt(b, m.Size, 10)
-	if m.StorageClass == "" {
-		return append(b, "</Size><StorageClass>STANDARD</StorageClass>"...)
-	}
-	return appendElement(append(b, "</Size>"...), "StorageClass", m.StorageClass)
+	return appendElement(append(b, "</Size>"...), "StorageClass", shownClass(m.StorageClass))
 }
 
 func appendETag(b []byte, etag string) []byte {
@@ -154,39 +151,52 @@ func appendOwner(b []byte, name string, o Owner) []byte {
 	return append(append(append(b, "</"...), name...), '>')
 }
 
-// AppendListVersions appends the ListVersionsResult of a bucket that never had
-// versions: each object is its own latest version, null.
-func AppendListVersions(b []byte, bucket string, l *List, p *object.Page, owner Owner) []byte {
+// AppendListVersions appends the ListVersionsResult: versions and delete markers in
+// the order of the page, then the common prefixes.
+func AppendListVersions(b []byte, bucket string, l *List, p *object.Page, owners Owners) []byte {
 	k := keyWriter(l.EncodeURL)
 	b = append(b, "<ListVersionsResult"+xmlns+">"...)
 	b = appendElement(b, "Name", bucket)
 	b = k.element(b, "Prefix", l.Query.Prefix)
 	b = k.element(b, "KeyMarker", l.Marker)
-	b = append(b, "<VersionIdMarker/>"...)
-	if p.Truncated {
+	b = appendElement(b, "VersionIdMarker", l.Query.AfterVersion)
+	if n := len(p.Entries); p.Truncated && n > 0 {
 		b = k.element(b, "NextKeyMarker", p.Next())
-		b = appendElement(b, "NextVersionIdMarker", "null")
+		if last := &p.Entries[n-1]; !last.Prefix {
+			b = appendElement(b, "NextVersionIdMarker", object.ShownVersion(last.Meta.VersionID))
+		}
 	}
 	b = appendPageHead(b, l, p)
 	for i := range p.Entries {
-		e := &p.Entries[i]
-		if e.Prefix {
-			continue
+		if e := &p.Entries[i]; !e.Prefix {
+			b = appendVersion(b, k, e, owners)
 		}
-		b = append(b, "<Version>"...)
-		b = k.element(b, "Key", e.Key)
-		b = append(b, "<VersionId>null</VersionId><IsLatest>true</IsLatest>"...)
-		b = appendStat(b, &e.Meta)
-		b = appendOwner(b, "Owner", owner)
-		b = append(b, "</Version>"...)
 	}
 	b = appendPrefixes(b, k, p)
 	return append(b, "</ListVersionsResult>"...)
 }
 
+// appendVersion appends one version or delete marker.
+func appendVersion(b []byte, k keyWriter, e *object.Entry, owners Owners) []byte {
+	begin, end := "<Version>", "</Version>"
+	if e.Meta.DeleteMarker {
+		begin, end = "<DeleteMarker>", "</DeleteMarker>"
+	}
+	b = k.element(append(b, begin...), "Key", e.Key)
+	b = appendElement(b, "VersionId", object.ShownVersion(e.Meta.VersionID))
+	b = appendBool(b, "IsLatest", e.Latest)
+	if e.Meta.DeleteMarker {
+		b = append(b, "<LastModified>"...)
+		b = append(appendTime(b, e.Meta.Modified), "</LastModified>"...)
+	} else {
+		b = appendStat(b, &e.Meta)
+	}
+	return append(appendOwner(b, "Owner", owners(e.Meta.Owner)), end...)
+}
+
 // AppendListUploads appends the ListMultipartUploadsResult. The entries carry
 // UploadID and, as Meta.Modified, when the upload began.
-func AppendListUploads(b []byte, bucket string, l *List, p *object.Page, owner Owner) []byte {
+func AppendListUploads(b []byte, bucket string, l *List, p *object.Page, owners Owners) []byte {
 	k := keyWriter(l.EncodeURL)
 	b = append(b, "<ListMultipartUploadsResult"+xmlns+">"...)
 	b = appendElement(b, "Bucket", bucket)
@@ -213,9 +223,11 @@ func AppendListUploads(b []byte, bucket string, l *List, p *object.Page, owner O
 		b = append(b, "<Upload>"...)
 		b = k.element(b, "Key", e.Key)
 		b = appendElement(b, "UploadId", e.UploadID)
+		owner := owners(e.Meta.Owner)
 		b = appendOwner(b, "Initiator", owner)
 		b = appendOwner(b, "Owner", owner)
-		b = append(b, "<StorageClass>STANDARD</StorageClass><Initiated>"...)
+		b = appendElement(b, "StorageClass", shownClass(e.Meta.StorageClass))
+		b = append(b, "<Initiated>"...)
 		b = append(appendTime(b, e.Meta.Modified), "</Initiated></Upload>"...)
 	}
 	b = appendPrefixes(b, k, p)
