@@ -10,13 +10,14 @@ import (
 	"ais/object"
 )
 
-// Empty reports whether a bucket has no object; uploads do not count.
+// Empty reports whether a bucket has no version of an object and no delete marker;
+// uploads do not count.
 func (s *Store) Empty(bucket uint64) (bool, error) {
-	page, err := s.List(bucket, object.Query{Limit: 1})
+	page, err := s.List(bucket, object.Query{Limit: 1, Versions: true})
 	return len(page.Entries) == 0, err
 }
 
-// Count returns a bucket's objects and their bytes. A failed mountpath's are
+// Count returns a bucket's objects and their bytes, those of current versions. A failed mountpath's are
 // missing from it, and then the error is Unavailable.
 func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	for _, m := range s.mountpaths {
@@ -32,10 +33,11 @@ func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	return objects, bytes, err
 }
 
-// Buckets returns the ids of the buckets that have any object or upload, ascending.
+// Buckets returns the ids of the buckets that have any version of an
+// object, or upload, ascending.
 func (s *Store) Buckets() ([]uint64, error) {
 	var out []uint64
-	for _, kind := range []byte{kindObject, kindUpload} {
+	for _, kind := range []byte{kindObject, kindUpload, kindVersion} {
 		for _, m := range s.mountpaths {
 			ids, err := m.buckets(kind)
 			if err != nil {
@@ -70,8 +72,8 @@ func (m *mountpath) buckets(kind byte) (ids []uint64, err error) {
 	return ids, it.Error()
 }
 
-// DropBucket removes all that a bucket has: objects, uploads and what is noted
-// of them. It may be repeated after a failure. Nothing may write to the bucket
+// DropBucket removes all that a bucket has: objects and their versions, uploads,
+// and what is noted of them. It may be repeated after a failure. Nothing may write to the bucket
 // meanwhile.
 func (s *Store) DropBucket(bucket uint64) error {
 	for _, m := range s.mountpaths {
@@ -83,22 +85,12 @@ func (s *Store) DropBucket(bucket uint64) error {
 }
 
 func (s *Store) dropFrom(m *mountpath, bucket uint64) error {
-	for {
-		names, _, err := m.names(kindObject, bucket, batchNames)
-		if err != nil {
-			return err
-		}
-		if len(names) == 0 {
-			break
-		}
-		group := make([]placed, len(names))
-		for i, n := range names {
-			group[i] = placed{n, n.Digest(), i}
-		}
-		errs := make([]error, len(names))
-		s.removeBatch(m, group, object.Process, nil, errs)
-		if err := errors.Join(errs...); err != nil {
-			return err
+	for _, kind := range []byte{kindVersion, kindObject} {
+		for more := true; more; {
+			var err error
+			if more, err = s.dropRecords(m, bucket, kind); err != nil {
+				return err
+			}
 		}
 	}
 	for {
@@ -128,6 +120,70 @@ func (s *Store) dropFrom(m *mountpath, bucket uint64) error {
 		}
 	}
 	return x.apply(b, object.Power)
+}
+
+// dropRecords removes the first batchNames versions of a kind in a bucket, and
+// reports whether there were any.
+func (s *Store) dropRecords(m *mountpath, bucket uint64, kind byte) (more bool, err error) {
+	x, err := m.use()
+	if err != nil {
+		return false, err
+	}
+	defer x.leave()
+	low := appendBucket(nil, kind, bucket)
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: after(slices.Clone(low))})
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	b, buf := x.db.NewBatch(), s.scratch()
+	defer s.putScratch(buf)
+	var delta count
+	var txns []*txn
+	for it.First(); it.Valid() && len(txns) < batchNames; it.Next() {
+		t := &txn{s: s, m: m, x: x, b: b, from: x.db, buf: buf}
+		r, err := t.dropStored(it)
+		if err != nil {
+			return false, err
+		}
+		if kind == kindObject {
+			delta = delta.minus(r)
+		}
+		txns = append(txns, t)
+	}
+	if err := errors.Join(it.Error(), delta.put(b, bucket)); err != nil {
+		return false, err
+	}
+	if err := x.apply(b, object.Process); err != nil {
+		return false, err
+	}
+	x.counters.add(bucket, delta)
+	for _, t := range txns {
+		m.release(x, t.use, t.freed, object.Process)
+	}
+	return len(txns) > 0, nil
+}
+
+// dropStored removes the version, or the history, that a walk is at.
+func (t *txn) dropStored(it *pebble.Iterator) (*record, error) {
+	kind := it.Key()[0]
+	bucket, key, rest, err := parseName(it.Key())
+	if err != nil {
+		return nil, err
+	}
+	t.n = object.Name{Bucket: bucket, Key: key}
+	if err := t.b.Delete(it.Key(), nil); err != nil || kind == kindVersion && len(rest) == 0 {
+		return nil, err
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return nil, err
+	}
+	r := new(record)
+	if err := decodeRecord(string(v), r); err != nil {
+		return nil, err
+	}
+	return r, t.drop(r, false)
 }
 
 // names returns the first names of a kind in a bucket, and what follows them.

@@ -92,7 +92,7 @@ func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, terms Terms,
 		rec.Payload = payloadManifest
 		body = appendManifest(nil, rec.Use, rec.Segments, rec.Parts)
 	}
-	if err := t.set(rec, body); err != nil {
+	if err := t.set(rec, body, terms.Versioning); err != nil {
 		return out, false, err
 	}
 	if err := t.hold(rec.Use, rec.Segments); err != nil {

@@ -17,7 +17,16 @@ type counters struct {
 	total   count
 }
 
+// count is of current versions: what a listing shows.
 type count struct{ objects, bytes int64 }
+
+// minus takes off what was there before, nil for nothing.
+func (n count) minus(old *record) count {
+	if old == nil {
+		return n
+	}
+	return count{n.objects - 1, n.bytes - old.Meta.Size}
+}
 
 func (c *counters) load(db *pebble.DB) error {
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindCounter}, UpperBound: []byte{kindCounter + 1}})

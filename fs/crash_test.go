@@ -17,6 +17,7 @@ import (
 // state is what a bucket holds: content by key, and how many blobs that takes.
 type state struct {
 	objects map[string][]byte
+	past    [][]byte // other versions of "k", newest first; nil is a delete marker
 	uploads int
 	parts   int // of upload "u" of "k"
 	blobs   int
@@ -93,7 +94,118 @@ func operations() []operation {
 		{"discard", uploadOp, func(s *fs.Store, _ object.Durability) error {
 			return s.Discard(name("k"), "u")
 		}, state{uploads: 1, parts: 3, blobs: 3}, nothing},
+		{"put a version", putOp("k", large), versionOp(part1), one("k", large),
+			state{objects: map[string][]byte{"k": part1}, past: [][]byte{large}, blobs: 2}},
+		{"replace an old null version", seq(putOp("k", large), versionOp(part1)), func(s *fs.Store, d object.Durability) error {
+			_, err := putVersion(s, name("k"), small, object.Suspended, d)
+			return err
+		}, state{objects: map[string][]byte{"k": part1}, past: [][]byte{large}, blobs: 2},
+			state{objects: map[string][]byte{"k": small}, past: [][]byte{part1}, blobs: 1}},
+		{"mark", putOp("k", large), removeOp("", object.Versioned), one("k", large), state{past: [][]byte{nil, large}, blobs: 1}},
+		{"mark in place of the null version", putOp("k", large), removeOp("", object.Suspended), one("k", large), state{past: [][]byte{nil}}},
+		{"promote a version", seq(putOp("k", large), versionOp(small), versionOp(part1)), removeNewest,
+			state{objects: map[string][]byte{"k": part1}, past: [][]byte{small, large}, blobs: 2},
+			state{objects: map[string][]byte{"k": small}, past: [][]byte{large}, blobs: 1}},
+		{"remove a marker", seq(putOp("k", large), removeOp("", object.Versioned)), removeNewest,
+			state{past: [][]byte{nil, large}, blobs: 1}, one("k", large)},
+		{"remove all versions", seq(putOp("k", large), versionOp(part1), removeOp("", object.Versioned)), removeVersions,
+			state{past: [][]byte{nil, part1, large}, blobs: 2}, nothing},
+		{"publish a version", seq(putOp("k", large), uploadOp), func(s *fs.Store, d object.Durability) error {
+			listed := []object.Listed{{Number: 1, ETag: etag(part1)}, {Number: 2, ETag: etag(part2)}}
+			_, err := s.Publish(name("k"), "u", listed, 0, finish, fs.Terms{Versioning: object.Versioned}, d)
+			return err
+		}, state{objects: map[string][]byte{"k": large}, uploads: 1, parts: 3, blobs: 4},
+			state{objects: published.objects, past: [][]byte{large}, blobs: 3}},
+		{"restore a version by copy", seq(putOp("k", large), versionOp(small)), func(s *fs.Store, d object.Durability) error {
+			_, err := s.Copy(name("k"), object.NullVersion, name("k"), object.Meta{ETag: "e"}, nil, fs.Terms{Versioning: object.Versioned}, d)
+			return err
+		}, state{objects: map[string][]byte{"k": small}, past: [][]byte{large}, blobs: 1},
+			state{objects: map[string][]byte{"k": large}, past: [][]byte{small, large}, blobs: 1}},
 	}
+}
+
+func seq(all ...func(*fs.Store, object.Durability) error) func(*fs.Store, object.Durability) error {
+	return func(s *fs.Store, d object.Durability) error {
+		for _, f := range all {
+			if err := f(s, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func versionOp(data []byte) func(*fs.Store, object.Durability) error {
+	return func(s *fs.Store, d object.Durability) error {
+		_, err := putVersion(s, name("k"), data, object.Versioned, d)
+		return err
+	}
+}
+
+func removeOp(version string, v object.Versioning) func(*fs.Store, object.Durability) error {
+	return func(s *fs.Store, d object.Durability) error {
+		_, err := s.Remove(name("k"), version, fs.Terms{Versioning: v}, d)
+		return err
+	}
+}
+
+// versionsOfK returns the ids of k's versions, newest first.
+func versionsOfK(s *fs.Store) (ids []string, err error) {
+	p, err := s.List(7, object.Query{Prefix: "k", Limit: 100, Versions: true})
+	for _, e := range p.Entries {
+		ids = append(ids, object.ShownVersion(e.Meta.VersionID))
+	}
+	return ids, err
+}
+
+func removeNewest(s *fs.Store, d object.Durability) error {
+	ids, err := versionsOfK(s)
+	if err != nil || len(ids) == 0 {
+		return errors.Join(err, object.NotFound)
+	}
+	return removeOp(ids[0], object.Versioned)(s, d)
+}
+
+func removeVersions(s *fs.Store, d object.Durability) error {
+	ids, err := versionsOfK(s)
+	if err != nil {
+		return err
+	}
+	var list []fs.Removal
+	for _, id := range ids {
+		list = append(list, fs.Removal{Name: name("k"), Version: id})
+	}
+	_, errs := s.RemoveMany(list, fs.Terms{Versioning: object.Versioned}, d)
+	return errors.Join(errs...)
+}
+
+// comparePast returns why the other versions of "k" are not those wanted.
+func comparePast(s *fs.Store, want state) string {
+	p, err := s.List(7, object.Query{Limit: 100, Versions: true})
+	if err != nil || len(p.Entries) != len(want.objects)+len(want.past) {
+		return fmt.Sprintf("%d versions, %v", len(p.Entries), err)
+	}
+	p.Entries = slices.DeleteFunc(p.Entries, func(e object.Entry) bool { return e.Latest && !e.Meta.DeleteMarker })
+	for i, e := range p.Entries {
+		id := object.ShownVersion(e.Meta.VersionID)
+		if want.past[i] == nil {
+			if _, err := s.Stat(name(e.Key), id); object.KindOf(err) != object.DeleteMarked {
+				return fmt.Sprintf("%s is no marker: %v", id, err)
+			}
+			continue
+		}
+		r, err := s.Open(name(e.Key), id)
+		if err != nil {
+			return err.Error()
+		}
+		got := make([]byte, len(want.past[i]))
+		_, err = r.ReadAt(got, 0)
+		r.Close()
+		if err != nil || !bytes.Equal(got, want.past[i]) {
+			return fmt.Sprintf("version %s: %v, or other content", id, err)
+		}
+	}
+	return ""
 }
 
 func crashConfig(o fs.OS) fs.Config {
@@ -126,6 +238,9 @@ func compare(s *fs.Store, want state) string {
 		if parts, _, err := s.Parts(name("k"), "u", 0, 100); err != nil || len(parts) != want.parts {
 			return fmt.Sprintf("%d parts, %v", len(parts), err)
 		}
+	}
+	if why := comparePast(s, want); why != "" {
+		return why
 	}
 	if n, _, err := s.Count(7); err != nil || int(n) != len(want.objects) {
 		return fmt.Sprintf("counted %d, %v", n, err)

@@ -24,6 +24,7 @@ type index struct {
 	locks    nameLocks
 	counters counters
 	changed  atomic.Bool // since the last checkpoint
+	versions atomic.Bool // there is, or may be, a record under kindVersion; never taken back
 
 	users  atomic.Int64 // operations inside
 	closed atomic.Bool  // no operation may enter
@@ -94,6 +95,9 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	}
 	err = x.counters.load(x.db)
 	if err == nil {
+		err = x.lookForVersions()
+	}
+	if err == nil {
 		err = x.cause()
 	}
 	if err != nil {
@@ -102,6 +106,16 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 		return nil, err
 	}
 	return x, nil
+}
+
+// lookForVersions finds out whether the index has had any version but current ones.
+func (x *index) lookForVersions() error {
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindVersion}, UpperBound: []byte{kindVersion + 1}})
+	if err != nil {
+		return err
+	}
+	x.versions.Store(it.First())
+	return errors.Join(it.Error(), it.Close())
 }
 
 // enter begins an operation. Every nil is to be followed by leave.
@@ -220,8 +234,10 @@ func (x *index) sync() (err error) {
 }
 
 // get returns the value of key as the text that decoders work on.
-func (x *index) get(key []byte) (value string, found bool, err error) {
-	v, closer, err := x.db.Get(key)
+func (x *index) get(key []byte) (value string, found bool, err error) { return get(x.db, key) }
+
+func get(from pebble.Reader, key []byte) (value string, found bool, err error) {
+	v, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return "", false, nil
 	}

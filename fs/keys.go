@@ -11,13 +11,14 @@ import (
 // The first byte of an index key. The values are stored on disk.
 const (
 	kindObject    byte = 0x01 // bucket, name → head and metadata of the current version
-	kindBody      byte = 0x02 // bucket, name → inline payload, or manifest of parts and segments
+	kindBody      byte = 0x02 // bucket, name, use but of the null version → inline payload, or manifest of parts and segments
 	kindRef       byte = 0x03 // blob, use, slot → nothing: the use holds the blob
 	kindUpload    byte = 0x04 // bucket, name, upload id → upload
 	kindPart      byte = 0x05 // use, number → part
 	kindCompleted byte = 0x06 // bucket, name, upload id → outcome of a Publish, for a while
 	kindCounter   byte = 0x07 // bucket → objects and bytes, a merge of differences
 	kindAccess    byte = 0x08 // bucket, name → time of the last read
+	kindVersion   byte = 0x09 // bucket, name, counter, descending → a version that is not the current one; without counter: history
 )
 
 // blobID names a blob. The first byte is its directory.
@@ -36,8 +37,8 @@ func parseBlobID(s string) (id blobID, err error) {
 
 // A key's text is stored with 0x00 as 0x00 0xFF and ends with 0x00 0x00, so
 // that stored keys have the order of the texts, no text's key begins another's,
-// and what follows the end (an upload id; one day a version, newest first, where
-// the current one keeps the empty suffix) sorts inside its name.
+// and what follows the end (an upload id, a version's counter, a use) sorts inside
+// its name.
 
 func appendText(dst []byte, s string) []byte {
 	for {

@@ -61,6 +61,17 @@ func least(all []cursor) *cursor {
 	return best
 }
 
+// start puts every cursor at key, at the beginning for nil.
+func start(all []cursor, key []byte) {
+	for i := range all {
+		if key == nil {
+			all[i].it.First()
+		} else {
+			all[i].it.SeekGE(key)
+		}
+	}
+}
+
 // seek moves every cursor that is before key to it.
 func seek(all []cursor, key []byte) {
 	for i := range all {
@@ -70,13 +81,18 @@ func seek(all []cursor, key []byte) {
 	}
 }
 
-// List returns a page of a bucket's names. It costs the entries of the page, not
-// what lies under a common prefix, nor what comes before the page. With q.Full
-// the metadata is whole but for Parts. Errors: Unavailable where a mountpath is
-// failed, since the page would lack its names.
+// List returns a page of a bucket's names, with q.Versions of all versions of each
+// and the delete markers, newest first. It costs the entries of the page, not what
+// lies under a common prefix, nor what comes before the page; without q.Versions
+// old versions cost nothing. With q.Full the metadata is whole but for Parts.
+// Errors: Unavailable where a mountpath is failed, since the page would lack its
+// names; Invalid for a version id to go on after that can be none.
 func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error) {
 	if q.Limit <= 0 {
 		return object.Page{}, nil
+	}
+	if q.Versions {
+		return s.listVersions(bucket, q)
 	}
 	all, err := s.cursors(kindObject, bucket, q.Prefix)
 	if err != nil {
@@ -87,14 +103,7 @@ func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error
 			page, err = object.Page{}, fault("fs.List", object.Name{Key: q.Prefix}, cerr)
 		}
 	}()
-	first := listStart(kindObject, bucket, q)
-	for i := range all {
-		if first == nil {
-			all[i].it.First()
-		} else {
-			all[i].it.SeekGE(first)
-		}
-	}
+	start(all, listStart(kindObject, bucket, q))
 	page.Entries = make([]object.Entry, 0, min(q.Limit, 1000))
 	var skip []byte
 	for c := least(all); c != nil; c = least(all) {

@@ -271,13 +271,7 @@ func (s *Store) Uploads(bucket uint64, q object.Query, uploadMarker string) (pag
 	if first != nil && uploadMarker != "" {
 		first = append(appendUploadKey(nil, kindUpload, object.Name{Bucket: bucket, Key: q.After}, uploadMarker), 0)
 	}
-	for i := range all {
-		if first == nil {
-			all[i].it.First()
-		} else {
-			all[i].it.SeekGE(first)
-		}
-	}
+	start(all, first)
 	for c := least(all); c != nil; c = least(all) {
 		_, key, id, err := parseName(c.it.Key())
 		if err != nil {

@@ -12,7 +12,7 @@ type Finish func(parts []object.Part, u object.Upload) (object.Meta, error)
 // Under the name's lock: object.CheckParts with minPart, the terms, then finish,
 // whose Size, Parts, VersionID, Version.Counter, and Modified if zero, are filled in. A Publish repeated with the same list within
 // Config.CompletedFor of the first answers as the first did, but for Parts where
-// the object is another by then. Errors: NoSuchUpload, those of CheckParts, and
+// that version is gone by then. Errors: NoSuchUpload, those of CheckParts, and
 // as Commit.
 func (s *Store) Publish(n object.Name, id string, listed []object.Listed, minPart int64, finish Finish,
 	terms Terms, d object.Durability) (object.Meta, error) {
@@ -41,7 +41,7 @@ func (s *Store) Publish(n object.Name, id string, listed []object.Listed, minPar
 	}
 	meta.Size, meta.Parts = r.Meta.Size, nil
 	r.Meta = meta
-	if err := t.publish(u, id, r, chosen, listDigest(listed), d); err != nil {
+	if err := t.publish(u, id, r, chosen, listDigest(listed), terms.Versioning, d); err != nil {
 		t.m.stats.noteWrite(err)
 		return object.Meta{}, fault("fs.Publish", n, err)
 	}
@@ -75,8 +75,9 @@ func (t *txn) assemble(u *uploadRecord, listed []object.Listed, minPart int64) (
 }
 
 // publish writes the object and ends the upload.
-func (t *txn) publish(u *uploadRecord, id string, r *record, chosen map[int]bool, list uint64, d object.Durability) error {
-	if err := t.set(r, appendManifest(nil, r.Use, r.Segments, r.Parts)); err != nil {
+func (t *txn) publish(u *uploadRecord, id string, r *record, chosen map[int]bool, list uint64,
+	v object.Versioning, d object.Durability) error {
+	if err := t.set(r, appendManifest(nil, r.Use, r.Segments, r.Parts), v); err != nil {
 		return err
 	}
 	replaced := t.freed
@@ -112,10 +113,8 @@ func (t *txn) repeated(id string, listed []object.Listed) (object.Meta, error) {
 	if !found || done.List != listDigest(listed) || t.s.expired(done.At) {
 		return object.Meta{}, object.E("fs.Publish", t.n.Key, object.NoSuchUpload, nil)
 	}
-	if t.old != nil && t.old.Use == done.Object.Use {
-		if err := t.x.readManifest(t.key(kindBody), t.old); err == nil {
-			done.Object.Parts = t.old.Parts
-		}
+	if err := t.x.readManifest(t.bodyKey(&done.Object), &done.Object); err != nil && err != errStale {
+		return object.Meta{}, fault("fs.Publish", t.n, err)
 	}
 	return t.m.result(&done.Object), nil
 }

@@ -32,39 +32,26 @@ func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
 	for range staleTries {
 		r := new(record)
 		if err = x.read(buf, n, version, r); err == nil && r.Payload == payloadManifest {
-			buf.key = appendName(buf.key[:0], kindBody, n.Bucket, n.Key)
+			buf.key = appendBodyKey(buf.key[:0], n, r)
 			err = x.readManifest(buf.key, r)
 		}
 		if err == nil {
 			out := m.result(r)
-			out.Accessed = m.accessed(x, buf, n)
+			if version == "" {
+				out.Accessed = m.accessed(x, buf, n)
+			}
 			return out, nil
 		}
 		if err != errStale {
 			break
 		}
 	}
-	return object.Meta{}, fault("fs.Stat", n, err)
+	marker, _ := Marker(err)
+	return marker, fault("fs.Stat", n, err)
 }
 
 // staleTries bounds how often a read begins anew because of overwrites.
 const staleTries = 16
-
-// read reads a name's record. NotFound where there is none.
-func (x *index) read(buf *scratch, n object.Name, version string, r *record) error {
-	if version != "" && version != object.NullVersion {
-		return object.NoSuchVersion
-	}
-	buf.key = appendName(buf.key[:0], kindObject, n.Bucket, n.Key)
-	value, found, err := x.get(buf.key)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return object.NotFound
-	}
-	return decodeRecord(value, r)
-}
 
 // Reader is one version of an object, open for reading. An overwrite or delete
 // meanwhile does not disturb it: of an object in one blob it has the file open;
@@ -99,7 +86,9 @@ func (s *Store) Open(n object.Name, version string) (*Reader, error) {
 	for range staleTries {
 		var r *Reader
 		if r, err = s.open(m, x, buf, n, version, false); err == nil {
-			m.noteRead(n)
+			if version == "" {
+				m.noteRead(n)
+			}
 			return r, nil
 		}
 		if err != errStale && !errors.Is(err, os.ErrNotExist) {
@@ -126,7 +115,7 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, versio
 	var err error
 	switch {
 	case rec.Payload == payloadInline:
-		err = r.readInline(x, buf, n)
+		err = r.readInline(x, buf, n, rec)
 	case rec.Payload == payloadBlob && !pin:
 		r.file, err = s.config.OS.OpenFile("blob.open", m.blobs.path(rec.Segments[0].Blob), os.O_RDONLY, 0)
 	case rec.Payload == payloadBlob || rec.Payload == payloadManifest:
@@ -164,12 +153,12 @@ func (r *Reader) pin(x *index, buf *scratch, n object.Name, version string, rec 
 	if rec.Payload != payloadManifest {
 		return nil
 	}
-	buf.key = appendName(buf.key[:0], kindBody, n.Bucket, n.Key)
+	buf.key = appendBodyKey(buf.key[:0], n, rec)
 	return x.readManifest(buf.key, rec)
 }
 
-func (r *Reader) readInline(x *index, buf *scratch, n object.Name) error {
-	buf.key = appendName(buf.key[:0], kindBody, n.Bucket, n.Key)
+func (r *Reader) readInline(x *index, buf *scratch, n object.Name, rec *record) error {
+	buf.key = appendBodyKey(buf.key[:0], n, rec)
 	value, closer, err := x.db.Get(buf.key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return errStale

@@ -48,52 +48,90 @@ func (m *mountpath) blobExists(id blobID) (bool, error) {
 	return true, f.Close()
 }
 
-// dropDangling removes the records of which a blob is missing.
+// dropDangling removes the versions of which a blob is missing: those that are
+// not current first, so that one which takes the place of another is whole.
 func (m *mountpath) dropDangling(x *index) (dropped int, err error) {
-	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindObject}, UpperBound: []byte{kindObject + 1}})
+	for _, kind := range []byte{kindVersion, kindObject} {
+		n, err := m.dropDanglingOf(x, kind)
+		dropped += n
+		if err != nil {
+			return dropped, err
+		}
+	}
+	return dropped, nil
+}
+
+func (m *mountpath) dropDanglingOf(x *index, kind byte) (dropped int, err error) {
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 	if err != nil {
 		return 0, err
 	}
 	defer it.Close()
 	for it.First(); it.Valid(); it.Next() {
-		bucket, key, _, err := parseName(it.Key())
+		bucket, key, rest, err := parseName(it.Key())
 		if err != nil {
 			return dropped, err
 		}
-		t := m.soloTxn(x, object.Name{Bucket: bucket, Key: key})
-		if err := t.load(); err != nil || t.old == nil {
+		if _, version, err := keyCounter(rest); err != nil || kind == kindVersion && !version {
+			if err != nil {
+				return dropped, err
+			}
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
 			return dropped, err
 		}
-		if t.old.Payload == payloadManifest {
-			if err := x.readManifest(t.key(kindBody), t.old); err != nil {
-				return dropped, err
-			}
+		r := new(record)
+		if err := decodeRecord(string(v), r); err != nil {
+			return dropped, err
 		}
-		for _, g := range t.old.Segments {
-			there, err := m.blobExists(g.Blob)
-			if err != nil {
-				return dropped, err
-			}
-			if there {
-				continue
-			}
-			if err = t.remove(); err == nil {
-				err = t.apply(object.Process)
-			}
-			if err != nil {
-				return dropped, err
-			}
+		gone, err := m.dropIfDangling(x, object.Name{Bucket: bucket, Key: key}, r)
+		if err != nil {
+			return dropped, err
+		}
+		if gone {
 			dropped++
-			break
 		}
 	}
 	return dropped, it.Error()
 }
 
+// dropIfDangling removes the version r if a blob of it is missing.
+func (m *mountpath) dropIfDangling(x *index, n object.Name, r *record) (dropped bool, err error) {
+	t := m.soloTxn(x, n)
+	if r.Payload == payloadManifest {
+		if err := x.readManifest(t.bodyKey(r), r); err != nil {
+			return false, err
+		}
+	}
+	for _, g := range r.Segments {
+		there, err := m.blobExists(g.Blob)
+		if err != nil {
+			return false, err
+		}
+		if there {
+			continue
+		}
+		if err := t.load(); err != nil {
+			return false, err
+		}
+		now, err := t.named(object.ShownVersion(r.Meta.VersionID))
+		if err != nil {
+			return false, err
+		}
+		if err := t.erase(now); err != nil {
+			return false, err
+		}
+		return true, t.apply(object.Process)
+	}
+	return false, nil
+}
+
 // soloTxn is a txn before anything else runs, without a lock. Its blobs are not
 // released but left to the sweep.
 func (m *mountpath) soloTxn(x *index, n object.Name) *txn {
-	return &txn{s: &Store{config: *m.config}, m: m, x: x, n: n, b: x.db.NewBatch(), buf: &scratch{}}
+	return &txn{s: &Store{config: *m.config}, m: m, x: x, n: n, b: x.db.NewBatch(), from: x.db, buf: &scratch{}}
 }
 
 // adoptDir takes in the objects of a directory's unreferenced blobs.
@@ -125,7 +163,8 @@ func (m *mountpath) adoptDir(x *index, dir byte) (adopted int, err error) {
 }
 
 // adopt makes a record from a blob's trailer. A blob without a good one, or of a
-// part, stays an orphan.
+// part, stays an orphan. Of a name that has versions it becomes one more of them,
+// with an id of its own, as the trailer cannot know the one that it had.
 func (m *mountpath) adopt(x *index, id blobID) (bool, error) {
 	f, err := m.config.OS.OpenFile("blob.open", m.blobs.path(id), os.O_RDONLY, 0)
 	if err != nil {
@@ -144,8 +183,13 @@ func (m *mountpath) adopt(x *index, id blobID) (bool, error) {
 	if err := t.load(); err != nil {
 		return false, err
 	}
-	if t.old != nil && !t.old.Meta.Modified.Before(info.Meta.Modified) {
-		return false, nil
+	known, err := t.newestKnown()
+	if err != nil || known != nil && !known.Meta.Modified.Before(info.Meta.Modified) {
+		return false, err
+	}
+	versioning := object.Unversioned
+	if known != nil && (t.past.Count > 0 || known.Meta.VersionID != "") {
+		versioning = object.Versioned
 	}
 	use, err := newUse(m.config.Rand)
 	if err != nil {
@@ -156,8 +200,18 @@ func (m *mountpath) adopt(x *index, id blobID) (bool, error) {
 	if err := t.hold(use, r.Segments); err != nil {
 		return false, err
 	}
-	if err := t.set(r, nil); err != nil {
+	if err := t.set(r, nil, versioning); err != nil {
 		return false, err
 	}
 	return true, t.apply(object.Process)
+}
+
+// newestKnown returns the newest version of the name, be it a delete marker; nil
+// where there is none.
+func (t *txn) newestKnown() (*record, error) {
+	if t.old != nil || t.past.Count == 0 {
+		return t.old, nil
+	}
+	r, _, err := t.others().newest(0)
+	return r, err
 }

@@ -5,17 +5,19 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"ais/object"
 )
 
 // Removed is what a removal did.
 type Removed struct {
-	Meta         object.Meta // of the version that is gone; the zero value where a marker was written only
-	VersionID    string      // of that version or, where one was written, of the delete marker
+	Meta         object.Meta // of the version that is gone; the zero value where a delete marker was written
+	VersionID    string      // of that version or marker
 	DeleteMarker bool        // a marker was written, or the version that is gone was one
 }
 
-// Remove takes a version out, named as S3 shows it, for good; the newest of those
+// Remove takes a version out for good, named as S3 shows it; the newest of those
 // that are left becomes the current one. Without a version it takes the object
 // out, which leaves a delete marker unless the bucket is Unversioned. Errors:
 // NotFound where there is nothing to remove and no marker is to be written,
@@ -26,23 +28,60 @@ func (s *Store) Remove(n object.Name, version string, terms Terms, d object.Dura
 		return Removed{}, fault("fs.Remove", n, err)
 	}
 	defer t.end()
-	if err := t.check(terms); err != nil {
-		return Removed{}, fault("fs.Remove", n, err)
+	if terms.Gate != nil {
+		if err := terms.Gate(); err != nil {
+			return Removed{}, fault("fs.Remove", n, err)
+		}
 	}
-	if t.old == nil {
-		return Removed{}, object.E("fs.Remove", n.Key, object.NotFound, nil)
-	}
-	if version != "" && version != object.NullVersion {
-		return Removed{}, object.E("fs.Remove", n.Key, object.NoSuchVersion, nil)
-	}
-	if err = t.remove(); err == nil {
-		err = t.apply(d)
+	out, err := t.take(version, terms)
+	if err == nil {
+		if err = t.apply(d); err != nil {
+			t.m.stats.delErrors.Add(1)
+		}
 	}
 	if err != nil {
-		t.m.stats.delErrors.Add(1)
 		return Removed{}, fault("fs.Remove", n, err)
 	}
-	return Removed{Meta: t.m.result(t.old)}, nil
+	return out, nil
+}
+
+// take removes a version, or the object, if the condition holds.
+func (t *txn) take(version string, terms Terms) (Removed, error) {
+	r, err := t.named(version)
+	if err != nil {
+		return Removed{}, err
+	}
+	var now *object.Meta
+	if r != nil && !r.Meta.DeleteMarker {
+		now = &r.Meta
+	}
+	if err := terms.Cond.CheckWrite(now); err != nil {
+		return Removed{}, err
+	}
+	if version == "" && t.effective(terms.Versioning) != object.Unversioned {
+		marker, err := t.mark(terms.Versioning, terms.Owner)
+		if err != nil {
+			return Removed{}, err
+		}
+		return Removed{VersionID: marker.Meta.VersionID, DeleteMarker: true}, nil
+	}
+	if r == nil {
+		return Removed{}, object.NotFound
+	}
+	if err := t.erase(r); err != nil {
+		return Removed{}, err
+	}
+	return Removed{Meta: t.m.result(r), VersionID: r.Meta.VersionID, DeleteMarker: r.Meta.DeleteMarker}, nil
+}
+
+// named returns a version as S3 shows it, t.old where it is the current one. For
+// "" that is nil where there is none; else NoSuchVersion says so.
+func (t *txn) named(version string) (*record, error) {
+	if version == "" || t.old != nil && version == object.ShownVersion(t.old.Meta.VersionID) {
+		return t.old, nil
+	}
+	r, _, err := t.others().find(t.past, version)
+	return r, err
 }
 
 // Removal is one of many names to remove.
@@ -64,7 +103,7 @@ func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]
 	}
 	for m, group := range groups {
 		for part := range slices.Chunk(group, batchNames) {
-			s.removeBatch(m, part, d, terms.Gate, errs)
+			s.removeBatch(m, part, list, terms, d, removed, errs)
 		}
 	}
 	return removed, errs
@@ -73,14 +112,15 @@ func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]
 // batchNames bounds the names of one batch, and with them the locks held.
 const batchNames = 1000
 
+// placed is a name and where it is in the caller's list.
 type placed struct {
 	n      object.Name
 	digest uint64
-	i      int // place in the caller's list
+	i      int
 }
 
 // removeBatch removes names of one mountpath together.
-func (s *Store) removeBatch(m *mountpath, group []placed, d object.Durability, gate func() error, errs []error) {
+func (s *Store) removeBatch(m *mountpath, group []placed, list []Removal, terms Terms, d object.Durability, removed []Removed, errs []error) {
 	failAll := func(err error) {
 		for _, p := range group {
 			if errs[p.i] == nil {
@@ -95,32 +135,28 @@ func (s *Store) removeBatch(m *mountpath, group []placed, d object.Durability, g
 	}
 	defer x.leave()
 	defer x.lockAll(group)()
-	if gate != nil {
-		if err := gate(); err != nil {
+	if terms.Gate != nil {
+		if err := terms.Gate(); err != nil {
 			failAll(err)
 			return
 		}
 	}
-	txns := make([]*txn, 0, len(group))
-	deltas := make(map[uint64]count)
-	b := x.db.NewBatch()
+	b, from := x.newBatch(repeats(group))
 	buf := s.scratch()
 	defer s.putScratch(buf)
-	seen := make(map[object.Name]bool, len(group))
+	txns := make([]*txn, 0, len(group))
+	deltas := make(map[uint64]count)
 	for _, p := range group {
-		t := &txn{s: s, m: m, x: x, n: p.n, b: b, buf: buf}
+		t := &txn{s: s, m: m, x: x, n: p.n, b: b, from: from, buf: buf}
 		err := t.load()
-		if err == nil && (t.old == nil || seen[p.n]) {
-			err = object.NotFound
-		}
 		if err == nil {
-			err = t.remove()
+			terms.Cond = list[p.i].Cond
+			removed[p.i], err = t.take(list[p.i].Version, terms)
 		}
 		if err != nil {
 			errs[p.i] = fault("fs.RemoveMany", p.n, err)
 			continue
 		}
-		seen[p.n] = true
 		sum := deltas[p.n.Bucket]
 		deltas[p.n.Bucket] = count{sum.objects + t.delta.objects, sum.bytes + t.delta.bytes}
 		txns = append(txns, t)
@@ -144,6 +180,25 @@ func (s *Store) removeBatch(m *mountpath, group []placed, d object.Durability, g
 	}
 }
 
+// repeats reports whether a name is there more than once.
+func repeats(group []placed) bool {
+	seen := make(map[string]struct{}, len(group))
+	for _, p := range group {
+		seen[p.n.Key] = struct{}{}
+	}
+	return len(seen) < len(group)
+}
+
+// newBatch returns a batch, and what to read before changing a name in it: the
+// batch itself where that may have changed the name already.
+func (x *index) newBatch(repeated bool) (*pebble.Batch, pebble.Reader) {
+	if repeated {
+		b := x.db.NewIndexedBatch()
+		return b, b
+	}
+	return x.db.NewBatch(), x.db
+}
+
 // lockAll takes the locks of all names, each once and in order, and returns what
 // releases them.
 func (x *index) lockAll(group []placed) (unlock func()) {
@@ -161,43 +216,4 @@ func (x *index) lockAll(group []placed) (unlock func()) {
 			x.locks[i].Unlock()
 		}
 	}
-}
-
-// Update changes the metadata of a version, named as for Stat, and not its bytes. change sees the
-// current metadata and changes it in place; what it does to Size, Parts and
-// Version.Counter is ignored. Its error ends the update and is returned.
-func (s *Store) Update(n object.Name, version string, d object.Durability, gate func() error, change func(*object.Meta) error) (object.Meta, error) {
-	t, err := s.begin(n)
-	if err != nil {
-		return object.Meta{}, fault("fs.Update", n, err)
-	}
-	defer t.end()
-	if err := t.check(Terms{Gate: gate}); err != nil {
-		return object.Meta{}, fault("fs.Update", n, err)
-	}
-	if t.old == nil {
-		return object.Meta{}, object.E("fs.Update", n.Key, object.NotFound, nil)
-	}
-	if t.old.Payload == payloadManifest {
-		if err := t.x.readManifest(t.key(kindBody), t.old); err != nil {
-			return object.Meta{}, fault("fs.Update", n, err)
-		}
-	}
-	meta := t.m.result(t.old).Clone()
-	if err := change(&meta); err != nil {
-		return object.Meta{}, fault("fs.Update", n, err)
-	}
-	r := *t.old
-	r.Meta = meta
-	r.Meta.Size = t.old.Meta.Size
-	r.Meta.Modified = stamp(meta.Modified, s.config.Now)
-	r.Meta.Version.Counter = t.old.Meta.Version.Counter + 1
-	t.buf.value = appendRecord(t.buf.value[:0], &r)
-	if err = t.b.Set(t.key(kindObject), t.buf.value, nil); err == nil {
-		err = t.apply(d)
-	}
-	if err != nil {
-		return object.Meta{}, fault("fs.Update", n, err)
-	}
-	return t.m.result(&r), nil
 }

@@ -16,13 +16,17 @@ type txn struct {
 	x    *index
 	n    object.Name
 	b    *pebble.Batch
+	from pebble.Reader // what is read: the index, or the batch where that has changed the name before
 	lock *sync.Mutex
 	buf  *scratch
 
-	old   *record // what is there now; nil for nothing
-	delta count
-	freed []blobID // of old, and of what else the change lets go of
-	use   uint64   // that held freed
+	old    *record // the current version; nil for none, or a delete marker
+	stored string  // old as it is stored
+	past   history // of the other versions
+	begun  history // past as it is stored
+	delta  count
+	freed  []blobID // of old, and of what else the change lets go of
+	use    uint64   // that held freed
 }
 
 // begin locks the name and reads what is there.
@@ -32,7 +36,7 @@ func (s *Store) begin(n object.Name) (*txn, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &txn{s: s, m: m, x: x, n: n, lock: x.locks.of(digest), buf: s.scratch()}
+	t := &txn{s: s, m: m, x: x, n: n, from: x.db, lock: x.locks.of(digest), buf: s.scratch()}
 	t.lock.Lock()
 	if err := t.load(); err != nil {
 		t.end()
@@ -52,14 +56,26 @@ func (t *txn) end() {
 	t.x.leave()
 }
 
-func (t *txn) load() error {
-	value, found, err := t.x.get(t.key(kindObject))
-	if err != nil || !found {
+func (t *txn) load() (err error) {
+	value, found, err := get(t.from, t.key(kindObject))
+	if err != nil {
 		return err
 	}
-	t.old = new(record)
-	return decodeRecord(value, t.old)
+	if found {
+		t.old, t.stored = new(record), value
+		if err := decodeRecord(value, t.old); err != nil {
+			return err
+		}
+	}
+	if t.x.versions.Load() {
+		t.past, err = t.others().history()
+		t.begun = t.past
+	}
+	return err
 }
+
+// others is the versions of the name but the current one, before the change.
+func (t *txn) others() past { return past{t.from, t.n, t.buf} }
 
 func (t *txn) key(kind byte) []byte {
 	t.buf.key = appendName(t.buf.key[:0], kind, t.n.Bucket, t.n.Key)
@@ -72,6 +88,7 @@ type Terms struct {
 	Cond       object.Cond       // on the current version; a delete marker is nothing
 	Versioning object.Versioning // of the bucket, as of the commit
 	Gate       func() error      // may be nil
+	Owner      string            // of a delete marker that is written
 }
 
 // check asks the gate and then the conditions.
@@ -87,29 +104,32 @@ func (t *txn) check(terms Terms) error {
 	return terms.Cond.CheckWrite(&t.old.Meta)
 }
 
-// set makes r the name's record, with body, if any, as its body record. It
-// completes r's metadata.
-func (t *txn) set(r *record, body []byte) error {
+// set makes r the name's current version, with body, if any, as its body record.
+// It completes r's metadata. What was the current version stays or goes as the
+// bucket's versioning has it.
+func (t *txn) set(r *record, body []byte, v object.Versioning) error {
 	if len(r.Meta.ETag)+len(r.Meta.StorageClass)+len(r.Meta.Owner) > maxHead/2 {
 		return object.E("fs.Commit", t.n.Key, object.Invalid, errors.New("the ETag, storage class or owner is too long"))
 	}
 	r.Meta.Modified = stamp(r.Meta.Modified, t.s.config.Now)
-	r.Meta.Version.Counter = 1
-	t.delta = count{1, r.Meta.Size}
-	if t.old != nil {
-		r.Meta.Version.Counter = t.old.Meta.Version.Counter + 1
-		t.delta = count{0, r.Meta.Size - t.old.Meta.Size}
+	r.Meta.DeleteMarker = false
+	if err := t.number(r, v); err != nil {
+		return err
 	}
-	if err := t.dropOld(body != nil); err != nil {
+	t.delta = count{1, r.Meta.Size}.minus(t.old)
+	if err := t.supersede(r.Meta.VersionID == "", body != nil); err != nil {
 		return err
 	}
 	if body != nil {
-		if err := t.b.Set(t.key(kindBody), body, nil); err != nil {
+		if err := t.b.Set(t.bodyKey(r), body, nil); err != nil {
 			return err
 		}
 	}
 	t.buf.value = appendRecord(t.buf.value[:0], r)
-	return t.b.Set(t.key(kindObject), t.buf.value, nil)
+	if err := t.b.Set(t.key(kindObject), t.buf.value, nil); err != nil {
+		return err
+	}
+	return t.keepHistory(r)
 }
 
 // hold adds the references of a use to the batch.
@@ -135,36 +155,21 @@ func (t *txn) free(use uint64, segments []segment) error {
 	return nil
 }
 
-// dropOld takes out the references and the body of what was there.
-func (t *txn) dropOld(bodyReplaced bool) error {
-	if t.old == nil {
-		return nil
-	}
-	if t.old.Payload == payloadManifest {
-		if err := t.x.readManifest(t.key(kindBody), t.old); err != nil {
+// drop takes out the references and the body of a version.
+func (t *txn) drop(r *record, bodyReplaced bool) error {
+	if r.Payload == payloadManifest {
+		if err := t.x.readManifest(t.bodyKey(r), r); err != nil {
 			return err
 		}
 	}
-	t.use = t.old.Use
-	if err := t.free(t.old.Use, t.old.Segments); err != nil {
+	t.use = r.Use
+	if err := t.free(r.Use, r.Segments); err != nil {
 		return err
 	}
-	if !bodyReplaced && (t.old.Payload == payloadManifest || t.old.Payload == payloadInline) {
-		return t.b.Delete(t.key(kindBody), nil)
+	if !bodyReplaced && (r.Payload == payloadManifest || r.Payload == payloadInline) {
+		return t.b.Delete(t.bodyKey(r), nil)
 	}
 	return nil
-}
-
-// remove takes the name's record out.
-func (t *txn) remove() error {
-	t.delta = count{-1, -t.old.Meta.Size}
-	if err := t.dropOld(false); err != nil {
-		return err
-	}
-	if err := t.b.Delete(t.key(kindObject), nil); err != nil {
-		return err
-	}
-	return t.b.Delete(t.key(kindAccess), nil)
 }
 
 // apply commits the batch and lets go of what it freed.
@@ -183,6 +188,11 @@ func (t *txn) apply(d object.Durability) error {
 	}
 	t.m.release(t.x, t.use, t.freed, d)
 	return nil
+}
+
+func (t *txn) bodyKey(r *record) []byte {
+	t.buf.key = appendBodyKey(t.buf.key[:0], t.n, r)
+	return t.buf.key
 }
 
 // result returns a record's metadata as callers see it.

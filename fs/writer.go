@@ -206,7 +206,7 @@ func (w *Writer) commit(m object.Meta, terms Terms) (object.Meta, error) {
 		body = extra.value
 		w.m.space.wrote(len(body))
 	}
-	if err := t.set(r, body); err != nil {
+	if err := t.set(r, body, terms.Versioning); err != nil {
 		return object.Meta{}, err
 	}
 	if err := t.apply(w.options.Durability); err != nil {
