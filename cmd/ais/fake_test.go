@@ -31,6 +31,8 @@ type fake struct {
 	buckets map[string]*fakeBucket
 	config  cluster.Config
 	corrupt bool // contents go out with a byte changed
+	users   map[string]*api.User
+	asked   []string // Authorization of the calls that came
 }
 
 type fakeBucket struct {
@@ -51,7 +53,7 @@ const ticket = "ais-ticket=t1"
 
 func startFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{t: t, buckets: map[string]*fakeBucket{}, config: cluster.DefaultConfig()}
+	f := &fake{t: t, buckets: map[string]*fakeBucket{}, config: cluster.DefaultConfig(), users: map[string]*api.User{}}
 	f.target = f.serve(f.serveTarget, nil)
 	f.url = f.serve(f.serveProxy, f.expect)
 	return f
@@ -99,7 +101,10 @@ func (f *fake) redirect(ctx *fasthttp.RequestCtx) {
 
 func (f *fake) serveProxy(ctx *fasthttp.RequestCtx) error {
 	path := string(ctx.URI().PathOriginal())
+	f.asked = append(f.asked, string(ctx.Request.Header.Peek("Authorization")))
 	switch {
+	case strings.HasPrefix(path, "/v1/auth/"):
+		return f.serveAuth(ctx, path)
 	case strings.HasPrefix(path, api.PathObjects):
 		t, err := api.ReadTarget(ctx)
 		if err != nil {
