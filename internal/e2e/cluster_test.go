@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/hex"
 	"fmt"
 	"net"
@@ -25,6 +26,9 @@ type Options struct {
 	Plain                        bool     // without the race detector, for tests that measure
 	Redirect                     string   // --redirect of the proxies
 	S3Domain                     string   // --s3-domain of all nodes
+	Auth                         bool     // verify every request; Plain, At and Shell act as root
+	Users                        string   // with Auth: more users, separated by commas
+	TLS                          bool     // HTTPS on every port, mutual among nodes and to etcd
 	ProxyArgs, TargetArgs        []string // more flags
 	External                     []string // URLs of an etcd that is there; none: proxy1 embeds one
 	// Disk returns the directory of a target's mountpath; nil: below the cluster's own.
@@ -38,7 +42,12 @@ type Cluster struct {
 	nodes []*node
 	etcd  string // client URL
 	peer  string
+	keys  map[string]Key // with Auth, by user
+	roots *x509.CertPool // with TLS
 }
+
+// Key is an access key and its secret.
+type Key struct{ Access, Secret string }
 
 type node struct {
 	name string
@@ -46,6 +55,7 @@ type node struct {
 	args []string
 	env  []string
 	log  string
+	c    *Cluster
 
 	mu      sync.Mutex // guards what follows
 	cmd     *exec.Cmd
@@ -75,7 +85,11 @@ func launch(dir string, o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{Dir: dir, o: o, etcd: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), peer: fmt.Sprintf("http://127.0.0.1:%d", ports[1])}
+	c := &Cluster{Dir: dir, o: o}
+	c.etcd, c.peer = fmt.Sprintf("%s://127.0.0.1:%d", c.scheme(), ports[0]), fmt.Sprintf("%s://127.0.0.1:%d", c.scheme(), ports[1])
+	if err := c.secure(); err != nil {
+		return nil, err
+	}
 	for i := range o.Proxies {
 		if err := c.addProxy(i + 1); err != nil {
 			return nil, err
@@ -86,7 +100,11 @@ func launch(dir string, o Options) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	if err := c.startAll(); err != nil {
+	err = c.startAll()
+	if err == nil {
+		err = c.makeUsers()
+	}
+	if err != nil {
 		c.stop()
 		return nil, fmt.Errorf("%w\n%s", err, c.logTails(40))
 	}
@@ -111,7 +129,7 @@ func (c *Cluster) startAll() error {
 		if len(c.o.External) > 0 {
 			return nil
 		}
-		return dialable(strings.TrimPrefix(c.etcd, "http://"))
+		return dialable(strings.TrimPrefix(c.etcd, c.scheme()+"://"))
 	}); err != nil {
 		return err
 	}
@@ -135,19 +153,23 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 	if err != nil {
 		return err
 	}
-	n := &node{name: name, port: ports[0], log: filepath.Join(c.Dir, name+".log")}
+	n := &node{name: name, port: ports[0], log: filepath.Join(c.Dir, name+".log"), c: c}
 	if c.o.S3Domain != "" {
 		more = append(more, "--s3-domain", c.o.S3Domain)
 	}
 	n.args = append([]string{
 		filepath.Join(binaries(!c.o.Plain), program), "--id", name, "--cluster", "e2e",
-		"--listen", fmt.Sprintf("127.0.0.1:%d", n.port), "--public-url", fmt.Sprintf("http://localhost:%d", n.port),
+		"--listen", fmt.Sprintf("127.0.0.1:%d", n.port), "--public-url", fmt.Sprintf("%s://localhost:%d", c.scheme(), n.port),
 		"--data-dir", filepath.Join(c.Dir, name), "--cluster-key", c.keyFile(),
 	}, more...)
+	n.args = append(n.args, c.secureFlags()...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "AIS_") {
 			n.env = append(n.env, v)
 		}
+	}
+	if root, ok := c.keys["root"]; ok && name == "proxy1" {
+		n.env = append(n.env, "AIS_ROOT_ACCESS_KEY="+root.Access, "AIS_ROOT_SECRET_KEY="+root.Secret)
 	}
 	c.nodes = append(c.nodes, n)
 	return nil
@@ -222,7 +244,7 @@ func (c *Cluster) node(t testing.TB, name string) *node {
 
 // URL returns a node's address as clients write it, without a path.
 func (c *Cluster) URL(t testing.TB, name string) string {
-	return "http://" + c.Host(t, name)
+	return c.scheme() + "://" + c.Host(t, name)
 }
 
 // Host returns a node's host:port as clients write it.
@@ -231,7 +253,9 @@ func (c *Cluster) Host(t testing.TB, name string) string {
 }
 
 // Endpoint returns the S3 endpoint of the first proxy.
-func (c *Cluster) Endpoint() string { return fmt.Sprintf("http://localhost:%d/s3", c.nodes[0].port) }
+func (c *Cluster) Endpoint() string {
+	return fmt.Sprintf("%s://localhost:%d/s3", c.scheme(), c.nodes[0].port)
+}
 
 // Kill sends SIGKILL to a node and waits until it is gone.
 func (c *Cluster) Kill(t testing.TB, name string) {
@@ -353,8 +377,9 @@ func (n *node) await(limit time.Duration, cond func() error) error {
 }
 
 func (n *node) ready() error {
-	client := http.Client{Timeout: 2 * time.Second}
-	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/health?readiness=true", n.port))
+	client := http.Client{Timeout: 2 * time.Second, Transport: n.c.transport()}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get(fmt.Sprintf("%s://127.0.0.1:%d/health?readiness=true", n.c.scheme(), n.port))
 	if err != nil {
 		return err
 	}

@@ -25,13 +25,16 @@ import (
 type plain struct {
 	endpoint string // http://host:port/s3
 	http     *http.Client
+	key      Key // to sign with; the zero Key signs nothing
 }
 
 // Plain returns a client of the first proxy that follows no redirect.
-func (c *Cluster) Plain() plain { return newPlain(c.Endpoint()) }
+func (c *Cluster) Plain() plain { return c.plainAt(c.Endpoint(), c.keys["root"]) }
 
 // At returns a client of one node.
-func (c *Cluster) At(t testing.TB, name string) plain { return newPlain(c.URL(t, name) + "/s3") }
+func (c *Cluster) At(t testing.TB, name string) plain {
+	return c.plainAt(c.URL(t, name)+"/s3", c.keys["root"])
+}
 
 func newPlain(endpoint string) plain {
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true, ExpectContinueTimeout: 5 * time.Second}
@@ -87,6 +90,9 @@ func (p plain) request(method, target string, body io.Reader, headers ...string)
 			continue
 		}
 		req.Header.Set(name, strings.TrimSpace(value))
+	}
+	if err := p.key.sign(req); err != nil {
+		return answer{}, err
 	}
 	resp, err := p.http.Do(req)
 	if err != nil {

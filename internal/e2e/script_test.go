@@ -18,18 +18,17 @@ type script struct {
 	env []string
 }
 
-// Shell returns a shell for the cluster, working in a directory of its own.
+// Shell returns a shell for the cluster, working in a directory of its own, in
+// which clients act as root where the cluster has users.
 //
 //	ENDPOINT  http://localhost:8080/s3    HOST  localhost:8080
 func (c *Cluster) Shell(t testing.TB) script {
 	host := c.Host(t, "proxy1")
 	home := t.TempDir()
-	return script{dir: home, env: append(cleanEnv(),
+	return script{dir: home, env: append(append(cleanEnv(), c.clientEnv("root", host)...),
 		"HOME="+home,
 		"PATH="+strings.Join([]string{filepath.Join(root(), ".venv/bin"), binaries(false), os.Getenv("PATH"), "/usr/sbin"}, ":"),
-		"AWS_ACCESS_KEY_ID=playground", "AWS_SECRET_ACCESS_KEY=playground",
-		"AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
-		"AIS_ENDPOINT=http://"+host, "ENDPOINT=http://"+host+"/s3", "HOST="+host, "SRC="+goSource(t),
+		"SRC="+goSource(t),
 	)}
 }
 
