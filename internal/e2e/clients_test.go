@@ -17,8 +17,11 @@ import (
 // The seed document's examples and the aws CLI's everyday commands.
 func TestAWSCLI(t *testing.T) {
 	t.Parallel()
-	c := Shared(t, Options{})
-	sh := c.Shell(t)
+	awsRoundTrip(t, Shared(t, Options{}), "root")
+}
+
+func awsRoundTrip(t *testing.T, c *Cluster, user string) {
+	sh := c.ShellAs(t, user)
 	b := bucketName(t)
 	sh.write(t, "small", random(1, 10_000))
 	sh.write(t, "big", random(2, 21<<20)) // three parts
@@ -116,8 +119,11 @@ print("done")
 
 func TestBoto3(t *testing.T) {
 	t.Parallel()
-	c := Shared(t, Options{})
-	sh := c.Shell(t)
+	botoRoundTripOn(t, Shared(t, Options{}), "root")
+}
+
+func botoRoundTripOn(t *testing.T, c *Cluster, user string) {
+	sh := c.ShellAs(t, user)
 	sh.env = append(sh.env, "BUCKET="+bucketName(t))
 	wantIn(t, sh.python(t, botoRoundTrip), "done")
 }
@@ -145,37 +151,44 @@ func TestS3cmd(t *testing.T) {
 		"root-bucket": `--host=$HOST --host-bucket="$HOST/s3/%(bucket)"`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			sh := c.Shell(t)
-			sh.write(t, "small", random(3, 70_000))
-			sh.write(t, "big", random(4, 12<<20))
-			b := bucketName(t)
-			out := sh.run(t, `
-			b=`+b+`
-			s() { s3cmd --no-ssl --access_key=playground --secret_key=playground --config=/dev/null `+form+` "$@"; }
-			s mb s3://$b
-			s put small s3://$b/dir/small
-			s put big s3://$b/big --multipart-chunk-size-mb=5
-			s get s3://$b/dir/small small2 && cmp small small2
-			s get s3://$b/big big2 && cmp big big2
-			s info s3://$b/dir/small
-			s info s3://$b
-			s cp s3://$b/dir/small s3://$b/copied
-			s mv s3://$b/copied s3://$b/moved
-			s modify --add-header=Cache-Control:no-cache s3://$b/moved
-			s ls s3://$b/
-			s ls s3://
-			s del --recursive --force s3://$b
-			s rb s3://$b
-			`)
-			wantIn(t, out, "Bucket 's3://"+b+"/' created", "s3://"+b+"/dir/", md5hex(random(3, 70_000)), "removed")
+			s3cmdRoundTrip(t, c, "root", form)
 		})
 	}
 }
 
+func s3cmdRoundTrip(t *testing.T, c *Cluster, user, form string) {
+	sh := c.ShellAs(t, user)
+	sh.write(t, "small", random(3, 70_000))
+	sh.write(t, "big", random(4, 12<<20))
+	b := bucketName(t)
+	out := sh.run(t, `
+	b=`+b+`
+	s() { s3cmd $S3CMD_SSL --access_key=$AWS_ACCESS_KEY_ID --secret_key=$AWS_SECRET_ACCESS_KEY --config=/dev/null `+form+` "$@"; }
+	s mb s3://$b
+	s put small s3://$b/dir/small
+	s put big s3://$b/big --multipart-chunk-size-mb=5
+	s get s3://$b/dir/small small2 && cmp small small2
+	s get s3://$b/big big2 && cmp big big2
+	s info s3://$b/dir/small
+	s info s3://$b
+	s cp s3://$b/dir/small s3://$b/copied
+	s mv s3://$b/copied s3://$b/moved
+	s modify --add-header=Cache-Control:no-cache s3://$b/moved
+	s ls s3://$b/
+	s ls s3://
+	s del --recursive --force s3://$b
+	s rb s3://$b
+	`)
+	wantIn(t, out, "Bucket 's3://"+b+"/' created", "s3://"+b+"/dir/", md5hex(random(3, 70_000)), "removed")
+}
+
 func TestRclone(t *testing.T) {
 	t.Parallel()
-	c := Shared(t, Options{})
-	sh := c.Shell(t)
+	rcloneRoundTrip(t, Shared(t, Options{}), "root")
+}
+
+func rcloneRoundTrip(t *testing.T, c *Cluster, user string) {
+	sh := c.ShellAs(t, user)
 	sh.write(t, "small", random(5, 4000))
 	sh.write(t, "big", random(6, 15<<20))
 	b := bucketName(t)
@@ -196,9 +209,10 @@ func TestRclone(t *testing.T) {
 	wantIn(t, out, "dir/small", "big", "Total objects: 3")
 }
 
-func TestGoSDK(t *testing.T) {
-	c := Shared(t, Options{})
-	sdk, b := SDK(c.Endpoint()), aws.String(bucketName(t))
+func TestGoSDK(t *testing.T) { goSDKRoundTrip(t, Shared(t, Options{}), "root") }
+
+func goSDKRoundTrip(t *testing.T, c *Cluster, user string) {
+	sdk, b := c.SDK(t, user), aws.String(bucketName(t))
 	if _, err := sdk.CreateBucket(ctx(t), &s3.CreateBucketInput{Bucket: b, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -226,9 +240,13 @@ func TestGoSDK(t *testing.T) {
 	}
 }
 
-func TestMinioGo(t *testing.T) {
-	c := Shared(t, Options{})
-	client, err := minio.New(c.Host(t, "proxy1"), &minio.Options{Creds: credentials.NewStaticV4("playground", "playground", ""), TrailingHeaders: true})
+func TestMinioGo(t *testing.T) { minioRoundTrip(t, Shared(t, Options{}), "root") }
+
+func minioRoundTrip(t *testing.T, c *Cluster, user string) {
+	k := c.Key(t, user)
+	client, err := minio.New(c.Host(t, "proxy1"), &minio.Options{
+		Creds: credentials.NewStaticV4(k.Access, k.Secret, ""), TrailingHeaders: true, Secure: c.o.TLS, Transport: c.transport(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
