@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -36,11 +37,23 @@ func (v Verdict) String() string {
 // signature (clients keep, drop or re-sign that when they follow a redirect),
 // it is good for a short time, at one target, and for one Request only.
 type Ticket struct {
-	Principal  string    // access key, or "" for anonymous
+	Principal  string    // id of a user, or "" for anonymous
 	Verdict    Verdict   //
 	Expires    time.Time // whole seconds
 	MapVersion uint64    // of the proxy; a target that is behind catches up before it answers
 	Target     string    // node id
+	Facts      Facts     // that a decision may depend on
+	Session    string    // policy that bounds the principal's session; "" for none
+}
+
+// Facts are what policies ask about a request and only the node knows that the
+// client spoke to.
+type Facts struct {
+	ClientIP netip.Addr    // zero for not known
+	TLS      bool          // the client's connection was encrypted
+	Scheme   string        // s3:signatureversion: "AWS4-HMAC-SHA256", "AWS"; "" for no signature
+	Method   string        // s3:authType: "REST-HEADER", "REST-QUERY-STRING", "POST"; "" likewise
+	Age      time.Duration // s3:signatureAge, whole milliseconds; 0 for not known
 }
 
 // TicketError says why a ticket is refused. Every one means that the request is
@@ -68,15 +81,63 @@ const TicketParam = "ais-ticket"
 //
 //	version (1 byte) · key id (4) · verdict (1) · expiry, Unix seconds (8, big-endian)
 //	· map version (uvarint) · target (uvarint length, bytes) · principal (the same)
-//	· HMAC-SHA256 (32) over all before it and the canonical request
+//	· facts · session (uvarint length, bytes) · HMAC-SHA256 (32) over all before it and the canonical request
+//
+// Facts are a byte (bit 0: TLS; bits 1–2: scheme; bits 3–4: method, both as
+// indexes of their tables), the signature's age (uvarint, ms) and the client's
+// address (uvarint length, 0, 4 or 16 bytes).
 const (
-	ticketVersion = 1
+	ticketVersion = 2
 	keyIDLength   = 4
 	fixedLength   = 1 + keyIDLength + 1 + 8
 	macLength     = sha256.Size
 
-	maxTicket = 4 << 10 // characters; far over what Sign makes of legal names
+	maxTicket = 4 << 10 // characters; over what Sign makes of legal names and session policies
 )
+
+var (
+	factSchemes = [4]string{"", "AWS4-HMAC-SHA256", "AWS", "?"}
+	factMethods = [4]string{"", "REST-HEADER", "REST-QUERY-STRING", "POST"}
+)
+
+func (f Facts) append(buf []byte) []byte {
+	var flags byte
+	if f.TLS {
+		flags = 1
+	}
+	flags |= indexOf(factSchemes, f.Scheme)<<1 | indexOf(factMethods, f.Method)<<3
+	buf = append(buf, flags)
+	buf = binary.AppendUvarint(buf, uint64(max(f.Age.Milliseconds(), 0)))
+	return appendField(buf, string(f.ClientIP.Unmap().WithZone("").AsSlice()))
+}
+
+// indexOf returns the place of text, the last one for a text that has none.
+func indexOf(table [4]string, text string) byte {
+	for i, s := range table {
+		if s == text {
+			return byte(i)
+		}
+	}
+	return byte(len(table) - 1)
+}
+
+func cutFacts(buf []byte) (f Facts, rest []byte, ok bool) {
+	if len(buf) == 0 || buf[0] >= 1<<5 {
+		return f, nil, false
+	}
+	f.TLS, f.Scheme, f.Method = buf[0]&1 != 0, factSchemes[buf[0]>>1&3], factMethods[buf[0]>>3&3]
+	age, n := binary.Uvarint(buf[1:])
+	if n <= 0 || age > 1<<40 {
+		return f, nil, false
+	}
+	f.Age = time.Duration(age) * time.Millisecond
+	ip, rest, ok := cutField(buf[1+n:])
+	if !ok || len(ip) == 0 {
+		return f, rest, ok
+	}
+	f.ClientIP, ok = netip.AddrFromSlice(ip)
+	return f, rest, ok
+}
 
 // Key is a ticket key with what can be computed of it once. It is safe for
 // concurrent use and never prints its secret.
@@ -115,6 +176,8 @@ func Sign(key *Key, t Ticket, r Request) string {
 	buf = binary.AppendUvarint(buf, t.MapVersion)
 	buf = appendField(buf, t.Target)
 	buf = appendField(buf, t.Principal)
+	buf = t.Facts.append(buf)
+	buf = appendField(buf, t.Session)
 	n := len(buf)
 	message := r.appendCanonical(buf)
 	buf = key.mac(message[:n], message)
@@ -172,10 +235,12 @@ func decode(body []byte) (Ticket, bool) {
 	rest = rest[9+n:]
 	target, rest, ok1 := cutField(rest)
 	principal, rest, ok2 := cutField(rest)
-	if !ok1 || !ok2 || len(rest) != 0 {
+	facts, rest, ok3 := cutFacts(rest)
+	session, rest, ok4 := cutField(rest)
+	if !ok1 || !ok2 || !ok3 || !ok4 || len(rest) != 0 {
 		return Ticket{}, false
 	}
-	t.Target, t.Principal = string(target), string(principal)
+	t.Target, t.Principal, t.Facts, t.Session = string(target), string(principal), facts, string(session)
 	return t, true
 }
 

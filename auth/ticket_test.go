@@ -3,6 +3,7 @@ package auth
 import (
 	"encoding/base64"
 	"errors"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,6 +19,11 @@ var (
 
 func testTicket() Ticket {
 	return Ticket{Principal: "AKIAEXAMPLE", Verdict: Allow, Expires: now.Add(time.Minute), MapVersion: 42, Target: "t1"}
+}
+
+func (t Ticket) later() Ticket {
+	t.Expires = t.Expires.Add(time.Minute)
+	return t
 }
 
 type pairs [][2]string
@@ -44,6 +50,9 @@ func TestRoundTrip(t *testing.T) {
 	for _, want := range []Ticket{
 		testTicket(),
 		{Verdict: Deny, Expires: now.Add(time.Second), Target: "t1"},
+		Ticket{Verdict: Allow, Expires: now, Facts: Facts{ClientIP: netip.MustParseAddr("192.0.2.7"), Scheme: "AWS", Method: "REST-QUERY-STRING", Age: 17 * time.Millisecond}, Target: "t1"}.later(),
+		Ticket{Verdict: NeedsObject, Expires: now, Facts: Facts{ClientIP: netip.MustParseAddr("2001:db8::1"), TLS: true, Scheme: "AWS4-HMAC-SHA256", Method: "POST"}, Target: "t1", Session: strings.Repeat("{}", 1024)}.later(),
+		Ticket{Verdict: Allow, Expires: now, Facts: Facts{Method: "REST-HEADER", Age: time.Hour}, Target: "t1"}.later(),
 		{Principal: strings.Repeat("ü", 200), Verdict: NeedsObject, Expires: now.Add(time.Hour), MapVersion: 1<<64 - 1, Target: "t1"},
 	} {
 		text := Sign(testKey, want, testRequest())
@@ -55,7 +64,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%+v, %v; signed was %+v", got, err, want)
 		}
 	}
-	if n := len(Sign(testKey, testTicket(), testRequest())); n > 100 {
+	if n := len(Sign(testKey, testTicket(), testRequest())); n > 104 {
 		t.Errorf("a ticket has %d characters", n)
 	}
 }
@@ -220,7 +229,10 @@ func FuzzVerify(f *testing.F) {
 		if got, err := Verify([]*Key{testKey}, text, r, target, now); err == nil {
 			t.Fatalf("a ticket nobody signed: %+v", got)
 		}
-		want := Ticket{Principal: name, Verdict: NeedsObject, Expires: now.Add(time.Second), MapVersion: uint64(len(value)), Target: target}
+		want := Ticket{
+			Principal: name, Verdict: NeedsObject, Expires: now.Add(time.Second), MapVersion: uint64(len(value)), Target: target, Session: value,
+			Facts: Facts{TLS: len(name)%2 == 0, Scheme: factSchemes[len(value)%4], Age: time.Duration(len(path)) * time.Millisecond},
+		}
 		signed := Sign(testKey, want, r)
 		if len(signed) > maxTicket {
 			return

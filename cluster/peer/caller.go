@@ -64,8 +64,10 @@ func NewCaller(client *Client, self string, state func() *cluster.State, now fun
 }
 
 // Forward sends the client's request on to node and writes its answer into ctx.
-func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) error {
-	headers, err := c.forwardHeaders(ctx, node, requestID)
+// grant is what was found out about who asks: all of a ticket but Expires,
+// MapVersion and Target.
+func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket) error {
+	headers, err := c.forwardHeaders(ctx, node, requestID, grant)
 	if err != nil {
 		return err
 	}
@@ -73,15 +75,15 @@ func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID 
 }
 
 // ForwardExpect is Forward for a server's ExpectHandler: see RelayExpect.
-func (c *Caller) ForwardExpect(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) (status int, err error) {
-	headers, err := c.forwardHeaders(ctx, node, requestID)
+func (c *Caller) ForwardExpect(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket) (status int, err error) {
+	headers, err := c.forwardHeaders(ctx, node, requestID, grant)
 	if err != nil {
 		return 0, err
 	}
 	return c.client.RelayExpect(ctx, Address(node), headers[:])
 }
 
-func (c *Caller) forwardHeaders(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string) (h [4]Header, err error) {
+func (c *Caller) forwardHeaders(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket) (h [4]Header, err error) {
 	hops := 0
 	if text := ctx.Request.Header.Peek(HeaderHops); len(text) > 0 {
 		if hops, err = strconv.Atoi(string(text)); err != nil || hops >= maxHops {
@@ -89,30 +91,29 @@ func (c *Caller) forwardHeaders(ctx *fasthttp.RequestCtx, node cluster.Node, req
 		}
 	}
 	return [4]Header{
-		{HeaderTicket, c.sign(node, "", requestOf(&ctx.Request))},
+		{HeaderTicket, c.sign(node, grant, requestOf(&ctx.Request))},
 		{HeaderRevision, strconv.FormatInt(c.state().Revision, 10)},
 		{HeaderRequestID, requestID},
 		{HeaderHops, strconv.Itoa(hops + 1)},
 	}, nil
 }
 
-// Redirect returns the URL of the client's request at node, with a ticket.
-func (c *Caller) Redirect(ctx *fasthttp.RequestCtx, node cluster.Node) string {
+// Redirect returns the URL of the client's request at node, with a ticket of
+// grant, as for Forward.
+func (c *Caller) Redirect(ctx *fasthttp.RequestCtx, node cluster.Node, grant auth.Ticket) string {
 	r := requestOf(&ctx.Request)
-	return node.PublicURL + r.RawPath + "?" + auth.WithTicket(r.RawQuery, c.sign(node, "", r))
+	return node.PublicURL + r.RawPath + "?" + auth.WithTicket(r.RawQuery, c.sign(node, grant, r))
 }
 
-// sign makes a ticket for a request, to be used at node.
-func (c *Caller) sign(node cluster.Node, principal string, r auth.Request) string {
+// sign makes a ticket of grant for a request, to be used at node.
+func (c *Caller) sign(node cluster.Node, grant auth.Ticket, r auth.Request) string {
 	state := c.state()
 	keys := c.keyring(state)
 	if len(keys) == 0 { // a cluster is made with one; without, nothing can be signed, and nothing is accepted
 		return ""
 	}
-	return auth.Sign(keys[0], auth.Ticket{
-		Principal: principal, Verdict: auth.Allow, Expires: c.now().Add(ticketLife),
-		MapVersion: state.Map.Version, Target: node.ID,
-	}, r)
+	grant.Expires, grant.MapVersion, grant.Target = c.now().Add(ticketLife), state.Map.Version, node.ID
+	return auth.Sign(keys[0], grant, r)
 }
 
 // Verify checks the ticket that the request carries, in a header or in the query.
@@ -188,7 +189,7 @@ func ReadError(resp *http.Response) error {
 
 // nodeHeaders are the headers of a POST that this node makes for itself.
 func (c *Caller) nodeHeaders(node cluster.Node, path string) []Header {
-	ticket := c.sign(node, NodePrincipal, auth.Request{Method: http.MethodPost, RawPath: path})
+	ticket := c.sign(node, auth.Ticket{Principal: NodePrincipal, Verdict: auth.Allow}, auth.Request{Method: http.MethodPost, RawPath: path})
 	return []Header{
 		{HeaderTicket, ticket},
 		{HeaderRevision, strconv.FormatInt(c.state().Revision, 10)},
