@@ -21,7 +21,10 @@ func (c *Control) makeRules(b *cluster.Bucket) *auth.BucketRules {
 	if rules.ACL, err = auth.DecodeACL(b.Documents.ACL); err != nil {
 		c.cfg.Logger.Error("a stored ACL cannot be read; it grants nothing", "bucket", b.Name, "err", err)
 	}
-	if rules.Block, err = s3api.PublicAccessBlock(b.Documents.PublicAccess); err != nil {
+	if b.Documents.PublicAccess == "" {
+		return rules
+	}
+	if rules.Block, err = s3api.ParsePublicAccessBlock([]byte(b.Documents.PublicAccess)); err != nil {
 		c.cfg.Logger.Error("a stored public access block cannot be read; it blocks everything", "bucket", b.Name, "err", err)
 		rules.Block = auth.PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}
 	}
