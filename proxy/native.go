@@ -71,7 +71,7 @@ func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
 		return nil
 	}
 	p.metrics.relays.Inc()
-	return p.caller.Forward(ctx, node, "")
+	return p.caller.Forward(ctx, node, "", p.access.Grant(ctx))
 }
 
 // nativeOwner returns the target that owns the object of a native call.
@@ -100,7 +100,7 @@ func (p *Proxy) redirectsNative(ctx *fasthttp.RequestCtx, node cluster.Node) boo
 // redirectNative answers with the URL of the request at node, with a ticket.
 func (p *Proxy) redirectNative(ctx *fasthttp.RequestCtx, node cluster.Node) {
 	p.metrics.redirects.Inc()
-	ctx.Response.Header.Set("Location", p.caller.Redirect(ctx, node))
+	ctx.Response.Header.Set("Location", p.caller.Redirect(ctx, node, p.access.Grant(ctx)))
 	ctx.Response.Header.Set("Cache-Control", "no-store")
 	ctx.SetStatusCode(fasthttp.StatusTemporaryRedirect)
 }

@@ -36,5 +36,5 @@ func (p *Proxy) expectObject(ctx *fasthttp.RequestCtx) (status int, err error) {
 		p.redirectNative(ctx, node)
 		return fasthttp.StatusTemporaryRedirect, nil
 	}
-	return p.caller.ForwardExpect(ctx, node, "")
+	return p.caller.ForwardExpect(ctx, node, "", p.access.Grant(ctx))
 }

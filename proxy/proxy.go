@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"time"
 
+	"ais/access"
 	"ais/api"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
@@ -28,6 +29,7 @@ type Proxy struct {
 	cfg     Config
 	cluster *etcd.Store
 	caller  *peer.Caller
+	access  *access.Control
 	s3      *s3api.Server
 	server  *fasthttp.Server
 	metrics *metrics
@@ -47,10 +49,13 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 		started: cfg.Now(),
 	}
 	p.metrics = newMetrics(cfg.Registry, p)
+	var err error
+	if p.access, err = newAccess(&cfg, members); err != nil {
+		return nil, err
+	}
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.Expect = p, cfg.Domains, p.expect
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
-	var err error
 	if p.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ var operations = map[s3api.Op]func(*Proxy, *s3api.Request) error{
 // ServeS3 implements s3api.Handler.
 func (p *Proxy) ServeS3(r *s3api.Request) error {
 	p.metrics.count(r.Op)
+	if _, err := p.admit(r); err != nil {
+		return err
+	}
 	if serve, ok := operations[r.Op]; ok {
 		return serve(p, r)
 	}
@@ -58,13 +61,16 @@ func (p *Proxy) ServeS3(r *s3api.Request) error {
 		return nil
 	}
 	p.metrics.relays.Inc()
-	return p.caller.Forward(r.Ctx(), node, r.ID)
+	return p.caller.Forward(r.Ctx(), node, r.ID, p.access.Grant(r.Ctx()))
 }
 
 // expect is called before the body of a request with Expect: 100-continue is
 // asked for. What is answered here, by this node or by the owner, costs the
 // client no body.
 func (p *Proxy) expect(r *s3api.Request) (answered bool, err error) {
+	if _, err := p.admit(r); err != nil {
+		return false, err
+	}
 	if _, here := operations[r.Op]; here || r.Op.Level() != s3api.Object {
 		return false, nil
 	}
@@ -80,7 +86,7 @@ func (p *Proxy) expect(r *s3api.Request) (answered bool, err error) {
 		p.redirect(r, node)
 		return true, nil
 	}
-	status, err := p.caller.ForwardExpect(r.Ctx(), node, r.ID)
+	status, err := p.caller.ForwardExpect(r.Ctx(), node, r.ID, p.access.Grant(r.Ctx()))
 	return status != fasthttp.StatusContinue, err
 }
 
@@ -91,7 +97,7 @@ func (p *Proxy) redirect(r *s3api.Request, node cluster.Node) {
 	if r.Prefixed() {
 		endpoint += "/s3"
 	}
-	r.WriteRedirect(p.caller.Redirect(r.Ctx(), node), endpoint)
+	r.WriteRedirect(p.caller.Redirect(r.Ctx(), node, p.access.Grant(r.Ctx())), endpoint)
 }
 
 // bucket finds a bucket by name. That there is none, or that it is about to go,

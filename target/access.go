@@ -1,9 +1,116 @@
 package target
 
-import "ais/object"
+import (
+	"net/url"
+
+	"ais/access"
+	"ais/auth"
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/object"
+	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
+)
+
+// newAccess returns what decides about requests to this node.
+func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
+	var hosts []string
+	if u, err := url.Parse(members.Self().PublicURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Host)
+	}
+	return access.New(access.Config{
+		State: members.State, Sync: members.Sync, Seal: members.Seal, Unseal: members.Unseal,
+		Domains: cfg.Domains, PublicHosts: hosts, SyncTimeout: cfg.SyncTimeout,
+		Now: cfg.Now, Logger: cfg.Logger, Registerer: cfg.Registry,
+	})
+}
+
+// identify finds out who sends an S3 request: by its ticket where it has one, else
+// by its signature, as a proxy does.
+func (t *Target) identify(r *s3api.Request) error {
+	ticketed, err := t.admit(r.Ctx())
+	if err != nil {
+		return err
+	}
+	if _, err := t.access.Identify(r); err != nil || !ticketed {
+		return err
+	}
+	return t.access.AttachChunks(r)
+}
+
+// admit catches up with the sender's view of the cluster and, where the request
+// has a ticket, takes its word for who sends it and whether they may.
+func (t *Target) admit(ctx *fasthttp.RequestCtx) (ticketed bool, err error) {
+	if access.Who(ctx) != nil {
+		return false, nil // it was, before its body was asked for
+	}
+	if rev := ctx.Request.Header.Peek(peer.HeaderRevision); len(rev) > 0 {
+		if err := t.catchUp(rev); err != nil {
+			return false, err
+		}
+	}
+	ticket, found, err := t.verify(ctx)
+	if err != nil || ticket.Principal == peer.NodePrincipal {
+		t.cfg.Logger.Debug("ticket refused", "err", err, "path", string(ctx.Path()))
+		return true, object.Denied
+	}
+	if !found {
+		return false, nil
+	}
+	return true, t.access.Accept(ctx, ticket, true)
+}
+
+// expectS3 refuses a request without a ticket whose sender may not have it, before
+// a byte of its body is asked for. A proxy has done that for the others.
+func (t *Target) expectS3(r *s3api.Request) (answered bool, err error) {
+	if err := t.identify(r); err != nil || r.Who == nil || operations[r.Op] == nil {
+		return false, err
+	}
+	b, err := t.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return false, err
+	}
+	return false, t.access.Admit(r, b)
+}
+
+// finishes are the operations that call granted, under the same read that they
+// answer from, whatever the verdict is.
+var finishes = map[s3api.Op]bool{}
+
+// finish ends the decision about an operation that does not do so itself.
+func (t *Target) finish(c *call) error {
+	if finishes[c.r.Op] || !access.Defers(c.r) {
+		return nil
+	}
+	version, _, err := c.r.VersionID()
+	if err != nil {
+		return err
+	}
+	meta, err := t.store.Stat(c.name, version)
+	if err = t.granted(c, &meta, err); object.KindOf(err) == object.Denied || s3api.FromError(err).Status == fasthttp.StatusForbidden {
+		return err
+	}
+	return nil // that there is none is for the operation to say
+}
 
 // granted ends the decision about a call under the same read that gave m, the
 // metadata of the object that the call names, or err. It returns err, or
 // AccessDenied where the caller may not have the object, or not know that there
 // is none.
-func (t *Target) granted(c *call, m *object.Meta, err error) error { return err }
+func (t *Target) granted(c *call, m *object.Meta, err error) error {
+	return t.access.Granted(c.r, c.bucket, m, err)
+}
+
+// sourceGranted is granted for the object that a call copies from, in any bucket.
+func (t *Target) sourceGranted(c *call, b *cluster.Bucket, key, version string, m *object.Meta, err error) error {
+	action := "s3:GetObject"
+	if version != "" {
+		action = "s3:GetObjectVersion"
+	}
+	return t.access.Allowed(c.r.Ctx(), action, b, key, m, err)
+}
+
+// grant is this node's word for a request that it sends on.
+func (t *Target) grant(ctx *fasthttp.RequestCtx) auth.Ticket { return t.access.Grant(ctx) }

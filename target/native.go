@@ -52,6 +52,9 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if _, err := t.admit(ctx); err != nil {
 		return err
 	}
+	if _, err := t.access.IdentifyHTTP(ctx); err != nil {
+		return err
+	}
 	if !strings.HasPrefix(string(ctx.Request.Header.RequestURI()), api.PathObjects+"/") {
 		return t.forwardToProxy(ctx, "")
 	}

@@ -66,7 +66,7 @@ func (t *Target) handle(ctx *fasthttp.RequestCtx) {
 
 // ServeS3 implements s3api.Handler.
 func (t *Target) ServeS3(r *s3api.Request) error {
-	if _, err := t.admit(r.Ctx()); err != nil { // a ticket grants all or nothing while auth is off
+	if err := t.identify(r); err != nil {
 		return err
 	}
 	serve, ok := operations[r.Op]
@@ -75,6 +75,9 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	}
 	b, err := t.bucket(object.AIS, r.Bucket)
 	if err != nil {
+		return err
+	}
+	if err := t.access.Admit(r, b); err != nil {
 		return err
 	}
 	if err := object.CheckKey(r.Key); err != nil {
@@ -88,32 +91,15 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if home.ID != t.cfg.ID {
 		return t.forward(r.Ctx(), r.ID, home)
 	}
+	if err := t.finish(&c); err != nil {
+		return err
+	}
 	started := t.cfg.Now()
-	err = serve(t, &c)
+	if err = serve(t, &c); err != nil && !finishes[r.Op] {
+		err = t.granted(&c, nil, err)
+	}
 	t.metrics.observe(r.Op, t.cfg.Now().Sub(started), err)
 	return err
-}
-
-// admit decides whether a request may be served, by its ticket where it has one,
-// and catches up with the sender's view of the cluster.
-func (t *Target) admit(ctx *fasthttp.RequestCtx) (auth.Ticket, error) {
-	if rev := ctx.Request.Header.Peek(peer.HeaderRevision); len(rev) > 0 {
-		if err := t.catchUp(rev); err != nil {
-			return auth.Ticket{}, err
-		}
-	}
-	ticket, found, err := t.verify(ctx)
-	if err != nil {
-		t.cfg.Logger.Debug("ticket refused", "err", err, "uri", string(ctx.RequestURI()))
-		return auth.Ticket{}, object.Denied
-	}
-	if !found {
-		return auth.Ticket{Verdict: auth.Allow}, nil // auth is off: anybody may do anything
-	}
-	if ticket.Verdict != auth.Allow {
-		return auth.Ticket{}, object.Denied
-	}
-	return ticket, nil
 }
 
 // verify checks the request's ticket. A key that is not known here may be one
@@ -191,7 +177,7 @@ func (t *Target) forward(ctx *fasthttp.RequestCtx, id string, node cluster.Node)
 		return object.E("target.forward", node.ID, object.Unavailable, nil)
 	}
 	t.metrics.relays.Inc()
-	return t.caller.Forward(ctx, node, id)
+	return t.caller.Forward(ctx, node, id, t.grant(ctx))
 }
 
 // forwardToProxy sends a bucket operation on to a live proxy.
@@ -202,7 +188,7 @@ func (t *Target) forwardToProxy(ctx *fasthttp.RequestCtx, id string) error {
 		if !state.IsLive(node.ID) {
 			continue
 		}
-		if last = t.caller.Forward(ctx, node, id); object.KindOf(last) != object.Unavailable {
+		if last = t.caller.Forward(ctx, node, id, t.grant(ctx)); object.KindOf(last) != object.Unavailable {
 			return last
 		}
 	}

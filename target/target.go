@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"ais/access"
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
@@ -31,6 +32,7 @@ type Target struct {
 	store   *fs.Store
 	cluster *etcd.Store
 	caller  *peer.Caller
+	access  *access.Control
 	streams *http.Client // bulk reads from other targets
 	s3      *s3api.Server
 	server  *fasthttp.Server
@@ -56,10 +58,14 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 		started: cfg.Now(),
 	}
 	t.metrics = newMetrics(cfg.Registry, t)
+	var err error
+	if t.access, err = newAccess(&cfg, members); err != nil {
+		return nil, err
+	}
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.TakeRequestID = t, cfg.Domains, true
+	protocol.Expect = t.expectS3
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
-	var err error
 	if t.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,64 @@
+package proxy
+
+import (
+	"net/url"
+
+	"ais/access"
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/object"
+	"ais/s3api"
+)
+
+// newAccess returns what decides about requests to this node.
+func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
+	var hosts []string
+	if u, err := url.Parse(members.Self().PublicURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Host)
+	}
+	return access.New(access.Config{
+		State: members.State, Sync: members.Sync, Seal: members.Seal, Unseal: members.Unseal,
+		Domains: cfg.Domains, PublicHosts: hosts, SyncTimeout: cfg.SyncTimeout,
+		Now: cfg.Now, Logger: cfg.Logger, Registerer: cfg.Registry,
+	})
+}
+
+// identify finds out who sends the request: a target that it came through says so
+// in a ticket, a client signs.
+func (p *Proxy) identify(r *s3api.Request) error {
+	if access.Who(r.Ctx()) == nil && len(r.Header(peer.HeaderTicket)) > 0 && p.access.On() {
+		ticket, _, err := p.caller.Verify(r.Ctx())
+		if err != nil || ticket.Principal == peer.NodePrincipal {
+			return s3api.AccessDenied
+		}
+		if err := p.access.Accept(r.Ctx(), ticket, false); err != nil {
+			return err
+		}
+	}
+	_, err := p.access.Identify(r)
+	return err
+}
+
+// admit decides whether the request may be served, as far as this node can, and
+// returns the bucket it is about: nil while auth is off, and where the operation
+// is about none or decides for itself.
+func (p *Proxy) admit(r *s3api.Request) (*cluster.Bucket, error) {
+	if !p.access.On() {
+		return nil, nil
+	}
+	if err := p.identify(r); err != nil {
+		return nil, err
+	}
+	switch r.Op {
+	case s3api.ListBuckets, s3api.CreateBucket:
+		return nil, p.access.Admit(r, nil)
+	case s3api.DeleteObjects, s3api.PostObject: // what they are about is in their bodies
+		return nil, nil
+	}
+	b, err := p.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	return b, p.access.Admit(r, b)
+}
