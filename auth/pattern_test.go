@@ -58,7 +58,10 @@ func TestPattern(t *testing.T) {
 // TestPatternTime: no pattern that fits a policy takes long on any key.
 func TestPatternTime(t *testing.T) {
 	key := strings.Repeat("a", 1024)
-	for _, text := range []string{strings.Repeat("*a", MaxPolicy/2) + "b", strings.Repeat("*?a", MaxPolicy/3) + "b", strings.Repeat("*aaaaaaab", MaxPolicy/9)} {
+	for _, text := range []string{
+		"*" + strings.Repeat("a", 500) + "b*", "*" + strings.Repeat("a?", 250) + "b*", strings.Repeat("*a", MaxPolicy/2) + "b",
+		strings.Repeat("*?a", MaxPolicy/3) + "*", strings.Repeat("*aaaaaaab", MaxPolicy/9) + "*",
+	} {
 		p := compiled(t, text)
 		start := time.Now()
 		if p.match(key) {

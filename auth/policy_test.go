@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -275,5 +276,27 @@ func TestPrincipals(t *testing.T) {
 		if strings.Join(got, " ") != want || strings.Join(spared, " ") != want {
 			t.Errorf("%s is %v, its opposite spares %v", principal, got, spared)
 		}
+	}
+}
+
+// TestDocumentedPolicies: what the guide shows can be used.
+func TestDocumentedPolicies(t *testing.T) {
+	guide, err := os.ReadFile("../docs/permissions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, user, found := strings.Cut(string(guide), "```json\n")
+	user, _, _ = strings.Cut(user, "```")
+	if _, err := ParseUserPolicy([]byte(user)); !found || err != nil {
+		t.Errorf("the user's policy: %v", err)
+	}
+	_, bucket, found := strings.Cut(string(guide), "--policy '")
+	bucket, _, _ = strings.Cut(bucket, "'\n")
+	p, err := ParsePolicy([]byte(bucket))
+	if !found || err != nil {
+		t.Fatalf("the bucket's policy: %v", err)
+	}
+	if err := p.CheckBucket("photos"); err != nil || !p.Public() {
+		t.Errorf("the bucket's policy: %v, public: %v", err, p.Public())
 	}
 }
