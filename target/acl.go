@@ -1,31 +1,48 @@
 package target
 
-import "ais/s3api"
+import (
+	"ais/auth"
+	"ais/object"
+	"ais/s3api"
+)
 
-// serveGetACL answers GetObjectACL: the owner has full control.
+// serveGetACL answers GetObjectAcl.
 func (t *Target) serveGetACL(c *call) error {
-	if _, err := t.store.Stat(c.name, ""); err != nil {
+	meta, err := t.stat(c)
+	if err != nil {
 		return err
 	}
-	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone, nil, nil) })
+	acl, err := auth.DecodeACL(meta.ACL)
+	if err != nil {
+		return err
+	}
+	if c.bucket.Documents.Ownership == ownerEnforced {
+		meta.Owner, acl = "", nil // ACLs from before are not in force
+	}
+	owners := t.owners(c.bucket)
+	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, owners(meta.Owner), acl, owners) })
 	return nil
 }
 
-// servePutACL answers PutObjectACL: a well-formed ACL is accepted, and has no
-// effect while the cluster has no users.
+// servePutACL answers PutObjectAcl.
 func (t *Target) servePutACL(c *call) error {
-	if _, err := t.store.Stat(c.name, ""); err != nil {
+	meta, err := t.stat(c)
+	if err != nil {
 		return err
 	}
-	_, _, err := s3api.ParseACLRequest(c.r, "", "", nil)
-	return err
-}
-
-// serveUnconfigured answers the read of what an object can have and this one has
-// not.
-func (t *Target) serveUnconfigured(c *call) error {
-	if _, err := t.store.Stat(c.name, ""); err != nil {
+	acl, _, err := s3api.ParseACLRequest(c.r, t.ownerID(c.bucket, meta.Owner), t.ownerID(c.bucket, ""), t.findUser())
+	if err != nil {
 		return err
 	}
-	return c.r.WriteUnconfigured()
+	owner, acl, err := t.ownership(c, meta.Owner, acl, true)
+	if err != nil {
+		return err
+	}
+	return t.update(c, func(m *object.Meta) error {
+		if m.Owner != meta.Owner { // another object by now, for which this is not
+			return object.E("target.PutACL", c.name.Key, object.Busy, nil)
+		}
+		m.Owner, m.ACL = owner, acl.Encode()
+		return nil
+	})
 }

@@ -36,6 +36,9 @@ type CopyRequest struct {
 	Replace      bool // Header and User are given, not the source's
 	Header       object.Header
 	User         map[string]string
+	ReplaceTags  bool // Tags are given, not the source's
+	Tags         map[string]string
+	Owner, ACL   string // never the source's
 	StorageClass string
 	Algorithm    object.Algorithm // the copy must have this additional checksum; NoChecksum: what the source has
 }
@@ -59,12 +62,20 @@ func (t *Target) parseCopy(c *call) (req CopyRequest, err error) {
 			return req, err
 		}
 	}
+	if req.ReplaceTags, err = s3api.ParseTaggingDirective(c.r); err != nil {
+		return req, err
+	}
+	var rights object.Meta
+	if err := t.describe(c, &rights); err != nil {
+		return req, err
+	}
+	req.Tags, req.Owner, req.ACL = rights.Tags, rights.Owner, rights.ACL
 	if name := c.r.Header("x-amz-checksum-algorithm"); name != "" {
 		if req.Algorithm, err = object.ParseAlgorithm(name); err != nil || !req.Algorithm.S3() {
 			return req, s3api.InvalidRequest.Say("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
 		}
 	}
-	if req.Source == req.Name && !req.Replace && req.StorageClass == "" && req.Algorithm == object.NoChecksum {
+	if req.Source == req.Name && !req.Replace && !req.ReplaceTags && req.StorageClass == "" && req.Algorithm == object.NoChecksum {
 		return req, s3api.InvalidRequest.Say("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	return req, nil
@@ -129,6 +140,10 @@ func (req *CopyRequest) describe(src *object.Meta) object.Meta {
 	m := object.Meta{
 		Size: src.Size, ETag: src.ETag, Checksum: src.Checksum, Sums: src.Sums, Parts: src.Parts,
 		Header: src.Header, User: maps.Clone(src.User), StorageClass: req.StorageClass,
+		Tags: maps.Clone(src.Tags), Owner: req.Owner, ACL: req.ACL,
+	}
+	if req.ReplaceTags {
+		m.Tags = req.Tags
 	}
 	m.Header.WebsiteRedirect = "" // never copied (S3, CopyObject)
 	if req.Replace {

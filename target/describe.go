@@ -1,9 +1,107 @@
 package target
 
-import "ais/object"
+import (
+	"ais/access"
+	"ais/auth"
+	"ais/cluster"
+	"ais/object"
+	"ais/s3api"
+)
 
 // describe fills in what a write says about the object to be besides its content:
 // who owns it, who else may use it, and its tags.
 func (t *Target) describe(c *call, m *object.Meta) error {
+	tags, _, err := s3api.ParseTaggingHeader(c.r)
+	if err != nil {
+		return err
+	}
+	m.Tags = tags
+	m.Owner = t.writer(c)
+	acl, set, err := s3api.ParseACLRequest(c.r, t.ownerID(c.bucket, m.Owner), t.ownerID(c.bucket, ""), t.findUser())
+	if err != nil {
+		return err
+	}
+	if m.Owner, acl, err = t.ownership(c, m.Owner, acl, set); err != nil {
+		return err
+	}
+	m.ACL = acl.Encode()
 	return nil
+}
+
+// writer returns the id of who owns what the call writes, by itself; "" is the
+// bucket's owner.
+func (t *Target) writer(c *call) string {
+	switch {
+	case !t.cluster.State().Config.Auth:
+		return ""
+	case c.r.Who.Anonymous():
+		return s3api.Anyone.ID
+	case c.r.Who.ID == c.bucket.Owner:
+		return ""
+	}
+	return c.r.Who.ID
+}
+
+// The values of object ownership (S3, "Controlling ownership of objects").
+const (
+	ownerEnforced  = "BucketOwnerEnforced"
+	ownerPreferred = "BucketOwnerPreferred"
+)
+
+// ownership applies the bucket's object ownership to an ACL that a request sets, or does not set, for an object of owner. It returns
+// whose the object is, and the ACL that it has.
+func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (string, auth.ACL, error) {
+	bucketOwner := t.ownerID(c.bucket, "")
+	if c.bucket.Documents.Ownership == ownerEnforced {
+		if set && !ownerOnly(acl, t.ownerID(c.bucket, owner), bucketOwner) {
+			return "", nil, s3api.ACLNotSupported
+		}
+		return "", nil, nil
+	}
+	if !set {
+		return owner, nil, nil
+	}
+	if c.bucket.Documents.Ownership == ownerPreferred && c.r.Header("x-amz-acl") == "bucket-owner-full-control" {
+		return "", nil, nil
+	}
+	return owner, acl, nil
+}
+
+// ownerOnly reports whether an ACL gives nobody anything but full control to the
+// object's owner and the bucket's: what can be asked for where ACLs are not in
+// force, since it is so there.
+func ownerOnly(acl auth.ACL, owner, bucketOwner string) bool {
+	for _, g := range acl {
+		if g.Permission != auth.FullControl || g.Grantee != owner && g.Grantee != bucketOwner {
+			return false
+		}
+	}
+	return acl == nil || len(acl) > 0
+}
+
+// ownerID returns the id that grants and answers have for an owner of an object in
+// the bucket; "" is the bucket's owner, and while auth is off everybody.
+func (t *Target) ownerID(b *cluster.Bucket, owner string) string {
+	if owner == "" {
+		owner = b.Owner
+	}
+	if owner == "" {
+		owner = s3api.Anyone.ID
+	}
+	return owner
+}
+
+// owners names users in answers about the bucket's objects.
+func (t *Target) owners(b *cluster.Bucket) s3api.Owners {
+	state := t.cluster.State()
+	return func(id string) s3api.Owner { return access.Owner(state, t.ownerID(b, id)) }
+}
+
+// findUser finds whom a grant is for; nil while there are no users.
+func (t *Target) findUser() s3api.FindUser {
+	state := t.cluster.State()
+	if !state.Config.Auth {
+		return nil
+	}
+	return func(name string) (string, bool) { return access.FindUser(state, name) }
 }

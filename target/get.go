@@ -150,6 +150,7 @@ func (p chosen) writeHeaders(r *s3api.Request, m *object.Meta) {
 	if p.part != nil && s3api.WantsSums(r) {
 		s3api.WritePartSums(r, p.part, m)
 	}
+	s3api.WriteTagCount(r, m)
 	if p.parts > 0 {
 		r.SetHeader("x-amz-mp-parts-count", strconv.Itoa(p.parts))
 	}

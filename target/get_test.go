@@ -45,6 +45,7 @@ func TestCopyDescribes(t *testing.T) {
 		Size: 7, ETag: "etag", Checksum: object.Checksum{Algorithm: object.MD5, Value: []byte{1}},
 		Header: object.Header{ContentType: "text/plain", WebsiteRedirect: "/x"},
 		User:   map[string]string{"a": "1"}, StorageClass: "GLACIER",
+		Tags: map[string]string{"t": "1"}, Owner: "ALICE", ACL: "READ BOB",
 	}
 	kept := (&CopyRequest{}).describe(src)
 	if kept.Header.ContentType != "text/plain" || kept.User["a"] != "1" || kept.ETag != "etag" || kept.Size != 7 {
@@ -60,5 +61,15 @@ func TestCopyDescribes(t *testing.T) {
 	replaced := (&CopyRequest{Replace: true, Header: object.Header{ContentType: "image/png"}, User: map[string]string{"b": "2"}}).describe(src)
 	if replaced.Header.ContentType != "image/png" || replaced.User["a"] != "" || replaced.User["b"] != "2" {
 		t.Errorf("REPLACE: %+v", replaced)
+	}
+	if kept.Tags["t"] != "1" {
+		t.Errorf("tags are copied: %v", kept.Tags)
+	}
+	given := (&CopyRequest{ReplaceTags: true, Tags: map[string]string{"u": "2"}, Owner: "CAROL", ACL: "READ DAVE"}).describe(src)
+	if len(given.Tags) != 1 || given.Tags["u"] != "2" {
+		t.Errorf("tags: %v", given.Tags)
+	}
+	if given.Owner != "CAROL" || given.ACL != "READ DAVE" || kept.Owner != "" || kept.ACL != "" {
+		t.Errorf("owner and ACL are never copied: %+v, %+v", given, kept)
 	}
 }

@@ -2,6 +2,7 @@ package target
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -181,4 +182,23 @@ func (l *lifecycle) expiry(key string, m *object.Meta) (at time.Time, rule strin
 		}
 	}
 	return at, rule, ok
+}
+
+// prefix returns what the keys begin with that any rule is about.
+func (l *lifecycle) prefix() string {
+	common := l.rules[0].Filter.Prefix
+	for i := range l.rules[1:] {
+		other := l.rules[i+1].Filter.Prefix
+		n := 0
+		for n < len(common) && n < len(other) && common[n] == other[n] {
+			n++
+		}
+		common = common[:n]
+	}
+	return common
+}
+
+// aborts reports whether a rule is about uploads.
+func (l *lifecycle) aborts() bool {
+	return slices.ContainsFunc(l.rules, func(r lifecycleRule) bool { return r.AbortDays > 0 })
 }

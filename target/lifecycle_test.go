@@ -231,3 +231,24 @@ func TestLifecycleWalkLostItsPlace(t *testing.T) {
 		t.Errorf("%v was decided", got)
 	}
 }
+
+func TestLifecyclePrefix(t *testing.T) {
+	for _, tt := range []struct {
+		prefixes []string
+		want     string
+	}{
+		{[]string{"logs/"}, "logs/"},
+		{[]string{"logs/a", "logs/b"}, "logs/"},
+		{[]string{"logs/", "logs/a/b"}, "logs/"},
+		{[]string{"a", "b"}, ""},
+		{[]string{"a", ""}, ""},
+	} {
+		var l lifecycle
+		for _, p := range tt.prefixes {
+			l.rules = append(l.rules, lifecycleRule{Filter: lifecycleFilter{Prefix: p}})
+		}
+		if got := l.prefix(); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.prefixes, got, tt.want)
+		}
+	}
+}

@@ -28,6 +28,12 @@ type metrics struct {
 	putBytes prometheus.Counter
 	lists    prometheus.Counter
 	relays   prometheus.Counter
+
+	lifecycleScanned  prometheus.Counter
+	lifecycleErrors   prometheus.Counter
+	lifecycleDone     [lifecycleActions]prometheus.Counter // nil for keep
+	lifecycleLastRun  prometheus.Gauge
+	lifecycleDuration prometheus.Gauge
 }
 
 // kindMetrics count one kind of operation.
@@ -59,6 +65,7 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 		lists:    counter("lst_count", "Shares of listing pages."),
 		relays:   counter("relay_count", "Requests sent on to the node that could answer them."),
 	}
+	m.addLifecycle(registry, labels)
 	m.byKind = map[s3api.Op]*kindMetrics{
 		s3api.GetObject: m.get, s3api.HeadObject: m.head, s3api.DeleteObject: m.del,
 		s3api.PutObject: m.put, s3api.CopyObject: m.put, s3api.UploadPart: m.put, s3api.UploadPartCopy: m.put,
@@ -94,4 +101,35 @@ func (k *kindMetrics) observe(d time.Duration, err error) {
 	}
 	k.count.Inc()
 	k.nanoseconds.Add(float64(d))
+}
+
+// addLifecycle makes the metrics of lifecycles.
+func (m *metrics) addLifecycle(registry *prometheus.Registry, labels prometheus.Labels) {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "ais_target_lifecycle_" + name, Help: help, ConstLabels: labels})
+		registry.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "ais_target_lifecycle_" + name, Help: help, ConstLabels: labels})
+		registry.MustRegister(g)
+		return g
+	}
+	m.lifecycleScanned = counter("scanned_count", "Versions of objects that lifecycle runs looked at.")
+	m.lifecycleErrors = counter("err_count", "Buckets whose lifecycle could not be carried out to the end of a run.")
+	m.lifecycleLastRun = gauge("last_run_timestamp_seconds", "When the last complete lifecycle run began; 0 for never.")
+	m.lifecycleDuration = gauge("last_run_seconds", "How long the last complete lifecycle run took.")
+	done := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ais_target_lifecycle_done_count", Help: "What lifecycle runs did, by action.", ConstLabels: labels,
+	}, []string{"action"})
+	registry.MustRegister(done)
+	for action := expire; action < lifecycleActions; action++ {
+		m.lifecycleDone[action] = done.WithLabelValues(action.String())
+	}
+}
+
+// lifecycleEnded notes a complete run.
+func (m *metrics) lifecycleEnded(began time.Time, took time.Duration) {
+	m.lifecycleLastRun.Set(float64(began.UnixMilli()) / 1000)
+	m.lifecycleDuration.Set(took.Seconds())
 }

@@ -28,15 +28,15 @@ func (t *Target) servePut(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := t.describe(c, &meta); err != nil {
+		return err
+	}
 	cond, err := s3api.ParseCond(c.r)
 	if err != nil {
 		return err
 	}
 	body, err := c.r.Body()
 	if err != nil {
-		return err
-	}
-	if _, err := s3api.ParseCannedACL(c.r); err != nil {
 		return err
 	}
 	meta, err = t.Put(c.bucket, c.name, meta, cond, body)

@@ -39,10 +39,10 @@ var operations = map[s3api.Op]func(*Target, *call) error{
 	s3api.ListParts:               (*Target).serveListParts,
 	s3api.GetObjectACL:            (*Target).serveGetACL,
 	s3api.PutObjectACL:            (*Target).servePutACL,
-	s3api.GetObjectTagging:        (*Target).serveUnconfigured,
-	s3api.PutObjectTagging:        (*Target).serveUnconfigured,
-	s3api.DeleteObjectTagging:     (*Target).serveUnconfigured,
-	s3api.GetObjectAttributes:     (*Target).serveUnconfigured,
+	s3api.GetObjectTagging:        (*Target).serveGetTagging,
+	s3api.PutObjectTagging:        (*Target).servePutTagging,
+	s3api.DeleteObjectTagging:     (*Target).serveDeleteTagging,
+	s3api.GetObjectAttributes:     (*Target).serveAttributes,
 }
 
 // handle is where every request to this node comes in.

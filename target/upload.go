@@ -14,6 +14,9 @@ func (t *Target) serveCreateUpload(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := t.describe(c, &meta); err != nil {
+		return err
+	}
 	algorithm, composite, err := s3api.ParseUploadSum(c.r)
 	if err != nil {
 		return err
