@@ -48,6 +48,7 @@ type chunkReader struct {
 
 	signature [2 * sha256.Size]byte // of the chunk at hand, where chunks are signed
 	sum       hash.Hash             // of the chunk at hand; nil where nobody checks
+	digest    [sha256.Size]byte     // room for what sum computes
 }
 
 func newChunkReader(src io.Reader, plan bodyPlan) *chunkReader {
@@ -144,10 +145,9 @@ func (c *chunkReader) checkChunk() error {
 	if c.sum == nil {
 		return nil
 	}
-	var sum [sha256.Size]byte
-	c.sum.Sum(sum[:0])
+	c.sum.Sum(c.digest[:0])
 	c.sum.Reset()
-	return c.plan.check(false, c.signature[:], sum)
+	return c.plan.check(false, c.signature[:], c.digest)
 }
 
 // line returns the next line without its "\r\n", valid until the next read.

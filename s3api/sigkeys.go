@@ -13,7 +13,13 @@ type scope struct{ accessKey, date, region, service string }
 // signingKey is the key of a scope, ready for use. It is safe for concurrent use.
 type signingKey struct {
 	secret string    // that it was derived from
-	macs   sync.Pool // of hash.Hash, keyed
+	macs   sync.Pool // of *keyedMAC
+}
+
+// keyedMAC is an HMAC with its key, and room for what it computes.
+type keyedMAC struct {
+	hash.Hash
+	sum [sha256.Size]byte
 }
 
 // newSigningKey derives the key of a scope: four HMACs.
@@ -26,16 +32,17 @@ func newSigningKey(secret string, s scope) *signingKey {
 	key := mac([]byte("AWS4"+secret), s.date)
 	key = mac(mac(mac(key, s.region), s.service), "aws4_request")
 	k := &signingKey{secret: secret}
-	k.macs.New = func() any { return hmac.New(sha256.New, key) }
+	k.macs.New = func() any { return &keyedMAC{Hash: hmac.New(sha256.New, key)} }
 	return k
 }
 
 // sign returns the HMAC-SHA256 of message.
-func (k *signingKey) sign(message []byte) (sum [sha256.Size]byte) {
-	h := k.macs.Get().(hash.Hash)
+func (k *signingKey) sign(message []byte) [sha256.Size]byte {
+	h := k.macs.Get().(*keyedMAC)
 	h.Reset()
 	h.Write(message)
-	h.Sum(sum[:0])
+	h.Hash.Sum(h.sum[:0])
+	sum := h.sum
 	k.macs.Put(h)
 	return sum
 }
