@@ -31,6 +31,7 @@ type Proxy struct {
 	caller  *peer.Caller
 	access  *access.Control
 	s3      *s3api.Server
+	cors    s3api.CORSCache
 	server  *fasthttp.Server
 	metrics *metrics
 	started time.Time
@@ -55,6 +56,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	}
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.Expect = p, cfg.Domains, p.expect
+	protocol.CORS = p.corsRules
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
 	if p.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err

@@ -143,7 +143,7 @@ func (v *Verifier) verifyQueryV2(m *message) (Signed, error) {
 	if end := time.Unix(seconds, 0); !v.config.Now().Before(end) {
 		return Signed{}, v.errExpired(end)
 	}
-	if err := v.matchV2(m, accessKey, secret, signature, []string{expires}, true); err != nil {
+	if err := v.matchV2(m, accessKey, secret, signature, []string{expires}); err != nil {
 		return Signed{}, err
 	}
 	return Signed{AccessKey: accessKey, Token: token, Scheme: SchemeV2, Method: InQuery}, nil

@@ -106,6 +106,7 @@ func (s *Server) Serve(ctx *fasthttp.RequestCtx) {
 		r.drain()
 		s.fail(r, err)
 	}
+	s.allowOrigin(r)
 }
 
 // Bounds of drain.
@@ -143,6 +144,7 @@ func (s *Server) ExpectHandler(ctx *fasthttp.RequestCtx) int {
 		s.metrics.inFlight.Dec() // until Serve: a client may leave before that unnoticed
 		return fasthttp.StatusContinue
 	}
+	s.allowOrigin(r)
 	status := ctx.Response.StatusCode()
 	s.finish(r)
 	return status
@@ -237,7 +239,7 @@ func (s *Server) dispatch(r *Request) (err error) {
 	}()
 	switch r.Op {
 	case Preflight:
-		return AccessForbidden.With("Method", r.Header("Access-Control-Request-Method")).With("ResourceType", "BUCKET")
+		return s.preflight(r)
 	case Unimplemented:
 		return NotImplemented
 	case MethodNotAllowed, Unknown:

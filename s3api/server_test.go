@@ -31,7 +31,7 @@ func TestServerAnswersByItself(t *testing.T) {
 		{"GET /bkt/key?torrent", 501, "NotImplemented"},
 		{"PATCH /bkt/key", 405, "MethodNotAllowed"},
 		{"FOO /bkt/key", 405, "MethodNotAllowed"},
-		{"OPTIONS /bkt/key", 403, "AccessForbidden"},
+		{"OPTIONS /bkt/key", 400, "BadRequest"},
 		{"GET /bkt/%zz", 400, "InvalidURI"},
 		{"GET /BKT/key", 400, "InvalidBucketName"},
 		{"GET /bkt/key?versionId=abc", 400, "InvalidArgument"},

@@ -51,7 +51,7 @@ func (v *Verifier) verifyHeaderV2(m *message) (Signed, error) {
 	if err := v.checkClock(t); err != nil {
 		return Signed{}, err
 	}
-	if err := v.matchV2(m, accessKey, secret, signature, dates, false); err != nil {
+	if err := v.matchV2(m, accessKey, secret, signature, dates); err != nil {
 		return Signed{}, err
 	}
 	return Signed{AccessKey: accessKey, Token: string(token), Scheme: SchemeV2, Method: InHeader, Time: t.Truncate(time.Second)}, nil
@@ -60,11 +60,11 @@ func (v *Verifier) verifyHeaderV2(m *message) (Signed, error) {
 // matchV2 compares a signature with those that the request may have: with each of
 // dates, and with the resource without Prefix, as most clients sign, and as on
 // the wire.
-func (v *Verifier) matchV2(m *message, accessKey, secret, signature string, dates []string, inQuery bool) error {
+func (v *Verifier) matchV2(m *message, accessKey, secret, signature string, dates []string) error {
 	var first []byte
 	for _, resource := range m.resourcesV2() {
 		for _, date := range dates {
-			m.writeToSignV2(date, resource, inQuery)
+			m.writeToSignV2(date, resource)
 			if first == nil {
 				first = bytes.Clone(m.toSign)
 			}
@@ -105,9 +105,9 @@ func (m *message) resourcesV2() [][]byte {
 	return list
 }
 
-// writeToSignV2 writes the string to sign of Version 2 to m.toSign. boto puts
-// headers of a presigned request into the query, where they count as well.
-func (m *message) writeToSignV2(date string, resource []byte, inQuery bool) {
+// writeToSignV2 writes the string to sign of Version 2 to m.toSign. x-amz- headers
+// count in the query too: boto puts those of a presigned request there.
+func (m *message) writeToSignV2(date string, resource []byte) {
 	type header struct{ name, value string }
 	var amz []header
 	md5, contentType := "", ""
@@ -127,11 +127,9 @@ func (m *message) writeToSignV2(date string, resource []byte, inQuery bool) {
 			amz = append(amz, header{name, value})
 		}
 	}
-	if inQuery {
-		for name, value := range eachParam(m.query) {
-			if n := lowerName(name); !m.has(n) {
-				add(n, string(value))
-			}
+	for name, value := range eachParam(m.query) {
+		if n := lowerName(name); !m.has(n) {
+			add(n, string(value))
 		}
 	}
 	for i := range m.fields {

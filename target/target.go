@@ -35,6 +35,7 @@ type Target struct {
 	access  *access.Control
 	streams *http.Client // bulk reads from other targets
 	s3      *s3api.Server
+	cors    s3api.CORSCache
 	server  *fasthttp.Server
 	metrics *metrics
 	gates   gates
@@ -64,7 +65,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	}
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.TakeRequestID = t, cfg.Domains, true
-	protocol.Expect = t.expectS3
+	protocol.Expect, protocol.CORS = t.expectS3, t.corsRules
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
 	if t.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err
