@@ -59,8 +59,41 @@ func ReadTarget(ctx *fasthttp.RequestCtx) (Target, error) {
 // ReadAction reads the action message in the body. With no body at all the
 // message is empty and err nil. Errors: Invalid, TooLarge.
 func ReadAction(ctx *fasthttp.RequestCtx) (ActionMessage, error) {
+	body, err := readBody(ctx)
+	if err != nil || len(body) == 0 {
+		return ActionMessage{}, err
+	}
+	return ParseAction(body)
+}
+
+// ReadMessage reads the JSON message in the body into to; with no body at all to
+// stays as it is. Errors: Invalid, TooLarge.
+func ReadMessage(ctx *fasthttp.RequestCtx, to any) error {
+	body, err := readBody(ctx)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	if err := jsonAPI.Unmarshal(body, to); err != nil {
+		// The cause may quote the body, which may have a secret.
+		return object.E("api.ReadMessage", "", object.Invalid, errors.New("the body is not the JSON message that this call takes"))
+	}
+	return nil
+}
+
+// ReadDocument reads the whole body, up to limit bytes. Errors: TooLarge,
+// Incomplete.
+func ReadDocument(ctx *fasthttp.RequestCtx, limit int) ([]byte, error) {
+	body, err := readBody(ctx)
+	if err == nil && len(body) > limit {
+		err = object.E("api.ReadDocument", "", object.TooLarge, nil)
+	}
+	return body, err
+}
+
+// readBody returns the body without blanks around it.
+func readBody(ctx *fasthttp.RequestCtx) ([]byte, error) {
 	if ctx.Request.Header.ContentLength() > maxAction {
-		return ActionMessage{}, object.E("api.ReadAction", "", object.TooLarge, errors.New("an action message has at most 1 MiB"))
+		return nil, object.E("api.ReadAction", "", object.TooLarge, errors.New("a message has at most 1 MiB"))
 	}
 	var body []byte
 	if stream := ctx.RequestBodyStream(); stream == nil {
@@ -68,17 +101,14 @@ func ReadAction(ctx *fasthttp.RequestCtx) (ActionMessage, error) {
 	} else {
 		var buf bytes.Buffer
 		if _, err := buf.ReadFrom(&limitedReader{stream, maxAction}); err != nil {
-			return ActionMessage{}, err
+			return nil, err
 		}
 		body = buf.Bytes()
 	}
 	if n := ctx.Request.Header.ContentLength(); n >= 0 && len(body) < n {
-		return ActionMessage{}, object.E("api.ReadAction", "", object.Incomplete, nil)
+		return nil, object.E("api.ReadAction", "", object.Incomplete, nil)
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return ActionMessage{}, nil
-	}
-	return ParseAction(body)
+	return bytes.TrimSpace(body), nil
 }
 
 // ReadChecksum reads the checksum that a client announces of the content it

@@ -34,6 +34,9 @@ func (p *Proxy) failNative(ctx *fasthttp.RequestCtx, err error) int {
 
 func (p *Proxy) answerNative(ctx *fasthttp.RequestCtx) error {
 	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
+	if err := p.identifyNative(ctx, path); err != nil {
+		return err
+	}
 	switch {
 	case strings.HasPrefix(path, api.PathObjects+"/"):
 		return p.nativeObject(ctx)
@@ -48,6 +51,10 @@ func (p *Proxy) answerNative(ctx *fasthttp.RequestCtx) error {
 		return p.nativeReverse(ctx)
 	case path == api.PathCluster || path == api.PathSetConfig:
 		return p.nativeCluster(ctx, path)
+	case path == api.PathLogin:
+		return p.nativeLogin(ctx)
+	case path == api.PathUsers || strings.HasPrefix(path, api.PathUsers+"/"):
+		return p.nativeUsers(ctx, strings.TrimPrefix(path, api.PathUsers))
 	}
 	return unsupported(ctx, path)
 }
@@ -84,6 +91,9 @@ func (p *Proxy) nativeOwner(ctx *fasthttp.RequestCtx) (cluster.Node, error) {
 	if err != nil {
 		return cluster.Node{}, err
 	}
+	if err := p.mayObject(ctx, b, to.Key); err != nil {
+		return cluster.Node{}, err
+	}
 	return p.owner(b, to.Key)
 }
 
@@ -112,6 +122,9 @@ func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {
 	}
 	if ctx.IsHead() {
 		b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+		if err == nil {
+			err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
+		}
 		if err != nil {
 			return err
 		}
@@ -127,11 +140,11 @@ func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {
 	case to.Bucket.Name == "":
 		return object.E("native", "", object.Invalid, errors.New("the path names no bucket"))
 	case call == "POST "+api.ActionCreate:
-		return p.nativeCreate(to, message)
+		return p.nativeCreate(ctx, to, message)
 	case call == "DELETE "+api.ActionDestroy:
-		return p.nativeDestroy(to)
+		return p.nativeDestroy(ctx, to)
 	case call == "PATCH "+api.ActionSetProps, call == "PATCH "+api.ActionResetProps:
-		return p.nativeSetProps(to, message)
+		return p.nativeSetProps(ctx, to, message)
 	case call == "GET "+api.ActionList:
 		return p.nativeList(ctx, to, message)
 	case call == "GET "+api.ActionSummary:
@@ -153,10 +166,13 @@ func (p *Proxy) nativeBuckets(ctx *fasthttp.RequestCtx) error {
 			return err
 		}
 	}
-	return api.WriteJSON(ctx, api.NewBuckets(state, provider))
+	return api.WriteJSON(ctx, p.ownBuckets(ctx, state, provider))
 }
 
-func (p *Proxy) nativeCreate(to api.Target, message api.ActionMessage) error {
+func (p *Proxy) nativeCreate(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
+	if err := p.access.RequireHTTP(ctx, "s3:CreateBucket", nil, ""); err != nil {
+		return err
+	}
 	if to.Bucket.Provider != object.AIS {
 		return object.E("native.create", to.Bucket.Name, object.Unsupported, errors.New("remote buckets have no backend here"))
 	}
@@ -170,21 +186,29 @@ func (p *Proxy) nativeCreate(to api.Target, message api.ActionMessage) error {
 			return err
 		}
 	}
-	_, err := p.createBucket(cluster.Bucket{Provider: object.AIS, Name: to.Bucket.Name, Props: props})
+	_, err := p.createBucket(cluster.Bucket{Provider: object.AIS, Name: to.Bucket.Name, Owner: userID(ctx), Props: props})
 	return err
 }
 
-func (p *Proxy) nativeDestroy(to api.Target) error {
+func (p *Proxy) nativeDestroy(ctx *fasthttp.RequestCtx, to api.Target) error {
 	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
 		return err
 	}
+	for _, need := range []struct{ action, key string }{{"s3:DeleteBucket", ""}, {"s3:DeleteObject", "*"}} { // it goes with its objects
+		if err := p.access.RequireHTTP(ctx, need.action, b, need.key); err != nil {
+			return err
+		}
+	}
 	return p.deleteBucket(b, true)
 }
 
-func (p *Proxy) nativeSetProps(to api.Target, message api.ActionMessage) error {
+func (p *Proxy) nativeSetProps(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
 	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
+		return err
+	}
+	if err := p.mayConfigure(ctx, b); err != nil {
 		return err
 	}
 	var change func(*cluster.Props) error
@@ -203,14 +227,17 @@ func (p *Proxy) nativeSetProps(to api.Target, message api.ActionMessage) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
+	wait, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
 	defer cancel()
-	_, err = p.cluster.UpdateProps(ctx, b, change)
+	_, err = p.cluster.UpdateProps(wait, b, change)
 	return err
 }
 
 func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
 	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err == nil {
+		err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
+	}
 	if err != nil {
 		return err
 	}
@@ -244,6 +271,9 @@ func (p *Proxy) nativeSummary(ctx *fasthttp.RequestCtx, to api.Target, message a
 		}
 	}
 	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	if err == nil {
+		err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
+	}
 	if err != nil {
 		return err
 	}
@@ -299,6 +329,8 @@ func (p *Proxy) nativeCluster(ctx *fasthttp.RequestCtx, path string) error {
 		return api.WriteJSON(ctx, api.ConfigProperties(p.cluster.State().Config))
 	case ctx.IsGet() && what == api.WhatStats:
 		return api.WriteJSON(ctx, p.stats())
+	case ctx.IsPut() && !p.admin(ctx):
+		return object.E("native", path, object.Denied, errNotAdmin)
 	case ctx.IsPut() && path == api.PathSetConfig:
 		var given api.Properties
 		for key, value := range ctx.QueryArgs().All() {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 
+	"ais/access"
 	"ais/api"
 
 	"github.com/valyala/fasthttp"
@@ -28,6 +29,12 @@ func (p *Proxy) expectAny(ctx *fasthttp.RequestCtx) int {
 // expectObject sends a native object call to the owner, or asks the owner whether
 // it wants the body.
 func (p *Proxy) expectObject(ctx *fasthttp.RequestCtx) (status int, err error) {
+	if p.access.On() && !access.Prompt(ctx) {
+		return fasthttp.StatusContinue, nil // the signature is of the body, too
+	}
+	if err := p.identifyNative(ctx, api.PathObjects); err != nil {
+		return 0, err
+	}
 	node, err := p.nativeOwner(ctx)
 	if err != nil {
 		return 0, err

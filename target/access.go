@@ -4,6 +4,7 @@ import (
 	"net/url"
 
 	"ais/access"
+	"ais/api"
 	"ais/auth"
 	"ais/cluster"
 	"ais/cluster/etcd"
@@ -114,3 +115,23 @@ func (t *Target) sourceGranted(c *call, b *cluster.Bucket, key, version string, 
 
 // grant is this node's word for a request that it sends on.
 func (t *Target) grant(ctx *fasthttp.RequestCtx) auth.Ticket { return t.access.Grant(ctx) }
+
+// mayWriteNative refuses a native write that its sender may not make.
+func (t *Target) mayWriteNative(c *nativeCall) error {
+	action, _ := api.ObjectAction(string(c.ctx.Method()))
+	return t.access.RequireHTTP(c.ctx, action, c.bucket, c.name.Key)
+}
+
+// mayReadNative is granted for a native read.
+func (t *Target) mayReadNative(c *nativeCall, m *object.Meta, err error) error {
+	return t.access.Allowed(c.ctx, "s3:GetObject", c.bucket, c.name.Key, m, err)
+}
+
+// ownerNative returns who owns an object that a native call writes; "" is the
+// bucket's owner.
+func (t *Target) ownerNative(c *nativeCall) string {
+	if who := access.Who(c.ctx); who != nil && c.bucket.Documents.Ownership != auth.BucketOwnerEnforced {
+		return who.ID
+	}
+	return ""
+}

@@ -78,6 +78,11 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if !ok {
 		return object.E("target.native", string(ctx.Method()), object.Unsupported, nil)
 	}
+	if ctx.IsPut() || ctx.IsDelete() {
+		if err := t.mayWriteNative(&c); err != nil {
+			return err
+		}
+	}
 	return serve(t, &c)
 }
 
@@ -98,7 +103,7 @@ func (t *Target) nativePut(c *nativeCall) error {
 		expect = append(expect, sum)
 	}
 	started := t.cfg.Now()
-	meta, err := t.Put(c.bucket, c.name, object.Meta{}, object.Cond{}, newStream(bodyOf(c.ctx), int64(size), expect))
+	meta, err := t.Put(c.bucket, c.name, object.Meta{Owner: t.ownerNative(c)}, object.Cond{}, newStream(bodyOf(c.ctx), int64(size), expect))
 	t.metrics.put.observe(t.cfg.Now().Sub(started), err)
 	if err != nil {
 		return err
@@ -119,9 +124,13 @@ func (t *Target) nativeGet(c *nativeCall) error {
 func (t *Target) nativeRead(c *nativeCall) error {
 	reader, err := t.store.Open(c.name, "")
 	if err != nil {
-		return err
+		return t.mayReadNative(c, nil, err)
 	}
 	meta := *reader.Meta() // outlives the reader
+	if err := t.mayReadNative(c, &meta, nil); err != nil {
+		reader.Close()
+		return err
+	}
 	h := &c.ctx.Response.Header
 	r, partial, err := object.ParseRange(string(c.ctx.Request.Header.Peek("Range")), meta.Size)
 	if err != nil {
@@ -145,6 +154,7 @@ func (t *Target) nativeRead(c *nativeCall) error {
 func (t *Target) nativeHead(c *nativeCall) error {
 	started := t.cfg.Now()
 	meta, err := t.store.Stat(c.name, "")
+	err = t.mayReadNative(c, &meta, err)
 	t.metrics.head.observe(t.cfg.Now().Sub(started), err)
 	if err != nil {
 		return err
