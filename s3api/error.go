@@ -63,6 +63,7 @@ var (
 	EntityTooSmall               = &Error{Code: "EntityTooSmall", Status: 400, Message: "Your proposed upload is smaller than the minimum allowed size"}
 	ExpiredToken                 = &Error{Code: "ExpiredToken", Status: 400, Message: "The provided token has expired."}
 	IllegalLocationConstraint    = &Error{Code: "IllegalLocationConstraintException", Status: 400, Message: "The specified location constraint is incompatible for the region specific endpoint this request was sent to."}
+	IllegalVersioning            = &Error{Code: "IllegalVersioningConfigurationException", Status: 400, Message: "The Versioning element must be specified"}
 	IncompleteBody               = &Error{Code: "IncompleteBody", Status: 400, Message: "The request body terminated unexpectedly"}
 	InternalError                = &Error{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
 	InvalidAccessKeyID           = &Error{Code: "InvalidAccessKeyId", Status: 403, Message: "The AWS Access Key Id you provided does not exist in our records."}

@@ -20,6 +20,7 @@ const (
 	hDirective      = "X-Amz-Metadata-Directive"
 	hMaxParts       = "X-Amz-Max-Parts"
 	hMetaPrefix     = "X-Amz-Meta-"
+	hOwnership      = "X-Amz-Object-Ownership"
 	hPartMarker     = "X-Amz-Part-Number-Marker"
 	hRequestID      = "X-Amz-Request-Id"
 	hNodeRequestID  = "X-Ais-Request-Id"

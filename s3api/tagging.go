@@ -21,31 +21,35 @@ const (
 // ParseTagging reads a Tagging document of at most limit tags. The errors are
 // MalformedXML and InvalidTag.
 func ParseTagging(data []byte, limit int) (map[string]string, error) {
-	var doc struct {
-		TagSet *struct {
-			Tag []tagXML
-		}
-	}
-	if err := unmarshal(data, "Tagging", &doc); err != nil {
+	root, err := parseTree(data, "Tagging")
+	if err != nil {
 		return nil, err
 	}
-	if doc.TagSet == nil {
-		return nil, MalformedXML
+	var tags map[string]string
+	err = root.read(fields{"TagSet": func(e *element) error {
+		tags = make(map[string]string, len(e.children))
+		return e.read(fields{"Tag*": func(e *element) error { return readTag(e, tags, limit) }})
+	}})
+	if err != nil {
+		return nil, err
 	}
-	tags := make(map[string]string, len(doc.TagSet.Tag))
-	for _, t := range doc.TagSet.Tag {
-		if t.Key == nil || t.Value == nil {
-			return nil, MalformedXML
-		}
-		if err := addTag(tags, *t.Key, *t.Value, limit); err != nil {
-			return nil, err
-		}
+	if tags == nil {
+		return nil, MalformedXML
 	}
 	return tags, nil
 }
 
-// tagXML is one Tag.
-type tagXML struct{ Key, Value *string }
+// readTag reads a Tag and adds it to tags.
+func readTag(e *element, tags map[string]string, limit int) error {
+	var key, value string
+	if len(e.children) != 2 {
+		return MalformedXML
+	}
+	if err := e.read(fields{"Key": text(&key), "Value": text(&value)}); err != nil {
+		return err
+	}
+	return addTag(tags, key, value, limit)
+}
 
 // ParseTaggingHeader reads x-amz-tagging, tags in the form of a query, and whether
 // it is there. It is limited like the tags of an object.

@@ -200,17 +200,6 @@ func TestParseConfigs(t *testing.T) {
 	if _, err := ParseCreateBucket([]byte("<Other/>")); !errors.Is(err, MalformedXML) {
 		t.Errorf("%v", err)
 	}
-	for doc, want := range map[string]string{"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>": "Enabled",
-		"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>": "Suspended"} {
-		if got, err := ParseVersioning([]byte(doc)); err != nil || got != want {
-			t.Errorf("%q: %q %v", doc, got, err)
-		}
-	}
-	for _, doc := range []string{"", "<VersioningConfiguration/>", "<VersioningConfiguration><Status>On</Status></VersioningConfiguration>"} {
-		if _, err := ParseVersioning([]byte(doc)); !errors.Is(err, MalformedXML) {
-			t.Errorf("%q: %v", doc, err)
-		}
-	}
 }
 
 func FuzzControlXML(f *testing.F) {

@@ -200,16 +200,3 @@ func ParseCreateBucket(data []byte) (location string, err error) {
 	}
 	return doc.LocationConstraint, nil
 }
-
-// ParseVersioning reads the VersioningConfiguration document: "Enabled" or
-// "Suspended".
-func ParseVersioning(data []byte) (status string, err error) {
-	var doc struct{ Status, MfaDelete string }
-	if err := unmarshal(data, "VersioningConfiguration", &doc); err != nil {
-		return "", err
-	}
-	if doc.Status != "Enabled" && doc.Status != "Suspended" {
-		return "", MalformedXML
-	}
-	return doc.Status, nil
-}
