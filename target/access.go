@@ -78,7 +78,10 @@ func (t *Target) expectS3(r *s3api.Request) (answered bool, err error) {
 
 // finishes are the operations that call granted, under the same read that they
 // answer from, whatever the verdict is.
-var finishes = map[s3api.Op]bool{}
+var finishes = map[s3api.Op]bool{
+	s3api.GetObjectACL: true, s3api.PutObjectACL: true, s3api.GetObjectAttributes: true,
+	s3api.GetObjectTagging: true, s3api.PutObjectTagging: true, s3api.DeleteObjectTagging: true,
+}
 
 // finish ends the decision about an operation that does not do so itself.
 func (t *Target) finish(c *call) error {

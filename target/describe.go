@@ -48,7 +48,8 @@ const (
 	ownerPreferred = "BucketOwnerPreferred"
 )
 
-// ownership applies the bucket's object ownership to an ACL that a request sets, or does not set, for an object of owner. It returns
+// ownership applies the bucket's object ownership and its block of public access to
+// an ACL that a request sets, or does not set, for an object of owner. It returns
 // whose the object is, and the ACL that it has.
 func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (string, auth.ACL, error) {
 	bucketOwner := t.ownerID(c.bucket, "")
@@ -60,6 +61,9 @@ func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (strin
 	}
 	if !set {
 		return owner, nil, nil
+	}
+	if acl.Public() && t.access.Bucket(c.bucket).Block.BlockPublicAcls {
+		return "", nil, s3api.AccessDenied
 	}
 	if c.bucket.Documents.Ownership == ownerPreferred && c.r.Header("x-amz-acl") == "bucket-owner-full-control" {
 		return "", nil, nil
