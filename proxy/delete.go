@@ -25,6 +25,7 @@ func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
+	p.denyDeletes(r, b, keys)
 	results := p.deleteMany(b, keys)
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
 	return nil
