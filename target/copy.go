@@ -21,6 +21,7 @@ func (t *Target) serveCopy(c *call) error {
 		return err
 	}
 	t.metrics.putBytes.Add(float64(meta.Size))
+	t.showExpiry(c, &meta)
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendCopyObject(b, &meta) })
 	return nil
 }

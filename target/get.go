@@ -30,6 +30,7 @@ func (t *Target) serveGet(c *call) error {
 		return err
 	}
 	part.writeHeaders(c.r, &meta)
+	t.showExpiry(c, &meta)
 	return nil
 }
 
@@ -48,6 +49,7 @@ func (t *Target) serveHead(c *call) error {
 		return err
 	}
 	part.writeHeaders(c.r, &meta)
+	t.showExpiry(c, &meta)
 	c.r.HeadOnly(part.Length)
 	return nil
 }

@@ -7,42 +7,19 @@ import (
 	"time"
 
 	"ais/object"
+	"ais/s3api"
 )
 
-// lifecycleRule is one enabled rule of a bucket's lifecycle, in the form that it
-// is evaluated in. Its meaning is S3's ("Lifecycle configuration elements"). A
-// number of days of 0 is an action that the rule does not have.
-type lifecycleRule struct {
-	ID     string
-	Filter lifecycleFilter
-
-	ExpireDays   int       // after the last write, of the current version
-	ExpireDate   time.Time // from then on, likewise; zero for none
-	ExpireMarker bool      // remove a delete marker that has no version under it
-
-	NoncurrentDays  int // after a newer version came, of the versions under it
-	NewerNoncurrent int // noncurrent versions of a key that are kept, the newest
-	AbortDays       int // after its beginning, of an upload
-}
-
-// lifecycleFilter says which objects a rule is about: those of which all holds.
-type lifecycleFilter struct {
-	Prefix  string
-	Tags    map[string]string
-	Greater int64 // the size is over it; −1 for none
-	Less    int64 // the size is under it; 0 for none
-}
-
-// matches reports whether the rule is about the object. A delete marker has
+// concerns reports whether a filter lets the object in. A delete marker has
 // neither tags nor a size, so that no filter on them lets it in.
-func (f *lifecycleFilter) matches(key string, m *object.Meta) bool {
+func concerns(f *s3api.LifecycleFilter, key string, m *object.Meta) bool {
 	if !strings.HasPrefix(key, f.Prefix) {
 		return false
 	}
 	if m.DeleteMarker {
-		return f.onlyPrefix()
+		return onlyPrefix(f)
 	}
-	if f.Greater >= 0 && m.Size <= f.Greater || f.Less > 0 && m.Size >= f.Less {
+	if f.SizeGreater >= 0 && m.Size <= f.SizeGreater || f.SizeLess > 0 && m.Size >= f.SizeLess {
 		return false
 	}
 	for name, value := range f.Tags {
@@ -53,8 +30,8 @@ func (f *lifecycleFilter) matches(key string, m *object.Meta) bool {
 	return true
 }
 
-func (f *lifecycleFilter) onlyPrefix() bool {
-	return len(f.Tags) == 0 && f.Greater < 0 && f.Less <= 0
+func onlyPrefix(f *s3api.LifecycleFilter) bool {
+	return len(f.Tags) == 0 && f.SizeGreater < 0 && f.SizeLess <= 0
 }
 
 // lifecycleAction is what is to be done with one version or upload.
@@ -75,9 +52,10 @@ func (a lifecycleAction) String() string {
 	return [...]string{"keep", "expire", "remove_marker", "remove_noncurrent", "abort_upload"}[a]
 }
 
-// lifecycle is the enabled rules of one bucket with the length of a day.
+// lifecycle is the enabled rules of one bucket, with S3's meaning ("Lifecycle
+// configuration elements"), and the length of a day.
 type lifecycle struct {
-	rules []lifecycleRule
+	rules []s3api.LifecycleRule
 	day   time.Duration
 }
 
@@ -123,7 +101,7 @@ type version struct {
 func (l *lifecycle) decide(v *version, now time.Time) lifecycleAction {
 	for i := range l.rules {
 		r := &l.rules[i]
-		if !r.Filter.matches(v.key, v.meta) {
+		if !concerns(&r.Filter, v.key, v.meta) {
 			continue
 		}
 		switch {
@@ -143,7 +121,7 @@ func (l *lifecycle) decide(v *version, now time.Time) lifecycleAction {
 }
 
 // expired reports whether the rule's expiration of current versions has come.
-func (l *lifecycle) expired(r *lifecycleRule, m *object.Meta, now time.Time) bool {
+func (l *lifecycle) expired(r *s3api.LifecycleRule, m *object.Meta, now time.Time) bool {
 	if !r.ExpireDate.IsZero() {
 		return !r.ExpireDate.After(now)
 	}
@@ -155,7 +133,7 @@ func (l *lifecycle) expired(r *lifecycleRule, m *object.Meta, now time.Time) boo
 func (l *lifecycle) decideUpload(key string, begun, now time.Time) lifecycleAction {
 	for i := range l.rules {
 		r := &l.rules[i]
-		if strings.HasPrefix(key, r.Filter.Prefix) && r.Filter.onlyPrefix() && l.over(begun, r.AbortDays, now) {
+		if strings.HasPrefix(key, r.Filter.Prefix) && onlyPrefix(&r.Filter) && l.over(begun, r.AbortDays, now) {
 			return abortUpload
 		}
 	}
@@ -172,7 +150,7 @@ func (l *lifecycle) expiry(key string, m *object.Meta) (at time.Time, rule strin
 		r := &l.rules[i]
 		due := r.ExpireDate
 		switch {
-		case !r.Filter.matches(key, m) || due.IsZero() && r.ExpireDays == 0:
+		case !concerns(&r.Filter, key, m) || due.IsZero() && r.ExpireDays == 0:
 			continue
 		case due.IsZero():
 			due = l.after(m.Modified, r.ExpireDays)
@@ -200,5 +178,5 @@ func (l *lifecycle) prefix() string {
 
 // aborts reports whether a rule is about uploads.
 func (l *lifecycle) aborts() bool {
-	return slices.ContainsFunc(l.rules, func(r lifecycleRule) bool { return r.AbortDays > 0 })
+	return slices.ContainsFunc(l.rules, func(r s3api.LifecycleRule) bool { return r.AbortDays > 0 })
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ais/object"
+	"ais/s3api"
 )
 
 // lastWrite is when the objects of these tests were written: not at midnight.
@@ -13,38 +14,38 @@ var lastWrite = time.Date(2026, 3, 10, 15, 30, 0, 0, time.UTC)
 
 func day(n int) time.Time { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC) }
 
-func anything() lifecycleFilter { return lifecycleFilter{Greater: -1} }
+func anything() s3api.LifecycleFilter { return s3api.LifecycleFilter{SizeGreater: -1} }
 
 func TestLifecycleFilter(t *testing.T) {
 	tags := map[string]string{"a": "1", "b": "2"}
 	tests := []struct {
 		name   string
-		filter lifecycleFilter
+		filter s3api.LifecycleFilter
 		meta   object.Meta
 		want   bool
 	}{
 		{"everything", anything(), object.Meta{}, true},
-		{"prefix", lifecycleFilter{Prefix: "logs/", Greater: -1}, object.Meta{}, true},
-		{"another prefix", lifecycleFilter{Prefix: "logs/2", Greater: -1}, object.Meta{}, false},
-		{"tag", lifecycleFilter{Tags: map[string]string{"a": "1"}, Greater: -1}, object.Meta{Tags: tags}, true},
-		{"tag with another value", lifecycleFilter{Tags: map[string]string{"a": "2"}, Greater: -1}, object.Meta{Tags: tags}, false},
-		{"empty value is not no tag", lifecycleFilter{Tags: map[string]string{"c": ""}, Greater: -1}, object.Meta{Tags: tags}, false},
-		{"all tags", lifecycleFilter{Tags: tags, Greater: -1}, object.Meta{Tags: tags}, true},
-		{"one tag missing", lifecycleFilter{Tags: tags, Greater: -1}, object.Meta{Tags: map[string]string{"a": "1"}}, false},
-		{"just as large", lifecycleFilter{Greater: 10}, object.Meta{Size: 10}, false},
-		{"larger", lifecycleFilter{Greater: 10}, object.Meta{Size: 11}, true},
-		{"larger than nothing", lifecycleFilter{Greater: 0}, object.Meta{}, false},
-		{"just as small", lifecycleFilter{Greater: -1, Less: 10}, object.Meta{Size: 10}, false},
-		{"smaller", lifecycleFilter{Greater: -1, Less: 10}, object.Meta{Size: 9}, true},
-		{"between", lifecycleFilter{Greater: 10, Less: 12}, object.Meta{Size: 11}, true},
+		{"prefix", s3api.LifecycleFilter{Prefix: "logs/", SizeGreater: -1}, object.Meta{}, true},
+		{"another prefix", s3api.LifecycleFilter{Prefix: "logs/2", SizeGreater: -1}, object.Meta{}, false},
+		{"tag", s3api.LifecycleFilter{Tags: map[string]string{"a": "1"}, SizeGreater: -1}, object.Meta{Tags: tags}, true},
+		{"tag with another value", s3api.LifecycleFilter{Tags: map[string]string{"a": "2"}, SizeGreater: -1}, object.Meta{Tags: tags}, false},
+		{"empty value is not no tag", s3api.LifecycleFilter{Tags: map[string]string{"c": ""}, SizeGreater: -1}, object.Meta{Tags: tags}, false},
+		{"all tags", s3api.LifecycleFilter{Tags: tags, SizeGreater: -1}, object.Meta{Tags: tags}, true},
+		{"one tag missing", s3api.LifecycleFilter{Tags: tags, SizeGreater: -1}, object.Meta{Tags: map[string]string{"a": "1"}}, false},
+		{"just as large", s3api.LifecycleFilter{SizeGreater: 10}, object.Meta{Size: 10}, false},
+		{"larger", s3api.LifecycleFilter{SizeGreater: 10}, object.Meta{Size: 11}, true},
+		{"larger than nothing", s3api.LifecycleFilter{SizeGreater: 0}, object.Meta{}, false},
+		{"just as small", s3api.LifecycleFilter{SizeGreater: -1, SizeLess: 10}, object.Meta{Size: 10}, false},
+		{"smaller", s3api.LifecycleFilter{SizeGreater: -1, SizeLess: 10}, object.Meta{Size: 9}, true},
+		{"between", s3api.LifecycleFilter{SizeGreater: 10, SizeLess: 12}, object.Meta{Size: 11}, true},
 		{"marker", anything(), object.Meta{DeleteMarker: true}, true},
-		{"marker and tags", lifecycleFilter{Tags: tags, Greater: -1}, object.Meta{DeleteMarker: true}, false},
-		{"marker and size", lifecycleFilter{Greater: -1, Less: 10}, object.Meta{DeleteMarker: true}, false},
+		{"marker and tags", s3api.LifecycleFilter{Tags: tags, SizeGreater: -1}, object.Meta{DeleteMarker: true}, false},
+		{"marker and size", s3api.LifecycleFilter{SizeGreater: -1, SizeLess: 10}, object.Meta{DeleteMarker: true}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.filter.matches("logs/1", &tt.meta); got != tt.want {
-				t.Errorf("matches: %v, want %v", got, tt.want)
+			if got := concerns(&tt.filter, "logs/1", &tt.meta); got != tt.want {
+				t.Errorf("concerned: %v, want %v", got, tt.want)
 			}
 		})
 	}
@@ -79,9 +80,9 @@ func TestLifecycleDays(t *testing.T) {
 }
 
 func TestLifecycleDecide(t *testing.T) {
-	rule := func(r lifecycleRule) []lifecycleRule {
-		r.Filter.Greater = -1
-		return []lifecycleRule{r}
+	rule := func(r s3api.LifecycleRule) []s3api.LifecycleRule {
+		r.Filter.SizeGreater = -1
+		return []s3api.LifecycleRule{r}
 	}
 	var (
 		current = version{latest: true, meta: &object.Meta{Modified: lastWrite}}
@@ -92,31 +93,31 @@ func TestLifecycleDecide(t *testing.T) {
 	)
 	tests := []struct {
 		name  string
-		rules []lifecycleRule
+		rules []s3api.LifecycleRule
 		v     version
 		now   time.Time
 		want  lifecycleAction
 	}{
 		{"no rule", nil, current, day(30), keep},
-		{"days not over", rule(lifecycleRule{ExpireDays: 1}), current, day(12).Add(-1), keep},
-		{"days over", rule(lifecycleRule{ExpireDays: 1}), current, day(12), expire},
-		{"date to come", rule(lifecycleRule{ExpireDate: day(20)}), current, day(20).Add(-1), keep},
-		{"date come", rule(lifecycleRule{ExpireDate: day(20)}), current, day(20), expire},
-		{"date before the write", rule(lifecycleRule{ExpireDate: day(1)}), current, day(11), expire},
-		{"expiration is not of noncurrent versions", rule(lifecycleRule{ExpireDays: 1}), old, day(30), keep},
-		{"a marker is not deleted", rule(lifecycleRule{ExpireDays: 1}), marker, day(30), keep},
-		{"a lone marker is removed when the days are over", rule(lifecycleRule{ExpireDays: 1}), lone, day(12), removeMarker},
-		{"a lone marker stays until then", rule(lifecycleRule{ExpireDays: 1}), lone, day(12).Add(-1), keep},
-		{"expired marker", rule(lifecycleRule{ExpireMarker: true}), lone, lastWrite, removeMarker},
-		{"marker with versions", rule(lifecycleRule{ExpireMarker: true}), marker, day(30), keep},
-		{"expired markers are no objects", rule(lifecycleRule{ExpireMarker: true}), current, day(30), keep},
-		{"noncurrent, days from when it became so", rule(lifecycleRule{NoncurrentDays: 1}), old, day(12).Add(-1), keep},
-		{"noncurrent, days over", rule(lifecycleRule{NoncurrentDays: 1}), old, day(12), removeNoncurrent},
-		{"noncurrent marker", rule(lifecycleRule{NoncurrentDays: 1}), oldMark, day(12), removeNoncurrent},
-		{"noncurrent, enough are newer", rule(lifecycleRule{NoncurrentDays: 1, NewerNoncurrent: 2}), old, day(12), removeNoncurrent},
-		{"noncurrent, not enough are newer", rule(lifecycleRule{NoncurrentDays: 1, NewerNoncurrent: 3}), old, day(30), keep},
-		{"noncurrent is not current", rule(lifecycleRule{NoncurrentDays: 1}), current, day(30), keep},
-		{"any rule of several", append(rule(lifecycleRule{ExpireDays: 100}), rule(lifecycleRule{ExpireDays: 1})...), current, day(12), expire},
+		{"days not over", rule(s3api.LifecycleRule{ExpireDays: 1}), current, day(12).Add(-1), keep},
+		{"days over", rule(s3api.LifecycleRule{ExpireDays: 1}), current, day(12), expire},
+		{"date to come", rule(s3api.LifecycleRule{ExpireDate: day(20)}), current, day(20).Add(-1), keep},
+		{"date come", rule(s3api.LifecycleRule{ExpireDate: day(20)}), current, day(20), expire},
+		{"date before the write", rule(s3api.LifecycleRule{ExpireDate: day(1)}), current, day(11), expire},
+		{"expiration is not of noncurrent versions", rule(s3api.LifecycleRule{ExpireDays: 1}), old, day(30), keep},
+		{"a marker is not deleted", rule(s3api.LifecycleRule{ExpireDays: 1}), marker, day(30), keep},
+		{"a lone marker is removed when the days are over", rule(s3api.LifecycleRule{ExpireDays: 1}), lone, day(12), removeMarker},
+		{"a lone marker stays until then", rule(s3api.LifecycleRule{ExpireDays: 1}), lone, day(12).Add(-1), keep},
+		{"expired marker", rule(s3api.LifecycleRule{ExpireMarker: true}), lone, lastWrite, removeMarker},
+		{"marker with versions", rule(s3api.LifecycleRule{ExpireMarker: true}), marker, day(30), keep},
+		{"expired markers are no objects", rule(s3api.LifecycleRule{ExpireMarker: true}), current, day(30), keep},
+		{"noncurrent, days from when it became so", rule(s3api.LifecycleRule{NoncurrentDays: 1}), old, day(12).Add(-1), keep},
+		{"noncurrent, days over", rule(s3api.LifecycleRule{NoncurrentDays: 1}), old, day(12), removeNoncurrent},
+		{"noncurrent marker", rule(s3api.LifecycleRule{NoncurrentDays: 1}), oldMark, day(12), removeNoncurrent},
+		{"noncurrent, enough are newer", rule(s3api.LifecycleRule{NoncurrentDays: 1, NewerNoncurrent: 2}), old, day(12), removeNoncurrent},
+		{"noncurrent, not enough are newer", rule(s3api.LifecycleRule{NoncurrentDays: 1, NewerNoncurrent: 3}), old, day(30), keep},
+		{"noncurrent is not current", rule(s3api.LifecycleRule{NoncurrentDays: 1}), current, day(30), keep},
+		{"any rule of several", append(rule(s3api.LifecycleRule{ExpireDays: 100}), rule(s3api.LifecycleRule{ExpireDays: 1})...), current, day(12), expire},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,9 +130,9 @@ func TestLifecycleDecide(t *testing.T) {
 }
 
 func TestLifecycleDecideUpload(t *testing.T) {
-	l := lifecycle{day: calendarDay, rules: []lifecycleRule{
-		{Filter: lifecycleFilter{Prefix: "in/", Greater: -1}, AbortDays: 2},
-		{Filter: lifecycleFilter{Prefix: "small/", Greater: -1, Less: 10}, AbortDays: 2},
+	l := lifecycle{day: calendarDay, rules: []s3api.LifecycleRule{
+		{Filter: s3api.LifecycleFilter{Prefix: "in/", SizeGreater: -1}, AbortDays: 2},
+		{Filter: s3api.LifecycleFilter{Prefix: "small/", SizeGreater: -1, SizeLess: 10}, AbortDays: 2},
 		{Filter: anything(), ExpireDays: 1},
 	}}
 	tests := []struct {
@@ -152,10 +153,10 @@ func TestLifecycleDecideUpload(t *testing.T) {
 }
 
 func TestLifecycleExpiry(t *testing.T) {
-	l := lifecycle{day: calendarDay, rules: []lifecycleRule{
+	l := lifecycle{day: calendarDay, rules: []s3api.LifecycleRule{
 		{ID: "late", Filter: anything(), ExpireDays: 30},
-		{ID: "tagged", Filter: lifecycleFilter{Tags: map[string]string{"a": "1"}, Greater: -1}, ExpireDays: 1},
-		{ID: "dated", Filter: lifecycleFilter{Prefix: "d/", Greater: -1}, ExpireDate: day(15)},
+		{ID: "tagged", Filter: s3api.LifecycleFilter{Tags: map[string]string{"a": "1"}, SizeGreater: -1}, ExpireDays: 1},
+		{ID: "dated", Filter: s3api.LifecycleFilter{Prefix: "d/", SizeGreater: -1}, ExpireDate: day(15)},
 		{ID: "old", Filter: anything(), NoncurrentDays: 1},
 	}}
 	tests := []struct {
@@ -197,7 +198,7 @@ func TestLifecycleWalk(t *testing.T) {
 		entry("d", "", 30, true, false),
 		entry("e", "e1", 30, true, true),
 	}
-	l := lifecycle{day: time.Hour, rules: []lifecycleRule{{Filter: anything(), NoncurrentDays: 5, NewerNoncurrent: 1, ExpireMarker: true}}}
+	l := lifecycle{day: time.Hour, rules: []s3api.LifecycleRule{{Filter: anything(), NoncurrentDays: 5, NewerNoncurrent: 1, ExpireMarker: true}}}
 	want := []string{"remove_noncurrent a1", "remove_marker b1", "remove_marker e1"}
 	for size := 1; size <= len(entries); size++ {
 		w := lifecycleWalk{rules: &l, now: day(12)}
@@ -223,7 +224,7 @@ func TestLifecycleWalk(t *testing.T) {
 // Where the newer versions of a key were removed between two pages, nothing is
 // known of when the next one became noncurrent: it is left to the next run.
 func TestLifecycleWalkLostItsPlace(t *testing.T) {
-	l := lifecycle{day: time.Hour, rules: []lifecycleRule{{Filter: anything(), NoncurrentDays: 1, ExpireDays: 1}}}
+	l := lifecycle{day: time.Hour, rules: []s3api.LifecycleRule{{Filter: anything(), NoncurrentDays: 1, ExpireDays: 1}}}
 	w := lifecycleWalk{rules: &l, now: day(12)}
 	w.add(&object.Entry{Key: "a", Meta: object.Meta{VersionID: "a1", Modified: day(1)}})
 	w.end()
@@ -245,7 +246,7 @@ func TestLifecyclePrefix(t *testing.T) {
 	} {
 		var l lifecycle
 		for _, p := range tt.prefixes {
-			l.rules = append(l.rules, lifecycleRule{Filter: lifecycleFilter{Prefix: p}})
+			l.rules = append(l.rules, s3api.LifecycleRule{Filter: s3api.LifecycleFilter{Prefix: p}})
 		}
 		if got := l.prefix(); got != tt.want {
 			t.Errorf("%q: %q, want %q", tt.prefixes, got, tt.want)

@@ -46,6 +46,7 @@ func (t *Target) servePut(c *call) error {
 	t.metrics.putBytes.Add(float64(meta.Size))
 	s3api.WriteETag(c.r, meta.ETag)
 	s3api.WriteSums(c.r, meta.Sums, 0)
+	t.showExpiry(c, &meta)
 	return nil
 }
 

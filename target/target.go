@@ -28,18 +28,19 @@ import (
 
 // Target is one storage node.
 type Target struct {
-	cfg     Config
-	store   *fs.Store
-	cluster *etcd.Store
-	caller  *peer.Caller
-	access  *access.Control
-	streams *http.Client // bulk reads from other targets
-	s3      *s3api.Server
-	cors    s3api.CORSCache
-	server  *fasthttp.Server
-	metrics *metrics
-	gates   gates
-	started time.Time
+	cfg        Config
+	store      *fs.Store
+	cluster    *etcd.Store
+	caller     *peer.Caller
+	access     *access.Control
+	streams    *http.Client // bulk reads from other targets
+	s3         *s3api.Server
+	cors       s3api.CORSCache
+	server     *fasthttp.Server
+	metrics    *metrics
+	gates      gates
+	lifecycles lifecycleRules
+	started    time.Time
 }
 
 // New returns a target that serves from store in the cluster that members keeps.
@@ -81,6 +82,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	ended := make(chan error, 1)
 	go func() { ended <- t.server.Serve(listener) }()
 	go t.dropRemoved(ctx)
+	go t.runLifecycles(ctx)
 	select {
 	case err := <-ended:
 		return err
@@ -131,5 +133,6 @@ func (t *Target) dropAbsent(ctx context.Context) {
 			t.cfg.Logger.Error("drop removed bucket", "bucket", id, "err", err)
 		}
 		t.gates.byBucket.Delete(id)
+		t.lifecycles.byBucket.Delete(id)
 	}
 }
