@@ -4,8 +4,10 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -88,6 +90,50 @@ func TestSize(t *testing.T) {
 		var s Size
 		if err := s.Set(text); err == nil {
 			t.Errorf("%q was accepted as %d", text, s)
+		}
+	}
+}
+
+func TestTLSFlags(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		args []string
+		env  map[string]string
+		want string // in the error; "" is none
+		etcd string // certificate towards etcd
+	}{
+		{"none", nil, nil, "", ""},
+		{"both", []string{"--tls-cert", "c", "--tls-key", "k", "--ca", "a"}, nil, "", "c"},
+		{"from the environment", nil, map[string]string{"AIS_TLS_CERT": "c", "AIS_TLS_KEY": "k", "AIS_CA": "a", "AIS_USE_HTTPS": "true"}, "", "c"},
+		{"etcd has its own", []string{"--tls-cert", "c", "--tls-key", "k", "--etcd-cert", "e", "--etcd-key", "ek", "--ca", "a"}, nil, "", "e"},
+		{"no key", []string{"--tls-cert", "c"}, nil, "--tls-key", ""},
+		{"no certificate", []string{"--tls-key", "k"}, nil, "--tls-cert", ""},
+		{"no key of etcd's", []string{"--etcd-cert", "c"}, nil, "--etcd-key", ""},
+		{"HTTPS without a certificate", nil, map[string]string{"AIS_USE_HTTPS": "true"}, "--tls-cert", ""},
+		{"client certificates over HTTP", []string{"--client-ca", "a"}, nil, "certificate is missing", ""},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			n, _, err := parse(t, x.args, x.env)
+			if err == nil {
+				n.DataDir = t.TempDir()
+				err = n.Finish("t")
+			}
+			if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
+				t.Fatalf("got %v, want %q", err, x.want)
+			}
+			if err == nil && n.EtcdTLS.Cert != x.etcd || n.EtcdTLS.CA != n.TLS.CA {
+				t.Errorf("towards etcd: %+v", n.EtcdTLS)
+			}
+		})
+	}
+}
+
+func TestNodeURL(t *testing.T) {
+	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+	for given, want := range map[string]string{"": "https://127.0.0.1:8080", "https://node1:8080/": "https://node1:8080"} {
+		n := Node{NodeURL: given}
+		if got := n.URL("https", addr); got != want {
+			t.Errorf("%q: %s, want %s", given, got, want)
 		}
 	}
 }
