@@ -20,8 +20,8 @@ type Removed struct {
 // Remove takes a version out for good, named as S3 shows it; the newest of those
 // that are left becomes the current one. Without a version it takes the object
 // out, which leaves a delete marker unless the bucket is Unversioned. Errors:
-// NotFound where there is nothing to remove and no marker is to be written,
-// NoSuchVersion, Precondition, Unavailable, and the gate's own.
+// NotFound where there is nothing to remove and no marker is to be written, or a
+// condition asks for something to be there, NoSuchVersion, Precondition, Unavailable, and the gate's own.
 func (s *Store) Remove(n object.Name, version string, terms Terms, d object.Durability) (Removed, error) {
 	t, err := s.begin(n)
 	if err != nil {
@@ -51,11 +51,7 @@ func (t *txn) take(version string, terms Terms) (Removed, error) {
 	if err != nil {
 		return Removed{}, err
 	}
-	var now *object.Meta
-	if r != nil && !r.Meta.DeleteMarker {
-		now = &r.Meta
-	}
-	if err := terms.Cond.CheckWrite(now); err != nil {
+	if err := t.mayTake(r, terms.Cond); err != nil {
 		return Removed{}, err
 	}
 	if version == "" && t.effective(terms.Versioning) != object.Unversioned {
@@ -72,6 +68,20 @@ func (t *txn) take(version string, terms Terms) (Removed, error) {
 		return Removed{}, err
 	}
 	return Removed{Meta: t.m.result(r), VersionID: r.Meta.VersionID, DeleteMarker: r.Meta.DeleteMarker}, nil
+}
+
+// mayTake decides about the removal of the version r, nil for none but perhaps a
+// delete marker.
+func (t *txn) mayTake(r *record, c object.Cond) (err error) {
+	if r == nil && c.Any() && t.past.Count > 0 {
+		if r, _, err = t.others().newest(0); err != nil {
+			return err
+		}
+	}
+	if r == nil {
+		return c.CheckDelete(nil)
+	}
+	return c.CheckDelete(&r.Meta)
 }
 
 // named returns a version as S3 shows it, t.old where it is the current one. For

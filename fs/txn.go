@@ -85,7 +85,7 @@ func (t *txn) key(kind byte) []byte {
 // Terms are what a change of a name depends on. They are looked at under the
 // name's lock: the gate first, then the conditions.
 type Terms struct {
-	Cond       object.Cond       // on the current version; a delete marker is nothing
+	Cond       object.Cond       // a write's on the current version, where a delete marker is nothing; a removal's on what it removes
 	Versioning object.Versioning // of the bucket, as of the commit
 	Gate       func() error      // may be nil
 	Owner      string            // of a delete marker that is written

@@ -12,11 +12,16 @@ type Cond struct {
 	IfNoneMatch       string    // ETags as sent, or "*"; "" is no condition
 	IfModifiedSince   time.Time // zero is no condition
 	IfUnmodifiedSince time.Time // zero is no condition
+
+	// Of deletes only.
+	IfSize     *int64    // the size in bytes; nil is no condition
+	IfModified time.Time // the very second of the last write; zero is no condition
 }
 
 // Any reports whether there is a condition at all.
 func (c Cond) Any() bool {
-	return c.IfMatch != "" || c.IfNoneMatch != "" || !c.IfModifiedSince.IsZero() || !c.IfUnmodifiedSince.IsZero()
+	return c.IfMatch != "" || c.IfNoneMatch != "" || !c.IfModifiedSince.IsZero() || !c.IfUnmodifiedSince.IsZero() ||
+		c.IfSize != nil || !c.IfModified.IsZero()
 }
 
 // CheckRead decides a GET or HEAD of an existing object: nil, Precondition or
@@ -51,7 +56,7 @@ func (c Cond) CheckCopy(m *Meta) error {
 	return nil
 }
 
-// CheckWrite decides a write or a delete; m is what is there now, nil for
+// CheckWrite decides a write; m is what is there now, nil for
 // nothing. If-Match on nothing is NotFound, every other failure Precondition.
 func (c Cond) CheckWrite(m *Meta) error {
 	if m == nil {
@@ -70,6 +75,22 @@ func (c Cond) CheckWrite(m *Meta) error {
 		return Precondition
 	}
 	return nil
+}
+
+// CheckDelete decides a delete; m is what is there now, a delete marker too, nil for
+// nothing. A condition on nothing is NotFound, every other failure Precondition. A
+// delete marker has no ETag, so that only "*" matches it.
+func (c Cond) CheckDelete(m *Meta) error {
+	if m == nil {
+		if c.Any() {
+			return NotFound
+		}
+		return nil
+	}
+	if c.IfSize != nil && m.Size != *c.IfSize || !c.IfModified.IsZero() && !seconds(m.Modified).Equal(seconds(c.IfModified)) {
+		return Precondition
+	}
+	return c.CheckWrite(m)
 }
 
 // matches reports whether list, a comma-separated list of ETags with or without

@@ -86,3 +86,39 @@ func TestCheckWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckDelete(t *testing.T) {
+	size := func(n int64) *int64 { return &n }
+	m := &Meta{ETag: "abc", Modified: noon, Size: 5}
+	marker := &Meta{DeleteMarker: true, Modified: noon}
+	for _, tt := range []struct {
+		name string
+		cond Cond
+		now  *Meta
+		want error
+	}{
+		{"none", Cond{}, m, nil},
+		{"none on nothing", Cond{}, nil, nil},
+		{"none on a marker", Cond{}, marker, nil},
+		{"match", Cond{IfMatch: `"abc"`}, m, nil},
+		{"match other", Cond{IfMatch: `"x"`}, m, Precondition},
+		{"match on nothing", Cond{IfMatch: "*"}, nil, NotFound},
+		{"match on a marker", Cond{IfMatch: `"abc"`}, marker, Precondition},
+		{"match all on a marker", Cond{IfMatch: "*"}, marker, nil},
+		{"size", Cond{IfSize: size(5)}, m, nil},
+		{"size other", Cond{IfSize: size(0)}, m, Precondition},
+		{"size on nothing", Cond{IfSize: size(0)}, nil, NotFound},
+		{"modified the same second", Cond{IfModified: same}, m, nil},
+		{"modified before", Cond{IfModified: before}, m, Precondition},
+		{"modified after", Cond{IfModified: after}, m, Precondition},
+		{"all", Cond{IfMatch: "abc", IfSize: size(5), IfModified: same}, m, nil},
+		{"one of all fails", Cond{IfMatch: "abc", IfSize: size(6), IfModified: same}, m, Precondition},
+	} {
+		if got := tt.cond.CheckDelete(tt.now); !errors.Is(got, tt.want) || tt.want == nil && got != nil {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+		if tt.cond.Any() != (tt.cond != Cond{}) {
+			t.Errorf("%s: Any is %v", tt.name, tt.cond.Any())
+		}
+	}
+}

@@ -46,7 +46,8 @@ type Entry struct {
 	Meta     Meta   // Size, Modified, ETag and StorageClass at least; all with Query.Full
 }
 
-// Page is a part of a listing. Entries ascend by Key and name each key once.
+// Page is a part of a listing. Entries ascend by Key and name each key once, in a
+// listing of versions each version once, a key's newest first.
 type Page struct {
 	Entries   []Entry
 	Truncated bool // there is more after the last entry
@@ -65,10 +66,11 @@ func (p Page) Next() string {
 // page is truncated and runs dry is asked for more by refill(source, after),
 // which must return what comes after the name, and make progress; pages[source]
 // is the dry page still when it is called. Common
-// prefixes that several sources have become one; of equal keys the first
-// source's entry is taken.
+// prefixes that several sources have become one; of keys that several have the
+// first source's entry is taken. What one source lists of a key stays together.
 func MergePages(limit int, pages []Page, refill func(source int, after string) (Page, error)) (Page, error) {
 	pos := make([]int, len(pages))
+	last := -1 // source of the last entry
 	out := Page{Entries: make([]Entry, 0, min(limit, total(pages)))}
 	for {
 		best := -1
@@ -95,7 +97,7 @@ func MergePages(limit int, pages []Page, refill func(source int, after string) (
 		}
 		e := &pages[best].Entries[pos[best]]
 		pos[best]++
-		if n := len(out.Entries); n > 0 && out.Entries[n-1].Key == e.Key && out.Entries[n-1].UploadID == e.UploadID {
+		if n := len(out.Entries); n > 0 && best != last && out.Entries[n-1].Key == e.Key && out.Entries[n-1].UploadID == e.UploadID {
 			continue
 		}
 		if len(out.Entries) == limit {
@@ -103,6 +105,7 @@ func MergePages(limit int, pages []Page, refill func(source int, after string) (
 			return out, nil
 		}
 		out.Entries = append(out.Entries, *e)
+		last = best
 	}
 }
 

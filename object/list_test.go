@@ -77,6 +77,23 @@ func TestMergePagesIsSort(t *testing.T) {
 	}
 }
 
+// TestMergePagesKeepsVersions merges a key's versions, of which one source has all.
+func TestMergePagesKeepsVersions(t *testing.T) {
+	entry := func(key, id string) Entry { return Entry{Key: key, Meta: Meta{VersionID: id}} }
+	pages := []Page{
+		{Entries: []Entry{{Key: "a/", Prefix: true}, entry("k", "3")}, Truncated: true},
+		{Entries: []Entry{{Key: "a/", Prefix: true}, entry("l", "1")}},
+	}
+	got, err := MergePages(9, pages, func(int, string) (Page, error) {
+		return Page{Entries: []Entry{entry("k", "2"), entry("k", ""), {Key: "z/", Prefix: true}}}, nil
+	})
+	want := []Entry{{Key: "a/", Prefix: true}, entry("k", "3"), entry("k", "2"), entry("k", ""), entry("l", "1"), {Key: "z/", Prefix: true}}
+	same := func(a, b Entry) bool { return a.Key == b.Key && a.Meta.VersionID == b.Meta.VersionID }
+	if err != nil || got.Truncated || !slices.EqualFunc(got.Entries, want, same) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+}
+
 func TestMergePagesErrors(t *testing.T) {
 	full := Page{Entries: []Entry{{Key: "a"}}, Truncated: true}
 	if _, err := MergePages(5, []Page{full}, func(int, string) (Page, error) { return Page{}, Unavailable }); !errors.Is(err, Unavailable) {

@@ -25,23 +25,43 @@ func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	p.denyDeletes(r, b, keys)
-	results := p.deleteMany(b, keys)
+	for i := range keys {
+		k := &keys[i]
+		action := "s3:DeleteObject"
+		if k.VersionID != "" {
+			action = "s3:DeleteObjectVersion"
+		}
+		if k.Err == nil {
+			k.Err = p.access.Require(r, action, b, k.Key)
+		}
+	}
+	results := p.deleteMany(b, keys, markerOwner(r, b))
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
 	return nil
 }
 
-// deleteMany removes keys and says of each what came of it.
-func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey) []s3api.Deleted {
+// markerOwner returns the id of who owns a delete marker that the request makes; ""
+// is the bucket's owner.
+func markerOwner(r *s3api.Request, b *cluster.Bucket) string {
+	switch {
+	case r.Who == nil: // auth is off
+		return ""
+	case r.Who.Anonymous():
+		return s3api.Anyone.ID
+	case r.Who.ID == b.Owner:
+		return ""
+	}
+	return r.Who.ID
+}
+
+// deleteMany removes keys, or versions of them, and says of each what came of it.
+// Delete markers that it makes are owner's.
+func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey, owner string) []s3api.Deleted {
 	results := make([]s3api.Deleted, len(keys))
 	shares := map[string]*share{}
 	for i, k := range keys {
 		results[i] = s3api.Deleted{Key: k.Key, VersionID: k.VersionID, Err: k.Err}
 		if k.Err != nil {
-			continue
-		}
-		if k.Size >= 0 { // S3 knows this condition for directory buckets only
-			results[i].Err = s3api.NotImplemented
 			continue
 		}
 		node, err := p.owner(b, k.Key)
@@ -51,7 +71,7 @@ func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey) []s3api.De
 		}
 		s := shares[node.ID]
 		if s == nil {
-			s = &share{node: node, request: peer.DeleteRequest{Bucket: b.ID}}
+			s = &share{node: node, request: peer.DeleteRequest{Bucket: b.ID, Owner: owner}}
 			shares[node.ID] = s
 		}
 		s.add(i, k)
@@ -80,6 +100,12 @@ func (s *share) add(i int, k s3api.DeleteKey) {
 		}
 		s.request.Conds[len(s.index)] = k.Cond
 	}
+	if k.VersionID != "" {
+		if s.request.Versions == nil {
+			s.request.Versions = map[int]string{}
+		}
+		s.request.Versions[len(s.index)] = k.VersionID
+	}
 	s.index = append(s.index, i)
 	s.request.Keys = append(s.request.Keys, k.Key)
 }
@@ -90,11 +116,12 @@ func (p *Proxy) deleteShare(ctx context.Context, s *share, results []s3api.Delet
 	var answer peer.DeleteAnswer
 	err := p.caller.Ask(ctx, s.node, peer.PathDelete, s.request, &answer)
 	for i, at := range s.index {
-		key := s.request.Keys[i]
 		if err != nil {
 			results[at].Err = err
-		} else if text, ok := answer.Failed[key]; ok {
-			results[at].Err = object.E("target.delete", key, object.KindFromText(text), nil)
+		} else if text, ok := answer.Failed[i]; ok {
+			results[at].Err = object.E("target.delete", s.request.Keys[i], object.KindFromText(text), nil)
 		}
+		id, marker := answer.Markers[i]
+		results[at].MarkerID, results[at].Marker = id, marker
 	}
 }

@@ -52,7 +52,10 @@ func (p *Proxy) List(b *cluster.Bucket, q object.Query) (object.Page, error) {
 		q := q
 		q.Limit = limit
 		if last != nil {
-			q.After = last.Key
+			q.After, q.AfterVersion = last.Key, ""
+			if q.Versions && !last.Prefix {
+				q.AfterVersion = object.ShownVersion(last.Meta.VersionID)
+			}
 		}
 		return p.askPage(ctx, node, peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q})
 	})

@@ -115,6 +115,19 @@ func RangeError(header string, size int64) *Error {
 // versions.
 func WriteVersion(r *Request, id string) { r.SetHeader(hVersionID, object.ShownVersion(id)) }
 
+// WriteCopyVersion sets x-amz-copy-source-version-id, for a source in a bucket that
+// has or had versions.
+func WriteCopyVersion(r *Request, id string) { r.SetHeader(hCopyVersionID, object.ShownVersion(id)) }
+
+// WriteDeleted says which version a DeleteObject has removed or, without one,
+// made, and whether that is a delete marker.
+func WriteDeleted(r *Request, version string, marker bool) {
+	r.SetHeader(hVersionID, version)
+	if marker {
+		r.SetHeader(hDeleteMarker, "true")
+	}
+}
+
 // Marker notes that what the request is about is a delete marker, which the error
 // that it ends in will say.
 func (r *Request) Marker(m *object.Meta) {

@@ -3,6 +3,7 @@ package s3api
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -124,11 +125,31 @@ func ParseCond(r *Request) (object.Cond, error) {
 	if !r.Op.Writes() {
 		return c, nil
 	}
-	c.IfModifiedSince, c.IfUnmodifiedSince = time.Time{}, time.Time{} // writes have no conditions on time in S3
+	c.IfModifiedSince, c.IfUnmodifiedSince = time.Time{}, time.Time{} // writes have no such conditions in S3
 	if c.IfNoneMatch == `"*"` {
 		c.IfNoneMatch = "*"
 	}
-	return c, nil
+	if r.Op != DeleteObject {
+		return c, nil
+	}
+	return c, r.deleteCond(&c)
+}
+
+// deleteCond reads the conditions that only DeleteObject has.
+func (r *Request) deleteCond(c *object.Cond) error {
+	if v := r.peek(hIfSize); len(v) > 0 {
+		size, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil || size < 0 {
+			return Argument(hIfSize, string(v), "The size is not a number of bytes.")
+		}
+		c.IfSize = &size
+	}
+	if v := r.peek(hIfModified); len(v) > 0 {
+		if c.IfModified = httpTime(v); c.IfModified.IsZero() {
+			return Argument(hIfModified, string(v), "The time is not an HTTP date.")
+		}
+	}
+	return nil
 }
 
 // ParseCopyCond reads the conditions on a copy's source.

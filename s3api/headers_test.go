@@ -66,6 +66,23 @@ func TestParseHeader(t *testing.T) {
 	}
 }
 
+func TestParseDeleteCond(t *testing.T) {
+	at := time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := newRequest(t, "DELETE", "/bkt/k", "If-Match: a", "X-Amz-If-Match-Size: 7", "X-Amz-If-Match-Last-Modified-Time: Thu, 01 Jan 2015 00:00:00 GMT")
+	got, err := ParseCond(r)
+	if err != nil || got.IfMatch != "a" || got.IfSize == nil || *got.IfSize != 7 || !got.IfModified.Equal(at) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, header := range []string{"X-Amz-If-Match-Size: -1", "X-Amz-If-Match-Size: x", "X-Amz-If-Match-Last-Modified-Time: noon"} {
+		if _, err := ParseCond(newRequest(t, "DELETE", "/bkt/k", header)); FromError(err).Code != "InvalidArgument" {
+			t.Errorf("%s: %v", header, err)
+		}
+	}
+	if got, err := ParseCond(newRequest(t, "PUT", "/bkt/k", "X-Amz-If-Match-Size: 7")); err != nil || got.Any() {
+		t.Errorf("a PUT's: %+v, %v", got, err)
+	}
+}
+
 func TestParseCond(t *testing.T) {
 	date := "Fri, 02 Jan 2026 12:00:00 GMT"
 	at := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)

@@ -31,6 +31,9 @@ const (
 	hTagging        = "X-Amz-Tagging"
 	hTaggingCount   = "X-Amz-Tagging-Count"
 	hTrailer        = "X-Amz-Trailer"
+	hCopyVersionID  = "X-Amz-Copy-Source-Version-Id"
+	hIfSize         = "X-Amz-If-Match-Size"
+	hIfModified     = "X-Amz-If-Match-Last-Modified-Time"
 	hVersionID      = "X-Amz-Version-Id"
 	hWebsite        = "X-Amz-Website-Redirect-Location"
 )

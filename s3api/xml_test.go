@@ -118,12 +118,13 @@ func TestAppendText(t *testing.T) {
 
 func TestParseDelete(t *testing.T) {
 	keys, quiet, err := ParseDelete([]byte(`<?xml version="1.0" encoding="UTF-8"?><!-- c --><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
-		<Object><Key>a &amp; b&#10;</Key></Object><Object><Key>c</Key><VersionId>null</VersionId><ETag>"e"</ETag></Object>
+		<Object><Key>a &amp; b&#10;</Key></Object><Object><Key>c</Key><VersionId>null</VersionId><ETag>"e"</ETag><Size>0</Size><LastModifiedTime>Thu, 01 Jan 2015 00:00:00 GMT</LastModifiedTime></Object>
 		<Object><Key>d</Key><VersionId>zzz</VersionId></Object><Object><Key></Key></Object><Quiet>true</Quiet></Delete>`))
 	if err != nil || !quiet || len(keys) != 4 {
 		t.Fatalf("%v %v %v", keys, quiet, err)
 	}
-	if keys[0].Key != "a & b\n" || keys[0].Err != nil || keys[1].Cond.IfMatch != `"e"` || keys[1].Err != nil || keys[1].Size != -1 {
+	if keys[0].Key != "a & b\n" || keys[0].Err != nil || keys[1].Cond.IfMatch != `"e"` || keys[1].Err != nil ||
+		keys[0].Cond.Any() || *keys[1].Cond.IfSize != 0 || keys[1].Cond.IfModified.Year() != 2015 {
 		t.Errorf("%+v", keys)
 	}
 	if keys[2].Err == nil || keys[3].Err == nil {

@@ -94,7 +94,6 @@ type DeleteKey struct {
 	Key       string
 	VersionID string
 	Cond      object.Cond
-	Size      int64 // expected; −1 for not given
 	Err       error
 }
 
@@ -121,20 +120,17 @@ func ParseDelete(data []byte) (keys []DeleteKey, quiet bool, err error) {
 		if o.Key == nil {
 			return nil, false, MalformedXML
 		}
-		k := DeleteKey{Key: *o.Key, VersionID: o.VersionID, Size: -1, Err: checkKey(*o.Key)}
+		k := DeleteKey{Key: *o.Key, VersionID: o.VersionID, Err: checkKey(*o.Key)}
 		if k.Err == nil {
 			k.Err = checkVersion(o.VersionID)
 		}
 		k.Cond.IfMatch = o.ETag
 		if o.LastModifiedTime != "" {
-			k.Cond.IfUnmodifiedSince = httpTime([]byte(o.LastModifiedTime))
-			if k.Cond.IfUnmodifiedSince.IsZero() {
+			if k.Cond.IfModified = httpTime([]byte(o.LastModifiedTime)); k.Cond.IfModified.IsZero() {
 				return nil, false, MalformedXML
 			}
 		}
-		if o.Size != nil {
-			k.Size = *o.Size
-		}
+		k.Cond.IfSize = o.Size
 		keys[i] = k
 	}
 	return keys, doc.Quiet, nil

@@ -79,6 +79,7 @@ func (t *Target) expectS3(r *s3api.Request) (answered bool, err error) {
 // finishes are the operations that call granted, under the same read that they
 // answer from, whatever the verdict is.
 var finishes = map[s3api.Op]bool{
+	s3api.GetObject: true, s3api.HeadObject: true,
 	s3api.GetObjectACL: true, s3api.PutObjectACL: true, s3api.GetObjectAttributes: true,
 	s3api.GetObjectTagging: true, s3api.PutObjectTagging: true, s3api.DeleteObjectTagging: true,
 }

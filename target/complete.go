@@ -30,6 +30,7 @@ func (t *Target) serveComplete(c *call) error {
 		return err
 	}
 	t.showExpiry(c, &meta)
+	c.newVersion(&meta)
 	location := scheme(c.r.Ctx()) + "://" + string(c.r.Ctx().Host()) + c.r.RawPath()
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendComplete(b, location, c.r.Bucket, c.r.Key, &meta) })
 	return nil

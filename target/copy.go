@@ -16,20 +16,21 @@ func (t *Target) serveCopy(c *call) error {
 	if err != nil {
 		return err
 	}
-	meta, err := t.Copy(req)
+	meta, from, err := t.Copy(req)
 	if err != nil {
 		return err
 	}
 	t.metrics.putBytes.Add(float64(meta.Size))
 	t.showExpiry(c, &meta)
+	c.newVersion(&meta)
+	req.Source.showVersion(c.r, from)
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendCopyObject(b, &meta) })
 	return nil
 }
 
 // CopyRequest is a copy of one object to another name.
 type CopyRequest struct {
-	SourceBucket *cluster.Bucket
-	Source       object.Name
+	Source       CopySource
 	SourceCond   object.Cond
 	Bucket       *cluster.Bucket
 	Name         object.Name
@@ -46,7 +47,7 @@ type CopyRequest struct {
 
 func (t *Target) parseCopy(c *call) (req CopyRequest, err error) {
 	req = CopyRequest{Bucket: c.bucket, Name: c.name, SourceCond: s3api.ParseCopyCond(c.r)}
-	if req.SourceBucket, req.Source, err = t.copySource(c); err != nil {
+	if req.Source, err = t.copySource(c); err != nil {
 		return req, err
 	}
 	if req.Cond, err = s3api.ParseCond(c.r); err != nil {
@@ -76,47 +77,72 @@ func (t *Target) parseCopy(c *call) (req CopyRequest, err error) {
 			return req, s3api.InvalidRequest.Say("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
 		}
 	}
-	if req.Source == req.Name && !req.Replace && !req.ReplaceTags && req.StorageClass == "" && req.Algorithm == object.NoChecksum {
+	if req.Source.Name == req.Name && req.Source.Version == "" && !req.Replace && !req.ReplaceTags && req.StorageClass == "" && req.Algorithm == object.NoChecksum {
 		return req, s3api.InvalidRequest.Say("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
 	return req, nil
 }
 
-// copySource returns the bucket and name in x-amz-copy-source. Of versions there is
-// only the null version, which is the object itself.
-func (t *Target) copySource(c *call) (*cluster.Bucket, object.Name, error) {
-	bucket, key, _, err := s3api.ParseCopySource(c.r)
+// CopySource is what a copy is made from.
+type CopySource struct {
+	Bucket  *cluster.Bucket
+	Name    object.Name
+	Version string // as S3 shows it; "" is the current one
+
+	// Granted decides whether the object that was found, or not found, may be read.
+	Granted func(m *object.Meta, err error) error
+}
+
+// copySource returns what x-amz-copy-source names.
+func (t *Target) copySource(c *call) (CopySource, error) {
+	bucket, key, version, err := s3api.ParseCopySource(c.r)
 	if err != nil {
-		return nil, object.Name{}, err
+		return CopySource{}, err
 	}
 	b, err := t.bucket(object.AIS, bucket)
 	if err != nil {
-		return nil, object.Name{}, err
+		return CopySource{}, err
 	}
-	return b, object.Name{Bucket: b.ID, Key: key}, nil
+	return CopySource{
+		Bucket: b, Name: object.Name{Bucket: b.ID, Key: key}, Version: version,
+		Granted: func(m *object.Meta, err error) error { return t.sourceGranted(c, b, key, version, m, err) },
+	}, nil
 }
 
-// Copy copies an object. Where both names live on one mountpath of this target
-// and the bytes need no new checksum, no byte moves.
-func (t *Target) Copy(req CopyRequest) (object.Meta, error) {
-	src, err := t.source(req.SourceBucket, req.Source)
+// showVersion says in the answer which version was copied, in a bucket that has or
+// had versions.
+func (from *CopySource) showVersion(r *s3api.Request, version string) {
+	if from.Bucket.Versioning != object.Unversioned || version != "" {
+		s3api.WriteCopyVersion(r, version)
+	}
+}
+
+// Copy copies a version of an object, whose id it returns. Where both names live
+// on one mountpath of this target and the bytes need no new checksum, no byte moves.
+func (t *Target) Copy(req CopyRequest) (meta object.Meta, from string, err error) {
+	src, err := t.source(req.Source)
 	if err != nil {
-		return object.Meta{}, err
+		return object.Meta{}, "", err
 	}
 	defer src.Close()
 	if err := req.SourceCond.CheckCopy(src.Meta()); err != nil {
-		return object.Meta{}, err
+		return object.Meta{}, "", err
 	}
+	meta, err = t.copy(&req, src)
+	return meta, src.Meta().VersionID, err
+}
+
+func (t *Target) copy(req *CopyRequest, src *source) (object.Meta, error) {
 	meta := req.describe(src.Meta())
 	if src.local && req.shares(src.Meta()) {
 		same := func(now *object.Meta) error {
 			if now.Version != src.Meta().Version {
-				return object.E("target.Copy", req.Source.Key, object.Busy, nil)
+				return object.E("target.Copy", req.Source.Name.Key, object.Busy, nil)
 			}
 			return nil
 		}
 		return t.commit(req.Bucket, func(v object.Versioning) (object.Meta, error) {
-			return t.store.Copy(req.Source, "", req.Name, meta, same, fs.Terms{Cond: req.Cond, Versioning: v}, req.Bucket.Props.Durability)
+			return t.store.Copy(req.Source.Name, src.version, req.Name, meta, same, fs.Terms{Cond: req.Cond, Versioning: v}, req.Bucket.Props.Durability)
 		})
 	}
 	bytes, err := src.Range(object.Range{Length: meta.Size})

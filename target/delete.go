@@ -1,8 +1,6 @@
 package target
 
 import (
-	"slices"
-
 	"ais/cluster"
 	"ais/fs"
 	"ais/object"
@@ -11,60 +9,69 @@ import (
 
 // serveDelete answers DeleteObject. Deleting what is not there succeeds.
 func (t *Target) serveDelete(c *call) error {
+	version, _, err := c.r.VersionID()
+	if err != nil {
+		return err
+	}
 	cond, err := s3api.ParseCond(c.r)
 	if err != nil {
 		return err
 	}
-	if err := absentIsDone(t.Delete(c.bucket, c.name, cond), cond); err != nil {
+	removed, err := t.Delete(c.bucket, c.name, version, cond, t.writer(c))
+	switch {
+	case err == nil && version == "" && removed.DeleteMarker:
+		version = object.ShownVersion(removed.VersionID)
+	case absent(err):
+		err = nil
+	case err != nil:
 		return err
+	}
+	if version != "" {
+		s3api.WriteDeleted(c.r, version, removed.DeleteMarker)
 	}
 	c.r.NoContent()
 	return nil
 }
 
-// Delete removes the object if cond holds; NotFound where there is none.
-func (t *Target) Delete(b *cluster.Bucket, n object.Name, cond object.Cond) error {
-	_, err := t.commit(b, func(v object.Versioning) (object.Meta, error) {
-		_, err := t.store.Remove(n, "", fs.Terms{Cond: cond, Versioning: v}, b.Props.Durability)
-		return object.Meta{}, err
-	})
-	return err
+// absent reports whether a delete found nothing there. It then did what was asked.
+func absent(err error) bool {
+	if err == nil {
+		return false
+	}
+	kind := object.KindOf(err)
+	return kind == object.NotFound || kind == object.NoSuchVersion
 }
 
-// DeleteMany removes the keys, those that are not there too, and returns an
-// error, or nil, for each. A key whose index has a condition in conds is removed
-// if that holds.
-func (t *Target) DeleteMany(b *cluster.Bucket, keys []string, conds map[int]object.Cond) []error {
-	names := make([]fs.Removal, len(keys))
-	for i, key := range keys {
-		names[i].Name = object.Name{Bucket: b.ID, Key: key}
-	}
-	if len(conds) > 0 {
-		errs := make([]error, len(names))
-		for i, n := range names {
-			errs[i] = absentIsDone(t.Delete(b, n.Name, conds[i]), conds[i])
-		}
-		return errs
-	}
+// Delete removes a version for good, named as S3 shows it, or the object where it
+// names none, if cond holds: where the bucket has versions that leaves a delete
+// marker of owner. NotFound or NoSuchVersion where there is nothing to remove.
+func (t *Target) Delete(b *cluster.Bucket, n object.Name, version string, cond object.Cond, owner string) (removed fs.Removed, err error) {
+	_, err = t.commit(b, func(v object.Versioning) (_ object.Meta, err error) {
+		removed, err = t.store.Remove(n, version, fs.Terms{Cond: cond, Versioning: v, Owner: owner}, b.Props.Durability)
+		return object.Meta{}, err
+	})
+	return removed, err
+}
+
+// DeleteMany is Delete for many, in as few writes as that takes. What is not there
+// is removed already.
+func (t *Target) DeleteMany(b *cluster.Bucket, list []fs.Removal, owner string) ([]fs.Removed, []error) {
+	var removed []fs.Removed
 	var errs []error
 	_, err := t.commit(b, func(v object.Versioning) (object.Meta, error) {
-		_, errs = t.store.RemoveMany(names, fs.Terms{Versioning: v}, b.Props.Durability)
+		removed, errs = t.store.RemoveMany(list, fs.Terms{Versioning: v, Owner: owner}, b.Props.Durability)
 		return object.Meta{}, nil
 	})
 	if err != nil {
-		errs = slices.Repeat([]error{err}, len(names))
+		removed, errs = make([]fs.Removed, len(list)), make([]error, len(list))
 	}
 	for i := range errs {
-		errs[i] = absentIsDone(errs[i], object.Cond{})
+		switch {
+		case err != nil:
+			errs[i] = err
+		case absent(errs[i]):
+			errs[i] = nil
+		}
 	}
-	return errs
-}
-
-// absentIsDone takes a delete of what is not there for a success, but where
-// something had to be there.
-func absentIsDone(err error, cond object.Cond) error {
-	if err != nil && object.KindOf(err) == object.NotFound && cond.IfMatch == "" {
-		return nil
-	}
-	return err
+	return removed, errs
 }

@@ -12,11 +12,15 @@ import (
 
 // serveGet answers GetObject, whole, by range or by part number.
 func (t *Target) serveGet(c *call) error {
+	version, _, err := c.r.VersionID()
+	if err != nil {
+		return err
+	}
 	cond, err := s3api.ParseCond(c.r)
 	if err != nil {
 		return err
 	}
-	reader, err := t.store.Open(c.name, "")
+	reader, err := t.open(c, version)
 	if err != nil {
 		return err
 	}
@@ -29,9 +33,24 @@ func (t *Target) serveGet(c *call) error {
 	if err := t.send(c.r.Ctx(), reader, part.Range, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
 		return err
 	}
+	c.showVersion(&meta)
 	part.writeHeaders(c.r, &meta)
 	t.showExpiry(c, &meta)
 	return nil
+}
+
+// open opens the version that the call names, if its sender may have the operation.
+func (t *Target) open(c *call, version string) (*fs.Reader, error) {
+	reader, err := t.store.Open(c.name, version)
+	if err != nil {
+		marker, _ := fs.Marker(err)
+		return nil, t.seen(c, &marker, err)
+	}
+	if err := t.granted(c, reader.Meta(), nil); err != nil {
+		reader.Close()
+		return nil, err
+	}
+	return reader, nil
 }
 
 // serveHead answers HeadObject: what serveGet would say, without the bytes.
@@ -40,7 +59,7 @@ func (t *Target) serveHead(c *call) error {
 	if err != nil {
 		return err
 	}
-	meta, err := t.store.Stat(c.name, "")
+	meta, err := t.stat(c)
 	if err != nil {
 		return err
 	}

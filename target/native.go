@@ -168,7 +168,7 @@ func (t *Target) nativeHead(c *nativeCall) error {
 
 func (t *Target) nativeDelete(c *nativeCall) error {
 	started := t.cfg.Now()
-	err := t.Delete(c.bucket, c.name, object.Cond{})
+	_, err := t.Delete(c.bucket, c.name, "", object.Cond{}, "")
 	t.metrics.del.observe(t.cfg.Now().Sub(started), err)
 	return err
 }

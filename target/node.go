@@ -8,6 +8,7 @@ import (
 	"ais/api"
 	"ais/cluster"
 	"ais/cluster/peer"
+	"ais/fs"
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
@@ -141,18 +142,23 @@ func (t *Target) nodeDelete(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	var answer peer.DeleteAnswer
-	for i, err := range t.DeleteMany(b, req.Keys, req.Conds) {
+	list := make([]fs.Removal, len(req.Keys))
+	for i, key := range req.Keys {
+		list[i] = fs.Removal{Name: object.Name{Bucket: b.ID, Key: key}, Version: req.Versions[i], Cond: req.Conds[i]}
+	}
+	removed, errs := t.DeleteMany(b, list, req.Owner)
+	answer := peer.DeleteAnswer{Failed: map[int]string{}, Markers: map[int]string{}}
+	for i, err := range errs {
 		if err == nil {
+			if removed[i].DeleteMarker {
+				answer.Markers[i] = object.ShownVersion(removed[i].VersionID)
+			}
 			continue
 		}
 		if object.KindOf(err) == object.Internal {
 			t.cfg.Logger.Error("delete", "bucket", b.Name, "key", req.Keys[i], "err", err)
 		}
-		if answer.Failed == nil {
-			answer.Failed = map[string]string{}
-		}
-		answer.Failed[req.Keys[i]] = object.KindOf(err).Error()
+		answer.Failed[i] = object.KindOf(err).Error()
 	}
 	t.metrics.del.count.Add(float64(len(req.Keys) - len(answer.Failed)))
 	return write(ctx, answer)
@@ -187,7 +193,7 @@ func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	meta, err := t.store.Stat(object.Name{Bucket: req.Bucket, Key: req.Key}, "")
+	meta, err := t.store.Stat(object.Name{Bucket: req.Bucket, Key: req.Key}, req.VersionID)
 	if err != nil {
 		return err
 	}
@@ -200,11 +206,11 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	reader, err := t.store.Open(object.Name{Bucket: req.Bucket, Key: req.Key}, "")
+	reader, err := t.store.Open(object.Name{Bucket: req.Bucket, Key: req.Key}, req.VersionID)
 	if err != nil {
 		return err
 	}
-	if m := reader.Meta(); m.Version != req.Version || req.Offset+req.Length > m.Size {
+	if m := reader.Meta(); m.Version != req.Version || m.ETag != req.ETag || req.Offset+req.Length > m.Size {
 		reader.Close()
 		return object.E("target.read", req.Key, object.Busy, errors.New("the object has changed"))
 	}

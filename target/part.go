@@ -67,31 +67,38 @@ func (t *Target) servePartCopy(c *call) error {
 	if err != nil {
 		return err
 	}
-	bucket, name, err := t.copySource(c)
+	from, err := t.copySource(c)
 	if err != nil {
 		return err
 	}
 	copyRange, _ := s3api.CopyRange(c.r)
-	p, err := t.CopyPart(c.bucket, &u, number, bucket, name, s3api.ParseCopyCond(c.r), copyRange)
+	p, version, err := t.CopyPart(c.bucket, &u, number, from, s3api.ParseCopyCond(c.r), copyRange)
 	if err != nil {
 		return err
 	}
 	t.metrics.putBytes.Add(float64(p.Size))
+	from.showVersion(c.r, version)
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendCopyPart(b, &p) })
 	return nil
 }
 
-// CopyPart makes a part of the upload from bytes of another object: those that
-// the header copyRange names, all of them where it is empty.
-func (t *Target) CopyPart(b *cluster.Bucket, u *object.Upload, number int, from *cluster.Bucket, name object.Name, cond object.Cond, copyRange string) (object.Part, error) {
-	src, err := t.source(from, name)
+// CopyPart makes a part of the upload from bytes of a version of another object,
+// whose id it returns: those that the header copyRange names, all of them where it
+// is empty.
+func (t *Target) CopyPart(b *cluster.Bucket, u *object.Upload, number int, from CopySource, cond object.Cond, copyRange string) (p object.Part, version string, err error) {
+	src, err := t.source(from)
 	if err != nil {
-		return object.Part{}, err
+		return object.Part{}, "", err
 	}
 	defer src.Close()
 	if err := cond.CheckCopy(src.Meta()); err != nil {
-		return object.Part{}, err
+		return object.Part{}, "", err
 	}
+	p, err = t.copyPart(b, u, number, src, copyRange)
+	return p, src.Meta().VersionID, err
+}
+
+func (t *Target) copyPart(b *cluster.Bucket, u *object.Upload, number int, src *source, copyRange string) (_ object.Part, err error) {
 	r := object.Range{Length: src.Meta().Size}
 	if copyRange != "" {
 		if r, err = object.ParseCopyRange(copyRange, src.Meta().Size); err != nil {
@@ -99,7 +106,7 @@ func (t *Target) CopyPart(b *cluster.Bucket, u *object.Upload, number int, from 
 		}
 	}
 	if r.Length > object.MaxPutSize {
-		return object.Part{}, object.E("target.CopyPart", name.Key, object.TooLarge, nil)
+		return object.Part{}, object.E("target.CopyPart", src.from.Name.Key, object.TooLarge, nil)
 	}
 	bytes, err := src.Range(r)
 	if err != nil {

@@ -44,6 +44,7 @@ func (t *Target) servePut(c *call) error {
 		return err
 	}
 	t.metrics.putBytes.Add(float64(meta.Size))
+	c.newVersion(&meta)
 	s3api.WriteETag(c.r, meta.ETag)
 	s3api.WriteSums(c.r, meta.Sums, 0)
 	t.showExpiry(c, &meta)

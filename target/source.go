@@ -18,33 +18,48 @@ type source struct {
 	local  bool
 	reader *fs.Reader // where local
 	node   cluster.Node
-	bucket *cluster.Bucket
-	name   object.Name
+	from   CopySource
+	version string // as S3 shows it; "" was the current one, the null version
 	meta   object.Meta
 }
 
-// source opens an object wherever it lives. Errors: NotFound, Unavailable.
-func (t *Target) source(b *cluster.Bucket, n object.Name) (*source, error) {
-	owner, err := t.owner(b, n)
-	if err != nil {
+// source opens what a copy is made from, wherever it lives, if it may be read.
+// Errors: those of fs.Open.
+func (t *Target) source(from CopySource) (*source, error) {
+	s := &source{target: t, from: from, version: from.Version}
+	err := s.open()
+	meta := &object.Meta{}
+	if err == nil {
+		meta = s.Meta()
+	}
+	if err := from.Granted(meta, err); err != nil {
+		s.Close()
 		return nil, err
 	}
-	s := &source{target: t, node: owner, bucket: b, name: n}
-	if owner.ID == t.cfg.ID {
-		if s.reader, err = t.store.Open(n, ""); err != nil {
-			return nil, err
-		}
+	if meta.VersionID != "" { // it stays what it is when another becomes the current one
+		s.version = meta.VersionID
+	}
+	return s, nil
+}
+
+func (s *source) open() (err error) {
+	if s.node, err = s.target.owner(s.from.Bucket, s.from.Name); err != nil {
+		return err
+	}
+	if s.node.ID == s.target.cfg.ID {
+		s.reader, err = s.target.store.Open(s.from.Name, s.version)
 		s.local = true
-		return s, nil
+		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.PeerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.target.cfg.PeerTimeout)
 	defer cancel()
-	answer, err := t.caller.AskRaw(ctx, owner, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: n.Key})
+	req := peer.NameRequest{Bucket: s.from.Bucket.ID, Key: s.from.Name.Key, VersionID: s.version}
+	answer, err := s.target.caller.AskRaw(ctx, s.node, peer.PathStat, req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.meta, err = peer.DecodeMeta(answer)
-	return s, err
+	return err
 }
 
 // Meta returns the object's metadata as it was when the source was opened.
@@ -64,7 +79,9 @@ func (s *source) Range(r object.Range) (io.ReadCloser, error) {
 	if s.local {
 		return s.reader.Range(r.Offset, r.Length)
 	}
-	req := peer.ReadRequest{Bucket: s.bucket.ID, Key: s.name.Key, Version: s.meta.Version, Offset: r.Offset, Length: r.Length}
+	req := peer.ReadRequest{
+		Bucket: s.from.Bucket.ID, Key: s.from.Name.Key, VersionID: s.version, Version: s.meta.Version, ETag: s.meta.ETag, Offset: r.Offset, Length: r.Length,
+	}
 	resp, err := s.target.caller.Open(context.Background(), s.target.streams, s.node, req)
 	if err != nil {
 		return nil, err

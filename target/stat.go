@@ -13,14 +13,24 @@ func (t *Target) stat(c *call) (object.Meta, error) {
 		return object.Meta{}, err
 	}
 	meta, err := t.store.Stat(c.name, version)
-	if err = t.granted(c, &meta, err); err != nil {
-		if kind := object.KindOf(err); meta.DeleteMarker && (kind == object.NotFound || kind == object.DeleteMarked) {
-			c.r.Marker(&meta)
-		}
+	if err = t.seen(c, &meta, err); err != nil {
 		return object.Meta{}, err
 	}
 	c.showVersion(&meta)
 	return meta, nil
+}
+
+// seen is granted, and has the answer say where a delete marker is the reason that
+// there is nothing.
+func (t *Target) seen(c *call, m *object.Meta, err error) error {
+	err = t.granted(c, m, err)
+	if err == nil || !m.DeleteMarker {
+		return err
+	}
+	if kind := object.KindOf(err); kind == object.NotFound || kind == object.DeleteMarked {
+		c.r.Marker(m)
+	}
+	return err
 }
 
 // update changes the metadata, not the bytes, of the version that the call names,
@@ -45,10 +55,18 @@ func (t *Target) update(c *call, change func(*object.Meta) error) error {
 	return nil
 }
 
+// newVersion says in the answer which version a write has made, if it has one of
+// its own.
+func (c *call) newVersion(m *object.Meta) {
+	if m.VersionID != "" {
+		s3api.WriteVersion(c.r, m.VersionID)
+	}
+}
+
 // showVersion says in the answer which version it is about, in a bucket that has or
 // had versions.
 func (c *call) showVersion(m *object.Meta) {
-	if c.bucket.Versioning != object.Unversioned {
+	if c.bucket.Versioning != object.Unversioned || m.VersionID != "" {
 		s3api.WriteVersion(c.r, m.VersionID)
 	}
 }

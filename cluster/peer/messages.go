@@ -49,16 +49,19 @@ type UploadsRequest struct {
 	UploadID string       `json:"upload_id"` // of Query.After: uploads of that key after it are listed too
 }
 
-// DeleteRequest asks a target to remove names that it owns.
+// DeleteRequest asks a target to remove names that it owns, or versions of them.
 type DeleteRequest struct {
-	Bucket uint64              `json:"bucket"`
-	Keys   []string            `json:"keys"`
-	Conds  map[int]object.Cond `json:"conds,omitempty"` // by index of the key
+	Bucket   uint64              `json:"bucket"`
+	Keys     []string            `json:"keys"`
+	Versions map[int]string      `json:"versions,omitempty"` // by index of the key, as S3 shows them
+	Conds    map[int]object.Cond `json:"conds,omitempty"`    // by index of the key
+	Owner    string              `json:"owner,omitempty"`    // of the delete markers that are made
 }
 
-// DeleteAnswer has the text of a Kind for each key that could not be removed.
+// DeleteAnswer says what came of each key, by its index.
 type DeleteAnswer struct {
-	Failed map[string]string `json:"failed,omitempty"`
+	Failed  map[int]string `json:"failed,omitempty"`  // text of the Kind, where it could not be removed
+	Markers map[int]string `json:"markers,omitempty"` // version, as S3 shows it, of the delete marker that was made or removed
 }
 
 // EmptyAnswer says whether a target has no object of a bucket.
@@ -72,20 +75,23 @@ type CountAnswer struct {
 	Bytes   int64 `json:"bytes"`
 }
 
-// NameRequest names an object.
+// NameRequest names a version of an object.
 type NameRequest struct {
-	Bucket uint64 `json:"bucket"`
-	Key    string `json:"key"`
+	Bucket    uint64 `json:"bucket"`
+	Key       string `json:"key"`
+	VersionID string `json:"version_id,omitempty"` // as S3 shows it; "" is the current one
 }
 
-// ReadRequest asks for bytes of one version of an object; Busy where the object
-// has another version by now.
+// ReadRequest asks for bytes of one version of an object; Busy where that is
+// another by now.
 type ReadRequest struct {
-	Bucket  uint64         `json:"bucket"`
-	Key     string         `json:"key"`
-	Version object.Version `json:"version"`
-	Offset  int64          `json:"offset"`
-	Length  int64          `json:"length"`
+	Bucket    uint64         `json:"bucket"`
+	Key       string         `json:"key"`
+	VersionID string         `json:"version_id,omitempty"` // as S3 shows it; "" is the current one
+	Version   object.Version `json:"version"`
+	ETag      string         `json:"etag"`
+	Offset    int64          `json:"offset"`
+	Length    int64          `json:"length"`
 }
 
 // ErrorAnswer is how a node says no to another: the text of an object.Kind.
