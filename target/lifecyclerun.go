@@ -111,7 +111,8 @@ func (t *Target) carryOutLifecycles(ctx context.Context, now time.Time) {
 			continue
 		}
 		run := lifecycleRun{Target: t, bucket: b, rules: t.lifecycle(b), now: now}
-		if err := errors.Join(run.versions(ctx), run.uploads(ctx), run.failure); err != nil && ctx.Err() == nil {
+		err := errors.Join(run.versions(ctx), run.uploads(ctx))
+		if err = errors.Join(err, run.failure); err != nil && ctx.Err() == nil {
 			t.metrics.lifecycleErrors.Inc()
 			t.cfg.Logger.Warn("lifecycle", "bucket", b.Name, "err", err)
 		}
@@ -142,7 +143,7 @@ func (r *lifecycleRun) versions(ctx context.Context) error {
 	walk := lifecycleWalk{rules: r.rules, now: r.now}
 	q := object.Query{Prefix: r.rules.prefix(), Versions: true, Full: true, Limit: lifecyclePage}
 	var due []lifecycleDecision
-	for more := true; more && r.current(); {
+	for more := true; more && r.current(ctx); {
 		started := r.cfg.Now()
 		page, err := r.store.List(r.bucket.ID, q)
 		if err != nil {
@@ -164,7 +165,9 @@ func (r *lifecycleRun) versions(ctx context.Context) error {
 		due = walk.take()
 		r.rest(ctx, started)
 	}
-	r.carryOut(ctx, due)
+	if r.current(ctx) {
+		r.carryOut(ctx, due)
+	}
 	return nil
 }
 
@@ -174,7 +177,7 @@ func (r *lifecycleRun) uploads(ctx context.Context) error {
 		return nil
 	}
 	q, marker := object.Query{Prefix: r.rules.prefix(), Limit: lifecyclePage}, ""
-	for more := true; more && r.current(); {
+	for more := true; more && r.current(ctx); {
 		started := r.cfg.Now()
 		page, err := r.store.Uploads(r.bucket.ID, q, marker)
 		if err != nil {
@@ -196,11 +199,11 @@ func (r *lifecycleRun) uploads(ctx context.Context) error {
 	return nil
 }
 
-// current reports whether the bucket is there still and has the rules that the run
-// goes by.
-func (r *lifecycleRun) current() bool {
+// current reports whether the run may go on: the bucket is there still, and has the
+// rules that the run goes by.
+func (r *lifecycleRun) current(ctx context.Context) bool {
 	now, ok := r.cluster.State().BucketByID(r.bucket.ID)
-	return ok && now.State == cluster.BucketActive && now.Documents.Lifecycle == r.bucket.Documents.Lifecycle
+	return ctx.Err() == nil && ok && now.State == cluster.BucketActive && now.Documents.Lifecycle == r.bucket.Documents.Lifecycle
 }
 
 // rest waits for as long as has been worked.
