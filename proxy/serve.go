@@ -28,6 +28,7 @@ var operations = map[s3api.Op]func(*Proxy, *s3api.Request) error{
 	s3api.ListObjectVersions:   (*Proxy).serveList,
 	s3api.ListMultipartUploads: (*Proxy).serveListUploads,
 	s3api.DeleteObjects:        (*Proxy).serveDeleteObjects,
+	s3api.PostObject:           (*Proxy).servePost,
 }
 
 // ServeS3 implements s3api.Handler.
