@@ -40,6 +40,7 @@ const (
 // condition is one operator applied to one key.
 type condition struct {
 	key        string
+	source     source
 	op         *operator
 	quantifier quantifier
 	ifExists   bool
@@ -152,6 +153,7 @@ const (
 // a Deny under it never apply.
 func (c *condition) setKey(name string) error {
 	c.key = conditionKey(name)
+	c.source = sourceOf(c.key)
 	vendor, rest, ok := strings.Cut(c.key, ":")
 	valid := ok && rest != "" && isWord(vendor, "-")
 	if valid && vendor == "s3" {
@@ -185,7 +187,7 @@ func (c *condition) setValues(n node, variables bool) error {
 
 // holds says whether the condition holds for what is asked.
 func (c *condition) holds(q *question) answer {
-	values, known := q.values(c.key)
+	values, known := q.values(c.key, c.source)
 	if !known {
 		return maybe
 	}

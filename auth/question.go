@@ -49,10 +49,34 @@ func (q *question) object() (o *ObjectRules, known bool) {
 	return q.a.Object, q.a.Object != nil
 }
 
+// source is where the values of a condition key come from.
+type source uint8
+
+const (
+	ofRequest source = iota
+	ofIdentity
+	ofObject
+)
+
+func sourceOf(key string) source {
+	switch key {
+	case "aws:username", "aws:userid", "aws:principalarn", "aws:principalaccount", "aws:principaltype",
+		"aws:principalisawsservice", "s3:resourceaccount", "aws:resourceaccount":
+		return ofIdentity
+	}
+	if strings.HasPrefix(key, existingTag) {
+		return ofObject
+	}
+	return ofRequest
+}
+
 // values returns the values of a condition key, none if the request has it not.
 // known is false where only the object could tell.
-func (q *question) values(key string) (values []string, known bool) {
-	if tag, ok := strings.CutPrefix(key, existingTag); ok {
+func (q *question) values(key string, from source) (values []string, known bool) {
+	switch from {
+	case ofIdentity:
+		return q.only(q.identity(key)), true
+	case ofObject:
 		o, known := q.object()
 		if !known {
 			q.unsure = true
@@ -61,15 +85,54 @@ func (q *question) values(key string) (values []string, known bool) {
 		if o == nil {
 			return nil, true
 		}
-		value, ok := o.Tags[tag]
-		return q.only(value, ok), true
-	}
-	if value, ok, mine := q.identity(key); mine {
+		value, ok := o.Tags[key[len(existingTag):]]
 		return q.only(value, ok), true
 	}
 	return q.context(key), true
 }
 
+func (q *question) only(value string, ok bool) []string {
+	if !ok {
+		return nil
+	}
+	q.one[0] = value
+	return q.one[:]
+}
+
+// identity answers the keys about who asks and whose the bucket is.
+func (q *question) identity(key string) (value string, ok bool) {
+	who := q.a.Who
+	known := !who.Anonymous()
+	switch key {
+	case "aws:username":
+		return who.UserName(), known
+	case "aws:userid":
+		if !known {
+			return "anonymous", true
+		}
+		return who.ID, true
+	case "aws:principalarn":
+		return who.ARN(), known
+	case "aws:principalaccount":
+		if !known {
+			return "", false
+		}
+		return who.ID, true
+	case "aws:principaltype":
+		if !known {
+			return "Anonymous", true
+		}
+		return "User", true
+	case "aws:principalisawsservice":
+		return "false", true
+	}
+	if q.a.Rules == nil { // s3:ResourceAccount
+		return "", false
+	}
+	return q.a.Rules.Owner, q.a.Rules.Owner != ""
+}
+
+// context returns the values of a key of the request.
 func (q *question) context(key string) []string {
 	for i := range q.memos {
 		if q.memo[i].key == key {
@@ -99,53 +162,9 @@ func (q *question) parseAddress(text string) netip.Addr {
 	return q.address
 }
 
-func (q *question) only(value string, ok bool) []string {
-	if !ok {
-		return nil
-	}
-	q.one[0] = value
-	return q.one[:]
-}
-
-// identity answers the keys about who asks and whose the bucket is. mine is false
-// for all others.
-func (q *question) identity(key string) (value string, ok, mine bool) {
-	who := q.a.Who
-	known := !who.Anonymous()
-	switch key {
-	case "aws:username":
-		return who.UserName(), known, true
-	case "aws:userid":
-		if !known {
-			return "anonymous", true, true
-		}
-		return who.ID, true, true
-	case "aws:principalarn":
-		return who.ARN(), known, true
-	case "aws:principalaccount":
-		if !known {
-			return "", false, true
-		}
-		return who.ID, true, true
-	case "aws:principaltype":
-		if !known {
-			return "Anonymous", true, true
-		}
-		return "User", true, true
-	case "aws:principalisawsservice":
-		return "false", true, true
-	case "s3:resourceaccount", "aws:resourceaccount":
-		if q.a.Rules == nil || q.a.Rules.Owner == "" {
-			return "", false, true
-		}
-		return q.a.Rules.Owner, true, true
-	}
-	return "", false, false
-}
-
 // value returns the value of a key for use in a pattern, if it has exactly one.
 func (q *question) value(key string) (string, bool) {
-	values, known := q.values(key)
+	values, known := q.values(key, sourceOf(key))
 	if !known || len(values) != 1 {
 		return "", false
 	}
