@@ -99,6 +99,7 @@ type subject struct {
 	session string // the policy that bounds the session, as text
 	verdict auth.Verdict
 	decided bool              // verdict says something
+	synced  bool              // etcd was asked, for this request, what is new
 	tags    map[string]string // of the request, where not in its header
 }
 

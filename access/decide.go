@@ -109,9 +109,10 @@ func (c *Control) decideAll(r *s3api.Request, s *subject, b *cluster.Bucket, o *
 // etcd does not answer, the first verdict holds.
 func (c *Control) settle(ctx *fasthttp.RequestCtx, s *subject, b *cluster.Bucket, decide func(*cluster.Bucket) auth.Verdict) auth.Verdict {
 	verdict := decide(b)
-	if verdict != auth.Deny {
+	if verdict != auth.Deny || s.synced {
 		return verdict
 	}
+	s.synced = true
 	before := c.cfg.State()
 	now, err := c.sync()
 	if err != nil || now == before {
@@ -200,7 +201,7 @@ func (c *Control) Granted(r *s3api.Request, b *cluster.Bucket, m *object.Meta, e
 	if s == nil {
 		return err
 	}
-	missing := absent(err)
+	missing := Absent(err)
 	if err != nil && !missing || err == nil && s.verdict == auth.Allow {
 		return err
 	}
@@ -218,7 +219,7 @@ func (c *Control) Granted(r *s3api.Request, b *cluster.Bucket, m *object.Meta, e
 // Granted, but for another object than the one that the request names (the source
 // of a copy), or a call of the native API.
 func (c *Control) Allowed(ctx *fasthttp.RequestCtx, action string, b *cluster.Bucket, key string, m *object.Meta, err error) error {
-	if subjectOf(ctx) == nil && !c.On() || err != nil && !absent(err) {
+	if subjectOf(ctx) == nil && !c.On() || err != nil && !Absent(err) {
 		return err
 	}
 	if c.DecideHTTP(ctx, action, b, key, c.Object(m, err)) != auth.Allow {
@@ -233,8 +234,8 @@ func Defers(r *s3api.Request) bool {
 	return s != nil && s.verdict == auth.NeedsObject
 }
 
-// absent reports whether err says that an object, or a version of one, is not there.
-func absent(err error) bool {
+// Absent reports whether err says that an object, or a version of one, is not there.
+func Absent(err error) bool {
 	switch object.KindOf(err) {
 	case object.NotFound, object.NoSuchVersion, object.DeleteMarked:
 		return err != nil

@@ -40,7 +40,8 @@ func (c *Client) UpdateUser(ctx context.Context, id string, change UserChange) (
 	return u, err
 }
 
-// RemoveUser removes a user with its keys; what it owns stays. Kind: NotFound.
+// RemoveUser removes a user with its keys. Kinds: NotFound, NotEmpty while it owns
+// a bucket, Invalid for root.
 func (c *Client) RemoveUser(ctx context.Context, id string) error {
 	_, err := c.finish(ctx, call{method: http.MethodDelete, path: userPath(id)})
 	return err

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"context"
 	"net/url"
 
 	"ais/access"
+	"ais/auth"
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
@@ -61,4 +63,53 @@ func (p *Proxy) admit(r *s3api.Request) (*cluster.Bucket, error) {
 		return nil, err
 	}
 	return b, p.access.Admit(r, b)
+}
+
+// denyDeletes marks the keys of a multi-delete that who asks may not delete, each
+// decided about by itself.
+func (p *Proxy) denyDeletes(r *s3api.Request, b *cluster.Bucket, keys []s3api.DeleteKey) {
+	for i := range keys {
+		k := &keys[i]
+		if k.Err != nil || r.Who == nil {
+			continue
+		}
+		action := "s3:DeleteObject"
+		if k.VersionID != "" {
+			action = "s3:DeleteObjectVersion"
+		}
+		verdict := p.access.Decide(r, action, b, k.Key, nil)
+		if verdict == auth.NeedsObject {
+			rules, err := p.objectRules(b, k.Key)
+			if err != nil {
+				k.Err = err
+				continue
+			}
+			verdict = p.access.Decide(r, action, b, k.Key, rules)
+		}
+		if verdict != auth.Allow {
+			k.Err = s3api.AccessDenied
+		}
+	}
+}
+
+// objectRules asks the owner of an object for what a decision depends on.
+func (p *Proxy) objectRules(b *cluster.Bucket, key string) (*auth.ObjectRules, error) {
+	node, err := p.owner(b, key)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+	defer cancel()
+	answer, err := p.caller.AskRaw(ctx, node, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: key})
+	if access.Absent(err) {
+		return p.access.Object(nil, err), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := peer.DecodeMeta(answer)
+	if err != nil {
+		return nil, err
+	}
+	return p.access.Object(&m, nil), nil
 }

@@ -29,6 +29,9 @@ func (p *Proxy) serveListBuckets(r *s3api.Request) error {
 		if b.State != cluster.BucketActive || b.Name <= q.After || !strings.HasPrefix(b.Name, q.Prefix) {
 			continue
 		}
+		if !p.lists(r.Ctx(), b) {
+			continue
+		}
 		if more = len(list) == q.Limit; more {
 			break
 		}
@@ -54,12 +57,15 @@ func (p *Proxy) serveCreateBucket(r *s3api.Request) error {
 		return err
 	}
 	state := p.cluster.State()
-	_, err = p.createBucket(cluster.Bucket{
-		Provider: object.AIS, Name: r.Bucket, Region: location,
+	made, err := p.createBucket(cluster.Bucket{
+		Provider: object.AIS, Name: r.Bucket, Region: location, Owner: userID(r.Ctx()),
 		Props: cluster.DefaultProps(object.AIS, true, state.Config),
 	})
 	if err != nil && object.KindOf(err) != object.Exists {
 		return err
+	}
+	if err != nil && made.Owner != userID(r.Ctx()) {
+		return s3api.BucketAlreadyExists
 	}
 	// An existing bucket is one's own while there are no users: S3 answers 200 to
 	// its owner (us-east-1), and clients rely on it.

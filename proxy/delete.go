@@ -25,16 +25,7 @@ func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	for i := range keys {
-		k := &keys[i]
-		action := "s3:DeleteObject"
-		if k.VersionID != "" {
-			action = "s3:DeleteObjectVersion"
-		}
-		if k.Err == nil {
-			k.Err = p.access.Require(r, action, b, k.Key)
-		}
-	}
+	p.denyDeletes(r, b, keys)
 	results := p.deleteMany(b, keys, markerOwner(r, b))
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
 	return nil

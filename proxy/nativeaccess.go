@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"ais/access"
@@ -80,18 +81,17 @@ func (p *Proxy) mayConfigure(ctx *fasthttp.RequestCtx, b *cluster.Bucket) error 
 	return object.E("native", b.Name, object.Denied, errors.New("only the bucket's owner and administrators may do that"))
 }
 
-// ownBuckets returns the buckets that are the caller's; all of them to an admin.
-func (p *Proxy) ownBuckets(ctx *fasthttp.RequestCtx, state *cluster.State, provider object.Provider) []api.Bucket {
-	all := api.NewBuckets(state, provider)
-	if p.admin(ctx) {
-		return all
-	}
-	own := []api.Bucket{}
+// lists reports whether a bucket is in the caller's list of buckets: it is its own,
+// or the caller an admin.
+func (p *Proxy) lists(ctx *fasthttp.RequestCtx, b *cluster.Bucket) bool {
 	id := userID(ctx)
-	for _, b := range all {
-		if found, ok := state.Bucket(b.Provider, b.Name); ok && id != "" && found.Owner == id {
-			own = append(own, b)
-		}
-	}
-	return own
+	return p.admin(ctx) || id != "" && id == b.Owner
+}
+
+// ownBuckets returns the names of the buckets that lists reports.
+func (p *Proxy) ownBuckets(ctx *fasthttp.RequestCtx, state *cluster.State, provider object.Provider) []api.Bucket {
+	return slices.DeleteFunc(api.NewBuckets(state, provider), func(name api.Bucket) bool {
+		b, ok := state.Bucket(name.Provider, name.Name)
+		return !ok || !p.lists(ctx, b)
+	})
 }

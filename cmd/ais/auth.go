@@ -255,7 +255,7 @@ func (a *app) userSetCommand() *cobra.Command {
 func (a *app) userRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "rm USER…",
-		Short:             "Remove users with their keys; their buckets and objects stay",
+		Short:             "Remove users with their keys; users who own buckets are kept",
 		Args:              args(1, -1, "a user"),
 		ValidArgsFunction: a.completeUsers,
 		RunE: func(cmd *cobra.Command, given []string) error {
