@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ais/auth"
-	"ais/cluster"
 	"ais/object"
 	"ais/s3api"
 
@@ -133,16 +132,6 @@ func (c *Control) checkSecret(accessKey, secret string) error {
 		return s3api.AccessDenied
 	}
 	return nil
-}
-
-// newSession makes a session of the user who signed with parent. The policy, ""
-// for none, is valid.
-func (c *Control) newSession(u *cluster.User, parent string, key cluster.AccessKey, life time.Duration, policy string) (text string, expires time.Time, err error) {
-	expires = c.cfg.Now().Add(life).UTC().Truncate(time.Second)
-	text, err = c.seal(sessionPurpose, session{
-		AccessKey: key.ID, Secret: string(key.Secret), User: u.ID, Parent: parent, Expires: expires.Unix(), Policy: policy,
-	})
-	return text, expires, err
 }
 
 // checkSessionPolicy reports whether text can bound a session.

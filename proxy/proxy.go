@@ -94,6 +94,8 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 		p.serveNative(ctx)
 	case string(path) == peer.PathStatus:
 		p.serveStatus(ctx)
+	case isSTS(ctx) && p.access.On():
+		p.serveSTS(ctx)
 	case string(ctx.Path()) == "/metrics":
 		p.metrics.handler(ctx)
 	case string(ctx.Path()) == "/health":
