@@ -1,6 +1,7 @@
 package target
 
 import (
+	"ais/access"
 	"ais/object"
 	"ais/s3api"
 )
@@ -18,15 +19,16 @@ func (t *Target) serveGetTagging(c *call) error {
 // servePutTagging answers PutObjectTagging: the tags given take the place of all
 // that were there.
 func (t *Target) servePutTagging(c *call) error {
-	if _, err := t.stat(c); err != nil { // before the document is looked at
-		return err
-	}
 	document, err := c.r.ControlBody(s3api.MaxConfigBody)
 	if err != nil {
 		return err
 	}
 	tags, err := s3api.ParseTagging(document, s3api.MaxObjectTags)
 	if err != nil {
+		return err
+	}
+	access.SetRequestTags(c.r, tags) // policies may ask about them
+	if _, err := t.stat(c); err != nil {
 		return err
 	}
 	return t.setTags(c, tags)
