@@ -81,3 +81,85 @@ func TestObjectACL(t *testing.T) {
 	p.do(t, "PUT", "/"+b+"/default?acl", nil).want(t, 400, "MissingSecurityHeader")
 	p.do(t, "PUT", "/"+b+"/none?acl", nil, "X-Amz-Acl: private").want(t, 404, "NoSuchKey")
 }
+
+// accessControl is an AccessControlPolicy of owner with one grant to a user.
+func accessControl(owner, grantee, permission string) []byte {
+	return []byte(`<AccessControlPolicy><Owner><ID>` + owner + `</ID></Owner><AccessControlList><Grant>` +
+		`<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>` + grantee + `</ID></Grantee>` +
+		`<Permission>` + permission + `</Permission></Grant></AccessControlList></AccessControlPolicy>`)
+}
+
+// Where there are users an object's ACL says who may have it, and its owner is who
+// wrote it, unless the bucket's ownership says otherwise.
+func TestObjectOwners(t *testing.T) {
+	c := Shared(t, Options{Auth: true, Users: "ann,ben"})
+	ann, ben, anybody := c.As(t, "ann"), c.As(t, "ben"), c.Anonymous()
+	annID, benID := c.Key(t, "ann").Access, c.Key(t, "ben").Access
+	b := ann.bucket(t)
+	k := "/" + b + "/"
+
+	ann.put(t, b, "hers", []byte("x"))
+	ben.do(t, "GET", k+"hers", nil).want(t, 403, "AccessDenied")
+	ben.do(t, "GET", k+"hers?acl", nil).want(t, 403, "AccessDenied")
+	ben.do(t, "GET", k+"hers?tagging", nil).want(t, 403, "AccessDenied")
+	ben.do(t, "PUT", k+"hers?tagging", tagging("a", "1")).want(t, 403, "AccessDenied")
+	ann.do(t, "PUT", k+"hers?acl", accessControl(annID, benID, "READ")).want(t, 200, "")
+	ben.same(t, b, "hers", []byte("x"))
+	ben.do(t, "PUT", k+"hers?acl", nil, "X-Amz-Acl: public-read").want(t, 403, "AccessDenied")
+	ann.do(t, "PUT", k+"hers?acl", accessControl(annID, benID, "WRITE_ACP")).want(t, 200, "")
+	ben.do(t, "GET", k+"hers", nil).want(t, 403, "AccessDenied")
+	ben.do(t, "PUT", k+"hers?acl", accessControl(benID, benID, "FULL_CONTROL")).want(t, 403, "AccessDenied") // would take it over
+	ben.do(t, "PUT", k+"hers?acl", nil, "X-Amz-Acl: public-read").want(t, 200, "")
+	anybody.same(t, b, "hers", []byte("x"))
+	ann.do(t, "PUT", k+"hers?acl", accessControl(annID, "NOBODY", "READ")).want(t, 400, "InvalidArgument")
+	ann.do(t, "PUT", k+"mailed", []byte("x"), `X-Amz-Grant-Read: emailAddress="ben@example.com"`).want(t, 200, "")
+	ben.same(t, b, "mailed", []byte("x"))
+
+	ann.do(t, "PUT", "/"+b+"?acl", nil, "X-Amz-Acl: public-read-write").want(t, 200, "")
+	ben.put(t, b, "his", []byte("y"))
+	ann.do(t, "GET", k+"his", nil).want(t, 403, "AccessDenied") // of his own, in her bucket
+	ben.put(t, b, "shared", []byte("y"), "X-Amz-Acl: bucket-owner-full-control")
+	ann.same(t, b, "shared", []byte("y"))
+	if got := ben.grants(t, k+"shared"); !slices.Equal(got, []string{"owner FULL_CONTROL", annID + " FULL_CONTROL"}) {
+		t.Errorf("shared: %q", got)
+	}
+
+	ownership := func(rule string) {
+		t.Helper()
+		ann.do(t, "PUT", "/"+b+"?acl", nil, "X-Amz-Acl: private").want(t, 200, "")
+		ann.do(t, "PUT", "/"+b+"?ownershipControls", []byte("<OwnershipControls><Rule><ObjectOwnership>"+rule+"</ObjectOwnership></Rule></OwnershipControls>")).want(t, 200, "")
+		ann.do(t, "PUT", "/"+b+"?policy", []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"`+benID+`"},
+			"Action":["s3:PutObject","s3:PutObjectAcl"],"Resource":"arn:aws:s3:::`+b+`/*"}]}`)).want(t, 204, "")
+	}
+	ownership("BucketOwnerPreferred")
+	ben.put(t, b, "given", []byte("z"), "X-Amz-Acl: bucket-owner-full-control")
+	ben.put(t, b, "not-given", []byte("z"))
+	if got := ann.grants(t, k+"given"); !slices.Equal(got, []string{"owner FULL_CONTROL"}) {
+		t.Errorf("given: %q", got)
+	}
+	ann.same(t, b, "given", []byte("z"))
+	ann.do(t, "GET", k+"not-given", nil).want(t, 403, "AccessDenied")
+
+	ownership("BucketOwnerEnforced")
+	ann.same(t, b, "not-given", []byte("z")) // ACLs and owners are not looked at any more
+	ben.put(t, b, "enforced", []byte("z"))
+	ann.same(t, b, "enforced", []byte("z"))
+	ben.put(t, b, "equal", []byte("z"), "X-Amz-Acl: bucket-owner-full-control")
+	ben.do(t, "PUT", k+"refused", []byte("z"), "X-Amz-Acl: public-read").want(t, 400, "AccessControlListNotSupported")
+	ann.do(t, "PUT", k+"equal?acl", nil, "X-Amz-Acl: public-read").want(t, 400, "AccessControlListNotSupported")
+	ann.absent(t, b, "refused")
+}
+
+func TestPublicACLsAreBlocked(t *testing.T) {
+	c := Shared(t, Options{Auth: true, Users: "ann,ben"})
+	ann := c.As(t, "ann")
+	b := ann.bucket(t)
+	ann.put(t, b, "k", []byte("x"))
+	ann.do(t, "PUT", "/"+b+"?publicAccessBlock", []byte("<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>")).want(t, 200, "")
+	for _, acl := range []string{"public-read", "public-read-write", "authenticated-read"} {
+		ann.do(t, "PUT", "/"+b+"/new", []byte("x"), "X-Amz-Acl: "+acl).want(t, 403, "AccessDenied")
+		ann.do(t, "PUT", "/"+b+"/k?acl", nil, "X-Amz-Acl: "+acl).want(t, 403, "AccessDenied")
+	}
+	ann.absent(t, b, "new")
+	ann.put(t, b, "private", []byte("x"), "X-Amz-Acl: private")
+}
