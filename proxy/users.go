@@ -26,6 +26,9 @@ func (p *Proxy) nativeLogin(ctx *fasthttp.RequestCtx) error {
 	if !p.access.On() {
 		return object.E("native.login", "", object.Unsupported, errNoUsers)
 	}
+	if _, err := p.access.IdentifyHTTP(ctx); err != nil { // before the body is taken: a signature covers it
+		return err
+	}
 	var m api.Login
 	if err := api.ReadMessage(ctx, &m); err != nil {
 		return err

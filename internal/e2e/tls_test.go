@@ -159,11 +159,11 @@ func TestAdministration(t *testing.T) {
 	printf '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}' | ais auth policy set main list -
 	ais auth policy show main list
 	ais auth policy rm main list
-	! ais auth policy set main bad - <keys
+	if ais auth policy set main bad - <keys; then exit 1; fi
 	ais auth login --expires 10m
 	env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY ais auth user ls --json
 	ais auth logout
-	! env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY ais auth user ls
+	if env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY ais auth user ls; then exit 1; fi
 	ais auth user rm carl
 	[ "$(stat -c %a keys)" = 600 ]
 	`)
