@@ -57,9 +57,8 @@ func (v *Verifier) verifyHeaderV2(m *message) (Signed, error) {
 	return Signed{AccessKey: accessKey, Token: string(token), Scheme: SchemeV2, Method: InHeader, Time: t.Truncate(time.Second)}, nil
 }
 
-// matchV2 compares a signature with those that the request may have: with each of
-// dates, and with the resource without Prefix, as most clients sign, and as on
-// the wire.
+// matchV2 compares a signature with those that the request may have: with each
+// form of the resource and each of dates.
 func (v *Verifier) matchV2(m *message, accessKey, secret, signature string, dates []string) error {
 	var first []byte
 	for _, resource := range m.resourcesV2() {
@@ -83,24 +82,35 @@ func signV2(secret string, toSign []byte) []byte {
 	return base64.StdEncoding.AppendEncode(nil, h.Sum(nil))
 }
 
-// resourcesV2 lists the forms of the resource that may have been signed. botocore
-// keeps the "=" of a parameter without a value, where the query has it.
+// resourcesV2 lists the forms of the resource that may have been signed: without
+// Prefix, as most clients sign, and as on the wire. botocore signs a slash behind
+// a bucket that it does not send, and keeps the "=" of a parameter without a value.
 func (m *message) resourcesV2() [][]byte {
-	bucket := ""
+	host := ""
 	if m.virtual {
-		bucket = "/" + m.bucket
+		host = "/" + m.bucket
 	}
-	wire := m.appendSubresources(append([]byte(bucket), m.path...), false)
-	list := [][]byte{wire}
+	paths := make([]string, 0, 4)
 	if m.prefixed {
-		bare := append([]byte(bucket), m.path[len(Prefix):]...)
-		if len(m.path) == len(Prefix) {
-			bare = append(bare, '/')
+		bare := string(m.path[len(Prefix):])
+		if bare == "" {
+			bare = "/"
 		}
-		list = [][]byte{m.appendSubresources(bare, false), wire}
+		paths = append(paths, host+bare)
 	}
-	if bytes.Contains(m.query, []byte("=&")) || bytes.HasSuffix(m.query, []byte{'='}) {
-		list = append(list, m.appendSubresources(append([]byte(bucket), m.path...), true))
+	paths = append(paths, host+string(m.path))
+	for _, path := range paths {
+		if m.bucket != "" && strings.HasSuffix(path, "/"+m.bucket) {
+			paths = append(paths, path+"/")
+		}
+	}
+	emptyValues := bytes.Contains(m.query, []byte("=&")) || bytes.HasSuffix(m.query, []byte{'='})
+	list := make([][]byte, 0, 8)
+	for _, path := range paths {
+		list = append(list, m.appendSubresources([]byte(path), false))
+		if emptyValues {
+			list = append(list, m.appendSubresources([]byte(path), true))
+		}
 	}
 	return list
 }
