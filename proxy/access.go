@@ -79,7 +79,7 @@ func (p *Proxy) denyDeletes(r *s3api.Request, b *cluster.Bucket, keys []s3api.De
 		}
 		verdict := p.access.Decide(r, action, b, k.Key, nil)
 		if verdict == auth.NeedsObject {
-			rules, err := p.objectRules(b, k.Key)
+			rules, err := p.objectRules(b, k.Key, k.VersionID)
 			if err != nil {
 				k.Err = err
 				continue
@@ -92,15 +92,15 @@ func (p *Proxy) denyDeletes(r *s3api.Request, b *cluster.Bucket, keys []s3api.De
 	}
 }
 
-// objectRules asks the owner of an object for what a decision depends on.
-func (p *Proxy) objectRules(b *cluster.Bucket, key string) (*auth.ObjectRules, error) {
+// objectRules asks the owner of an object, or of a version of one, for what a decision depends on.
+func (p *Proxy) objectRules(b *cluster.Bucket, key, version string) (*auth.ObjectRules, error) {
 	node, err := p.owner(b, key)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
 	defer cancel()
-	answer, err := p.caller.AskRaw(ctx, node, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: key})
+	answer, err := p.caller.AskRaw(ctx, node, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: key, VersionID: version})
 	if access.Absent(err) {
 		return p.access.Object(nil, err), nil
 	}

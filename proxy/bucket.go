@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ais/access"
 	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/object"
@@ -37,43 +38,73 @@ func (p *Proxy) serveListBuckets(r *s3api.Request) error {
 		}
 		list = append(list, s3api.BucketEntry{Name: b.Name, Created: b.Created, Provider: b.Provider})
 	}
-	r.WriteXML(func(b []byte) []byte { return s3api.AppendListBuckets(b, s3api.Anyone, q, list, more) })
+	owner := access.Owner(state, userID(r.Ctx()))
+	r.WriteXML(func(b []byte) []byte { return s3api.AppendListBuckets(b, owner, q, list, more) })
 	return nil
 }
 
 func (p *Proxy) serveCreateBucket(r *s3api.Request) error {
-	if err := object.CheckBucketName(r.Bucket); err != nil {
-		return s3api.InvalidBucketName
-	}
-	document, err := r.ControlBody(s3api.MaxConfigBody)
+	b, err := p.parseCreateBucket(r)
 	if err != nil {
 		return err
 	}
-	location, err := s3api.ParseCreateBucket(document)
+	there, err := p.createBucket(b)
+	if object.KindOf(err) == object.Exists && err != nil {
+		err = p.recreate(&there, &b)
+	}
 	if err != nil {
 		return err
 	}
-	if _, err := s3api.ParseCannedACL(r); err != nil {
-		return err
-	}
-	state := p.cluster.State()
-	made, err := p.createBucket(cluster.Bucket{
-		Provider: object.AIS, Name: r.Bucket, Region: location, Owner: userID(r.Ctx()),
-		Props: cluster.DefaultProps(object.AIS, true, state.Config),
-	})
-	if err != nil && object.KindOf(err) != object.Exists {
-		return err
-	}
-	if err != nil && made.Owner != userID(r.Ctx()) {
-		return s3api.BucketAlreadyExists
-	}
-	// An existing bucket is one's own while there are no users: S3 answers 200 to
-	// its owner (us-east-1), and clients rely on it.
 	r.SetHeader("Location", "/"+r.Bucket)
 	return nil
 }
 
-// createBucket creates a bucket. One that is being deleted is deleted first.
+// parseCreateBucket returns the bucket that a CreateBucket asks for.
+func (p *Proxy) parseCreateBucket(r *s3api.Request) (b cluster.Bucket, err error) {
+	if err := object.CheckBucketName(r.Bucket); err != nil {
+		return b, s3api.InvalidBucketName
+	}
+	b = cluster.Bucket{
+		Provider: object.AIS, Name: r.Bucket, Owner: userID(r.Ctx()),
+		Props: cluster.DefaultProps(object.AIS, true, p.cluster.State().Config),
+	}
+	document, err := r.ControlBody(s3api.MaxConfigBody)
+	if err != nil {
+		return b, err
+	}
+	if b.Region, err = s3api.ParseCreateBucket(document); err != nil {
+		return b, err
+	}
+	if b.Documents.Ownership, err = s3api.ParseOwnershipHeader(r); err != nil {
+		return b, err
+	}
+	acl, _, err := s3api.ParseACLRequest(r, ownerID(&b), "", p.findUser())
+	if err != nil {
+		return b, err
+	}
+	b.Documents.ACL = acl.Encode()
+	return b, checkOwnership(&b, b.Documents.Ownership)
+}
+
+// recreate answers the creation of a bucket that is there. To its owner S3 (in
+// us-east-1) answers as if it had been made, and clients rely on it, unless
+// something else was asked for.
+func (p *Proxy) recreate(there, asked *cluster.Bucket) error {
+	switch {
+	case there.Owner != asked.Owner:
+		return s3api.BucketAlreadyExists
+	case !p.access.On():
+		return nil
+	case asked.Region != there.Region:
+		return s3api.BucketAlreadyOwnedByYou
+	case asked.Documents.ACL != there.Documents.ACL:
+		return s3api.BucketAlreadyExists
+	}
+	return nil
+}
+
+// createBucket creates a bucket; Exists comes with the one that is there. One that
+// is being deleted is deleted first.
 func (p *Proxy) createBucket(b cluster.Bucket) (cluster.Bucket, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
 	defer cancel()
@@ -201,47 +232,4 @@ func (p *Proxy) serveLocation(r *s3api.Request) error {
 	}
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendLocation(out, b.Region) })
 	return nil
-}
-
-// serveVersioning answers GetBucketVersioning: S3 versioning has never been
-// enabled on any bucket.
-func (p *Proxy) serveVersioning(r *s3api.Request) error {
-	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
-		return err
-	}
-	return r.WriteUnconfigured()
-}
-
-// servePutVersioning refuses what is well-formed: to accept it would be to
-// promise that old versions are kept.
-func (p *Proxy) servePutVersioning(r *s3api.Request) error {
-	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
-		return err
-	}
-	document, err := r.ControlBody(s3api.MaxConfigBody)
-	if err != nil {
-		return err
-	}
-	if _, err := s3api.ParseVersioning(document); err != nil {
-		return err
-	}
-	return s3api.NotImplemented.Say("S3 versioning is not implemented. The bucket keeps the latest version of each object.")
-}
-
-func (p *Proxy) serveBucketACL(r *s3api.Request) error {
-	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
-		return err
-	}
-	r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, s3api.Anyone, nil, nil) })
-	return nil
-}
-
-// servePutBucketACL accepts every well-formed ACL; it has no effect while the
-// cluster has no users.
-func (p *Proxy) servePutBucketACL(r *s3api.Request) error {
-	if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
-		return err
-	}
-	_, _, err := s3api.ParseACLRequest(r, "", "", nil)
-	return err
 }

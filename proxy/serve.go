@@ -29,6 +29,26 @@ var operations = map[s3api.Op]func(*Proxy, *s3api.Request) error{
 	s3api.ListMultipartUploads: (*Proxy).serveListUploads,
 	s3api.DeleteObjects:        (*Proxy).serveDeleteObjects,
 	s3api.PostObject:           (*Proxy).servePost,
+
+	s3api.GetBucketPolicy:               (*Proxy).serveGetPolicy,
+	s3api.PutBucketPolicy:               (*Proxy).servePutPolicy,
+	s3api.DeleteBucketPolicy:            (*Proxy).serveDeletePolicy,
+	s3api.GetBucketPolicyStatus:         (*Proxy).servePolicyStatus,
+	s3api.GetPublicAccessBlock:          publicAccessConfig.serveGet,
+	s3api.PutPublicAccessBlock:          publicAccessConfig.servePut,
+	s3api.DeletePublicAccessBlock:       publicAccessConfig.serveDelete,
+	s3api.GetBucketOwnershipControls:    ownershipConfig.serveGet,
+	s3api.PutBucketOwnershipControls:    ownershipConfig.servePut,
+	s3api.DeleteBucketOwnershipControls: ownershipConfig.serveDelete,
+	s3api.GetBucketCors:                 corsConfig.serveGet,
+	s3api.PutBucketCors:                 corsConfig.servePut,
+	s3api.DeleteBucketCors:              corsConfig.serveDelete,
+	s3api.GetBucketLifecycle:            lifecycleConfig.serveGet,
+	s3api.PutBucketLifecycle:            lifecycleConfig.servePut,
+	s3api.DeleteBucketLifecycle:         lifecycleConfig.serveDelete,
+	s3api.GetBucketTagging:              taggingConfig.serveGet,
+	s3api.PutBucketTagging:              taggingConfig.servePut,
+	s3api.DeleteBucketTagging:           taggingConfig.serveDelete,
 }
 
 // ServeS3 implements s3api.Handler.
@@ -36,6 +56,11 @@ func (p *Proxy) ServeS3(r *s3api.Request) error {
 	p.metrics.count(r.Op)
 	if _, err := p.admit(r); err != nil {
 		return err
+	}
+	if r.Op.Level() == s3api.Bucket && r.Op != s3api.CreateBucket {
+		if err := p.checkOwner(r); err != nil {
+			return err
+		}
 	}
 	if serve, ok := operations[r.Op]; ok {
 		return serve(p, r)
@@ -99,6 +124,19 @@ func (p *Proxy) redirect(r *s3api.Request, node cluster.Node) {
 		endpoint += "/s3"
 	}
 	r.WriteRedirect(p.caller.Redirect(r.Ctx(), node, p.access.Grant(r.Ctx())), endpoint)
+}
+
+// checkOwner refuses a request that is meant for another owner's bucket. Of one
+// for an object the target does it.
+func (p *Proxy) checkOwner(r *s3api.Request) error {
+	if !s3api.ExpectsOwner(r) {
+		return nil
+	}
+	b, err := p.bucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
+	return s3api.CheckOwner(r, b.Owner)
 }
 
 // bucket finds a bucket by name. That there is none, or that it is about to go,

@@ -86,11 +86,12 @@ func ParseACLRequest(r *Request, owner, bucketOwner string, users FindUser) (acl
 	return acl, true, nil
 }
 
-// OwnerOnly reports whether acl gives nobody but the bucket's owner anything: all
-// that a bucket takes whose ownership is BucketOwnerEnforced.
-func OwnerOnly(acl auth.ACL, bucketOwner string) bool {
+// OwnerOnly reports whether acl gives owners, and nobody else, full control and
+// nothing less: all that can be asked for where ownership is BucketOwnerEnforced,
+// since it is so there.
+func OwnerOnly(acl auth.ACL, owners ...string) bool {
 	for _, g := range acl {
-		if g.Grantee != bucketOwner || g.Permission != auth.FullControl {
+		if g.Permission != auth.FullControl || !slices.Contains(owners, g.Grantee) {
 			return false
 		}
 	}

@@ -68,6 +68,7 @@ var (
 	InternalError                = &Error{Code: "InternalError", Status: 500, Message: "We encountered an internal error. Please try again."}
 	InvalidAccessKeyID           = &Error{Code: "InvalidAccessKeyId", Status: 403, Message: "The AWS Access Key Id you provided does not exist in our records."}
 	InvalidArgument              = &Error{Code: "InvalidArgument", Status: 400, Message: "Invalid Argument"}
+	InvalidBucketACL             = &Error{Code: "InvalidBucketAclWithObjectOwnership", Status: 400, Message: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"}
 	InvalidBucketName            = &Error{Code: "InvalidBucketName", Status: 400, Message: "The specified bucket is not valid."}
 	InvalidDigest                = &Error{Code: "InvalidDigest", Status: 400, Message: "The Content-MD5 you specified was invalid."}
 	InvalidPart                  = &Error{Code: "InvalidPart", Status: 400, Message: "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."}
@@ -80,6 +81,7 @@ var (
 	InvalidURI                   = &Error{Code: "InvalidURI", Status: 400, Message: "Couldn't parse the specified URI."}
 	KeyTooLong                   = &Error{Code: "KeyTooLongError", Status: 400, Message: "Your key is too long"}
 	MalformedACLError            = &Error{Code: "MalformedACLError", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
+	MalformedPolicy              = &Error{Code: "MalformedPolicy", Status: 400, Message: "Policies must be valid JSON and the first byte must be '{'"}
 	MalformedTrailer             = &Error{Code: "MalformedTrailerError", Status: 400, Message: "The request contained trailing data that was not well-formed or did not conform to our published schema."}
 	MalformedXML                 = &Error{Code: "MalformedXML", Status: 400, Message: "The XML you provided was not well-formed or did not validate against our published schema"}
 	MetadataTooLarge             = &Error{Code: "MetadataTooLarge", Status: 400, Message: "Your metadata headers exceed the maximum allowed metadata size"}

@@ -218,6 +218,23 @@ func ParseDirective(r *Request) (replace bool, err error) {
 	}
 }
 
+// ExpectsOwner reports whether a request says whose it takes the bucket to be.
+func ExpectsOwner(r *Request) bool { return len(r.peek(hExpectOwner)) > 0 }
+
+// CheckOwner returns AccessDenied where a request is meant for the bucket of
+// somebody other than owner. Buckets without an owner are anybody's.
+func CheckOwner(r *Request, owner string) error { return r.checkOwner(hExpectOwner, owner) }
+
+// CheckSourceOwner is CheckOwner for the source of a copy.
+func CheckSourceOwner(r *Request, owner string) error { return r.checkOwner(hSourceOwner, owner) }
+
+func (r *Request) checkOwner(header, owner string) error {
+	if v := r.peek(header); len(v) > 0 && owner != "" && string(v) != owner {
+		return AccessDenied
+	}
+	return nil
+}
+
 // CopyRange returns x-amz-copy-source-range and whether it is there; see
 // object.ParseCopyRange.
 func CopyRange(r *Request) (header string, present bool) {

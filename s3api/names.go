@@ -18,6 +18,8 @@ const (
 	hDecodedLength  = "X-Amz-Decoded-Content-Length"
 	hDeleteMarker   = "X-Amz-Delete-Marker"
 	hDirective      = "X-Amz-Metadata-Directive"
+	hExpectOwner    = "X-Amz-Expected-Bucket-Owner"
+	hSourceOwner    = "X-Amz-Source-Expected-Bucket-Owner"
 	hMaxParts       = "X-Amz-Max-Parts"
 	hMetaPrefix     = "X-Amz-Meta-"
 	hOwnership      = "X-Amz-Object-Ownership"

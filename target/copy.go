@@ -103,6 +103,9 @@ func (t *Target) copySource(c *call) (CopySource, error) {
 	if err != nil {
 		return CopySource{}, err
 	}
+	if err := s3api.CheckSourceOwner(c.r, b.Owner); err != nil {
+		return CopySource{}, err
+	}
 	return CopySource{
 		Bucket: b, Name: object.Name{Bucket: b.ID, Key: key}, Version: version,
 		Granted: func(m *object.Meta, err error) error { return t.sourceGranted(c, b, key, version, m, err) },

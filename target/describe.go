@@ -54,7 +54,7 @@ const (
 func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (string, auth.ACL, error) {
 	bucketOwner := t.ownerID(c.bucket, "")
 	if c.bucket.Documents.Ownership == ownerEnforced {
-		if set && !ownerOnly(acl, t.ownerID(c.bucket, owner), bucketOwner) {
+		if set && !s3api.OwnerOnly(acl, t.ownerID(c.bucket, owner), bucketOwner) {
 			return "", nil, s3api.ACLNotSupported
 		}
 		return "", nil, nil
@@ -69,18 +69,6 @@ func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (strin
 		return "", nil, nil
 	}
 	return owner, acl, nil
-}
-
-// ownerOnly reports whether an ACL gives nobody anything but full control to the
-// object's owner and the bucket's: what can be asked for where ACLs are not in
-// force, since it is so there.
-func ownerOnly(acl auth.ACL, owner, bucketOwner string) bool {
-	for _, g := range acl {
-		if g.Permission != auth.FullControl || g.Grantee != owner && g.Grantee != bucketOwner {
-			return false
-		}
-	}
-	return acl == nil || len(acl) > 0
 }
 
 // ownerID returns the id that grants and answers have for an owner of an object in

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ais/auth"
+	"ais/s3api"
 )
 
 func TestOwnerOnly(t *testing.T) {
@@ -23,7 +24,7 @@ func TestOwnerOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := ownerOnly(tt.acl, owner, bucketOwner); got != tt.want {
+			if got := s3api.OwnerOnly(tt.acl, owner, bucketOwner); got != tt.want {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})

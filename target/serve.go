@@ -80,6 +80,9 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if err := t.access.Admit(r, b); err != nil {
 		return err
 	}
+	if err := s3api.CheckOwner(r, b.Owner); err != nil {
+		return err
+	}
 	if err := object.CheckKey(r.Key); err != nil {
 		return err
 	}
