@@ -37,7 +37,7 @@ func (p *Proxy) servePutBucketACL(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.changeBucket(r, func(b *cluster.Bucket) error { return setACL(b, acl) })
+	return p.changeBucket(b, func(b *cluster.Bucket) error { return setACL(b, acl) })
 }
 
 // setACL sets the ACL of a bucket where its ownership and public access block let

@@ -91,6 +91,10 @@ func (c *bucketConfig) serveGet(p *Proxy, r *s3api.Request) error {
 
 // servePut answers the change of the configuration.
 func (c *bucketConfig) servePut(p *Proxy, r *s3api.Request) error {
+	b, err := p.freshBucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
 	document, err := r.ControlBody(c.limit)
 	if err != nil {
 		return err
@@ -99,7 +103,7 @@ func (c *bucketConfig) servePut(p *Proxy, r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	err = p.changeBucket(r, func(b *cluster.Bucket) error {
+	err = p.changeBucket(b, func(b *cluster.Bucket) error {
 		*c.of(&b.Documents) = kept
 		if c.check == nil {
 			return nil
@@ -114,7 +118,11 @@ func (c *bucketConfig) servePut(p *Proxy, r *s3api.Request) error {
 
 // serveDelete answers the removal of the configuration; there need be none.
 func (c *bucketConfig) serveDelete(p *Proxy, r *s3api.Request) error {
-	err := p.changeBucket(r, func(b *cluster.Bucket) error {
+	b, err := p.freshBucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
+	err = p.changeBucket(b, func(b *cluster.Bucket) error {
 		*c.of(&b.Documents) = ""
 		return nil
 	})
@@ -124,16 +132,12 @@ func (c *bucketConfig) serveDelete(p *Proxy, r *s3api.Request) error {
 	return err
 }
 
-// changeBucket changes the bucket that a request is about. edit sees it as it is
-// stored, and may be called several times.
-func (p *Proxy) changeBucket(r *s3api.Request, edit func(*cluster.Bucket) error) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
-	if err != nil {
-		return err
-	}
+// changeBucket changes a bucket. edit sees it as it is stored, and may be called
+// several times.
+func (p *Proxy) changeBucket(b *cluster.Bucket, edit func(*cluster.Bucket) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
 	defer cancel()
-	_, err = p.cluster.UpdateBucket(ctx, b, edit)
+	_, err := p.cluster.UpdateBucket(ctx, b, edit)
 	return err
 }
 
@@ -173,6 +177,10 @@ func (p *Proxy) serveVersioning(r *s3api.Request) error {
 
 // servePutVersioning answers PutBucketVersioning.
 func (p *Proxy) servePutVersioning(r *s3api.Request) error {
+	b, err := p.freshBucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
 	document, err := r.ControlBody(s3api.MaxConfigBody)
 	if err != nil {
 		return err
@@ -181,7 +189,7 @@ func (p *Proxy) servePutVersioning(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.changeBucket(r, func(b *cluster.Bucket) error {
+	return p.changeBucket(b, func(b *cluster.Bucket) error {
 		b.Versioning = versioning
 		return nil
 	})

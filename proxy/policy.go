@@ -25,6 +25,10 @@ func (p *Proxy) serveGetPolicy(r *s3api.Request) error {
 
 // servePutPolicy answers PutBucketPolicy.
 func (p *Proxy) servePutPolicy(r *s3api.Request) error {
+	b, err := p.freshBucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
 	document, err := r.ControlBody(s3api.MaxConfigBody)
 	if err != nil {
 		return err
@@ -33,7 +37,7 @@ func (p *Proxy) servePutPolicy(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	err = p.changeBucket(r, func(b *cluster.Bucket) error {
+	err = p.changeBucket(b, func(b *cluster.Bucket) error {
 		b.Documents.Policy = string(document)
 		return takesPolicy(b, policy)
 	})
@@ -73,7 +77,11 @@ func takesPolicy(b *cluster.Bucket, policy *auth.Policy) error {
 
 // serveDeletePolicy answers DeleteBucketPolicy.
 func (p *Proxy) serveDeletePolicy(r *s3api.Request) error {
-	err := p.changeBucket(r, func(b *cluster.Bucket) error {
+	b, err := p.freshBucket(object.AIS, r.Bucket)
+	if err != nil {
+		return err
+	}
+	err = p.changeBucket(b, func(b *cluster.Bucket) error {
 		b.Documents.Policy = ""
 		return nil
 	})
