@@ -37,7 +37,12 @@ func (p *Proxy) servePutBucketACL(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.changeBucket(b, func(b *cluster.Bucket) error { return setACL(b, acl) })
+	return p.changeBucket(b, func(b *cluster.Bucket) error {
+		if b.Documents.Ownership == ownerEnforced && !s3api.Enforceable(r, acl, ownerID(b)) {
+			return s3api.ACLNotSupported
+		}
+		return setACL(b, acl)
+	})
 }
 
 // setACL sets the ACL of a bucket where its ownership and public access block let

@@ -98,6 +98,20 @@ func OwnerOnly(acl auth.ACL, owners ...string) bool {
 	return acl == nil || len(acl) > 0
 }
 
+// Enforceable reports whether a request may set acl where the bucket's ownership is
+// BucketOwnerEnforced, under which ACLs are not in force: it names the canned ACL
+// bucket-owner-full-control, or grants the bucket's owner full control and nobody
+// anything else (S3, "Controlling ownership of objects"). private is not such an ACL.
+func Enforceable(r *Request, acl auth.ACL, bucketOwner string) bool {
+	switch r.amzHeader(hACL) {
+	case "":
+		return len(acl) > 0 && OwnerOnly(acl, bucketOwner)
+	case "bucket-owner-full-control":
+		return true
+	}
+	return false
+}
+
 // parseGrants reads the x-amz-grant-… headers; nil for none.
 func parseGrants(r *Request, users FindUser) (auth.ACL, error) {
 	var acl auth.ACL

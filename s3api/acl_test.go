@@ -137,6 +137,27 @@ func TestOwnerOnly(t *testing.T) {
 	}
 }
 
+func TestEnforceable(t *testing.T) {
+	owned := grants("carol", auth.FullControl)
+	for _, tt := range []struct {
+		header string
+		acl    auth.ACL
+		want   bool
+	}{
+		{"", owned, true},
+		{"", nil, false},
+		{"", grants("bob", auth.FullControl), false},
+		{"", grants("carol", auth.FullControl, "bob", auth.Read), false},
+		{"x-amz-acl:bucket-owner-full-control", grants("bob", auth.FullControl, "carol", auth.FullControl), true},
+		{"x-amz-acl:private", owned, false},
+		{"x-amz-acl:public-read", grants("carol", auth.FullControl, auth.AllUsers, auth.Read), false},
+	} {
+		if got := Enforceable(newRequest(t, "PUT", "/bkt/k", tt.header), tt.acl, "carol"); got != tt.want {
+			t.Errorf("%s %q: %v", tt.header, tt.acl, got)
+		}
+	}
+}
+
 func FuzzACL(f *testing.F) {
 	f.Add(string(AppendACL(nil, names("alice"), grants(auth.AllUsers, auth.Read, "bob", auth.Write), names)), "id=bob")
 	f.Add("<AccessControlPolicy><Owner/><AccessControlList><Grant><Grantee><ID>a</ID></Grantee></Grant></AccessControlList></AccessControlPolicy>", `uri="x",emailAddress=`)

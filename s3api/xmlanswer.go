@@ -39,10 +39,10 @@ func AppendListBuckets(b []byte, owner Owner, q ListBucketsQuery, buckets []Buck
 	return append(b, "</ListAllMyBucketsResult>"...)
 }
 
-// AppendLocation appends the LocationConstraint of a bucket; us-east-1 is S3's
-// empty one.
+// AppendLocation appends the LocationConstraint of a bucket as it was given; a
+// bucket made without one has S3's empty one.
 func AppendLocation(b []byte, region string) []byte {
-	if region == "" || region == "us-east-1" {
+	if region == "" {
 		return append(b, "<LocationConstraint"+xmlns+"/>"...)
 	}
 	b = append(b, "<LocationConstraint"+xmlns+">"...)

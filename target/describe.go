@@ -52,9 +52,8 @@ const (
 // an ACL that a request sets, or does not set, for an object of owner. It returns
 // whose the object is, and the ACL that it has.
 func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (string, auth.ACL, error) {
-	bucketOwner := t.ownerID(c.bucket, "")
 	if c.bucket.Documents.Ownership == ownerEnforced {
-		if set && !s3api.OwnerOnly(acl, t.ownerID(c.bucket, owner), bucketOwner) {
+		if set && !s3api.Enforceable(c.r, acl, t.ownerID(c.bucket, "")) {
 			return "", nil, s3api.ACLNotSupported
 		}
 		return "", nil, nil

@@ -71,6 +71,7 @@ func (t *Target) serveListParts(c *call) error {
 	page := s3api.PartsPage{
 		Bucket: c.r.Bucket, Key: c.r.Key, Upload: u, After: after, Limit: limit, EncodeURL: encodeURL, Parts: parts, Truncated: truncated,
 	}
-	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendListParts(b, &page, s3api.Anyone) })
+	owner := t.owners(c.bucket)(u.Meta.Owner)
+	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendListParts(b, &page, owner) })
 	return nil
 }
