@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -73,18 +74,38 @@ type endpoint struct {
 	access, secret, region string
 	direct                 bool // follow one redirect, and use its ticket again
 	sdk                    bool
+	secure                 *tls.Config // nil for plain HTTP
+	payload                payload
 }
 
 func parseEndpoint(text, bucket string) (endpoint, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" || u.Host == "" {
-		return endpoint{}, fmt.Errorf("-endpoint %q: want http://host:port[/path]", text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" {
+		return endpoint{}, fmt.Errorf("-endpoint %q: want http[s]://host:port[/path]", text)
 	}
-	host := u.Host
-	if u.Port() == "" {
-		host += ":80"
+	e := endpoint{host: u.Host, path: strings.TrimRight(u.Path, "/"), bucket: bucket, region: "us-east-1", payload: payloadUnsigned}
+	if u.Scheme == "https" {
+		e.secure = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return endpoint{host: host, path: strings.TrimRight(u.Path, "/"), bucket: bucket, region: "us-east-1"}, nil
+	return e, nil
+}
+
+// makeBucket makes the bucket over S3 and sets properties of it over the native
+// API.
+func (e endpoint) makeBucket(ctx context.Context, properties string) error {
+	e.direct, e.sdk = false, false
+	c := e.newClient().(*rawClient)
+	defer c.close()
+	if _, err := c.do(ctx, &request{op: opMakeBucket}); err != nil {
+		return err
+	}
+	path, query := "/v1/buckets/"+e.bucket, "provider=ais"
+	w := wire{method: "PATCH", query: query, keep: true, body: []byte(`{"action":"set-bprops","value":` + properties + `}`)}
+	a, err := c.try(c.host, path+"?"+query, path, &w, "")
+	if err == nil && a.status != 200 {
+		err = fmt.Errorf("setting %s of %s: %d %s", properties, e.bucket, a.status, a.body)
+	}
+	return err
 }
 
 func (e endpoint) newClient() client {
@@ -263,7 +284,7 @@ func (c *rawClient) try(host, uri, path string, w *wire, extra string) (answer, 
 		conn := c.conns[host]
 		if conn == nil || fresh {
 			var err error
-			if conn, err = dial(host); err != nil {
+			if conn, err = dial(host, c.secure); err != nil {
 				return answer{}, err
 			}
 			c.conns[host] = conn
@@ -282,6 +303,10 @@ func (c *rawClient) try(host, uri, path string, w *wire, extra string) (answer, 
 
 func (c *rawClient) once(conn *connection, w *wire, extra string) (answer, error) {
 	body, expects := w.body, strings.Contains(extra, "Expect")
+	if c.payloadOf(w) == payloadChunks {
+		body = c.signer.frame(w.body)
+	}
+	whole := body
 	if expects {
 		body = nil
 	}
@@ -290,7 +315,7 @@ func (c *rawClient) once(conn *connection, w *wire, extra string) (answer, error
 	}
 	a, err := conn.receive(w.method == "HEAD", w.keep)
 	if err == nil && expects && a.status == 100 {
-		if err = conn.send(w.body, nil); err == nil {
+		if err = conn.send(whole, nil); err == nil {
 			a, err = conn.receive(false, w.keep)
 		}
 	}
@@ -311,14 +336,33 @@ func (c *rawClient) appendHead(host, uri, path string, w *wire, extra string) {
 		h = append(h, value...)
 		h = append(h, "\r\n"...)
 	}
-	if w.method == "PUT" || w.method == "POST" {
+	if w.method == "PUT" || w.method == "POST" || w.method == "PATCH" {
 		h = append(h, "Content-Length: "...)
-		h = strconv.AppendInt(h, int64(len(w.body)), 10)
+		h = strconv.AppendInt(h, int64(c.framed(w)), 10)
 		h = append(h, "\r\n"...)
 	}
 	h = append(h, extra...)
-	if c.access != "" {
-		h = c.signer.sign(h, time.Now(), w.method, host, path, w.query, w.headers)
+	switch {
+	case c.access != "":
+		h = c.signer.sign(h, time.Now(), host, path, w, c.payloadOf(w))
+	case c.payloadOf(w) == payloadSHA256:
+		h = append(h, "x-amz-content-sha256: "+c.signer.digest(w.body)+"\r\n"...)
 	}
 	c.head = append(h, "\r\n"...)
+}
+
+// payloadOf is how the body of w is announced: only large ones are as asked for.
+func (c *rawClient) payloadOf(w *wire) payload {
+	if w.method != "PUT" || len(w.body) == 0 {
+		return payloadUnsigned
+	}
+	return c.payload
+}
+
+// framed is the length of w's body as it is sent.
+func (c *rawClient) framed(w *wire) int {
+	if c.payloadOf(w) == payloadChunks {
+		return chunkedLength(len(w.body))
+	}
+	return len(w.body)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +19,8 @@ import (
 // connection is a keep-alive HTTP/1.1 connection that costs as little as it can:
 // the load generator shares the machine with the servers.
 type connection struct {
-	tcp  *net.TCPConn
-	raw  syscall.RawConn
+	nc   net.Conn
+	raw  syscall.RawConn // nil under TLS
 	r    *bufio.Reader
 	vec  net.Buffers
 	sink []byte // where the kernel would put what it is told to drop
@@ -31,13 +32,22 @@ type connection struct {
 
 const ioTimeout = time.Minute
 
-func dial(addr string) (*connection, error) {
-	nc, err := net.DialTimeout("tcp", addr, 5*time.Second)
+// dial connects, with TLS unless secure is nil.
+func dial(addr string, secure *tls.Config) (*connection, error) {
+	d := net.Dialer{Timeout: 5 * time.Second}
+	if secure != nil {
+		nc, err := tls.DialWithDialer(&d, "tcp", addr, secure)
+		if err != nil {
+			return nil, err
+		}
+		return &connection{nc: nc, r: bufio.NewReaderSize(nc, 16<<10)}, nil
+	}
+	nc, err := d.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{tcp: nc.(*net.TCPConn), r: bufio.NewReaderSize(nc, 16<<10), sink: make([]byte, 1)}
-	if c.raw, err = c.tcp.SyscallConn(); err != nil {
+	c := &connection{nc: nc, r: bufio.NewReaderSize(nc, 16<<10), sink: make([]byte, 1)}
+	if c.raw, err = nc.(*net.TCPConn).SyscallConn(); err != nil {
 		return nil, err
 	}
 	c.drop = c.dropSome
@@ -55,16 +65,16 @@ type answer struct {
 
 // send writes a request; the body may be nil.
 func (c *connection) send(head, body []byte) error {
-	if err := c.tcp.SetDeadline(time.Now().Add(ioTimeout)); err != nil {
+	if err := c.nc.SetDeadline(time.Now().Add(ioTimeout)); err != nil {
 		return err
 	}
 	if len(body) == 0 {
-		_, err := c.tcp.Write(head)
+		_, err := c.nc.Write(head)
 		return err
 	}
 	c.vec = append(c.vec[:0], head, body)
 	vec := c.vec
-	_, err := vec.WriteTo(c.tcp)
+	_, err := vec.WriteTo(c.nc)
 	return err
 }
 
@@ -163,7 +173,7 @@ func (c *connection) discard(n int64) error {
 	if _, err := c.r.Discard(int(buffered)); err != nil {
 		return err
 	}
-	if n -= buffered; n <= int64(c.r.Size()) {
+	if n -= buffered; n <= int64(c.r.Size()) || c.raw == nil {
 		_, err := c.r.Discard(int(n))
 		return err
 	}
@@ -206,4 +216,4 @@ func (c *connection) dropSome(fd uintptr) bool {
 	return true
 }
 
-func (c *connection) close() { c.tcp.Close() } //nolint:errcheck // done with
+func (c *connection) close() { c.nc.Close() } //nolint:errcheck // done with

@@ -102,6 +102,8 @@ func runCommand(ctx context.Context, args []string) error {
 	clientName := f.String("client", "raw", "raw, or sdk for aws-sdk-go-v2")
 	direct := f.Bool("direct", false, "follow one redirect and use its ticket again (raw only)")
 	access := f.String("access-key", "", "signs requests (SigV4) where given")
+	authority := f.String("ca", "", "PEM file of who signed the server's certificate, for https")
+	announce := f.String("payload", string(payloadUnsigned), "how a signed PUT announces its body: unsigned, sha256 or chunks (aws-chunked, 64 KiB each)")
 	secretFile := f.String("secret-key-file", "", "file with the secret key; else BENCH_SECRET_KEY")
 	pids := f.String("pids", "", "server processes to watch: 1,2,3")
 	pidfile := f.String("pidfile", "", "or by pid files: '.playground/run/*.pid'")
@@ -120,6 +122,11 @@ func runCommand(ctx context.Context, args []string) error {
 	}
 	if err := loopbackOnly(e.host); err != nil {
 		return err
+	}
+	if e.payload = payload(*announce); *authority != "" {
+		if err := e.trust(*authority); err != nil {
+			return err
+		}
 	}
 	e.direct, e.sdk = *direct, *clientName == "sdk"
 	if e.access = *access; e.access != "" {

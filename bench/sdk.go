@@ -24,8 +24,12 @@ type sdkClient struct {
 
 func newSDKClient(e endpoint) *sdkClient {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	scheme := "http://"
+	if e.secure != nil {
+		scheme, t.TLSClientConfig = "https://", e.secure.Clone()
+	}
 	o := s3.Options{
-		BaseEndpoint: aws.String("http://" + e.host + e.path),
+		BaseEndpoint: aws.String(scheme + e.host + e.path),
 		UsePathStyle: true,
 		Region:       e.region,
 		HTTPClient:   &http.Client{Transport: t},

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,26 +197,7 @@ func (s *stage) sink(ctx context.Context) (endpoint, []process, error) {
 func (s *stage) bucket(ctx context.Context, name, properties string) (endpoint, error) {
 	e := s.ais
 	e.bucket = name
-	c := e.newClient()
-	defer c.close()
-	if _, err := c.do(ctx, &request{op: opMakeBucket}); err != nil {
-		return e, err
-	}
-	body := []byte(`{"action":"set-bprops","value":` + properties + `}`)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPatch, "http://"+e.host+"/v1/buckets/"+name+"?provider=ais", bytes.NewReader(body))
-	if err != nil {
-		return e, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return e, err
-	}
-	defer resp.Body.Close() // read to its end
-	answer, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("setting %s of %s: %s %s", properties, name, resp.Status, answer)
-	}
-	return e, err
+	return e, e.makeBucket(ctx, properties)
 }
 
 // program collects the loads of a comparison.
