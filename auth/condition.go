@@ -48,6 +48,8 @@ type condition struct {
 	plain      bool // no value has a wildcard or a variable
 	texts      []string
 	values     []matcher
+	slot       int // of its answer; see memory
+	keySlot    int // of the values that the request has of the key
 }
 
 // matcher tells whether a value of the request is what the policy says. resolved
@@ -186,10 +188,15 @@ func (c *condition) setValues(n node, variables bool) error {
 }
 
 // holds says whether the condition holds for what is asked.
-func (c *condition) holds(q *question) answer {
-	values, known := q.values(c.key, c.source)
-	if !known {
-		return maybe
+func (c *condition) holds(q *question, m *memory) answer {
+	var values []string
+	if c.source == ofRequest {
+		values = m.context(c, q)
+	} else {
+		var known bool
+		if values, known = q.values(c.key, c.source); !known {
+			return maybe
+		}
 	}
 	if c.op.null {
 		absent := "true"
@@ -308,8 +315,8 @@ func date(holds func(order int) bool) func(string, bool) (matcher, error) {
 		if !ok {
 			return nil, PolicyError("Policy has a condition with what is no date: " + text)
 		}
-		return func(value string, _ *question) (bool, bool) {
-			got, ok := parseDate(value)
+		return func(value string, q *question) (bool, bool) {
+			got, ok := q.parseDate(value)
 			return ok && holds(got.Compare(want)), true
 		}, nil
 	}
@@ -407,8 +414,8 @@ func arn(text string, variables bool) (matcher, error) {
 		patterns[i] = p
 	}
 	return func(value string, q *question) (bool, bool) {
-		got := strings.SplitN(value, ":", 6)
-		if len(got) < 6 {
+		got, ok := q.splitARN(value)
+		if !ok {
 			return false, true
 		}
 		for i := range patterns {

@@ -18,6 +18,8 @@ type pattern struct {
 	glob   string     // where there are no variables
 	pieces []string   // of the glob, between its "*"; nil where it has a "?"
 	vars   []variable // where there are
+	first  string     // with variables: what any match begins with
+	last   string     // and ends with
 	fold   bool       // letters count as equal in either case
 }
 
@@ -78,8 +80,20 @@ func compilePattern(text string, wild, vars, fold bool) (pattern, error) {
 		}
 	} else {
 		p.vars = append(p.vars, variable{glob: glob.String()})
+		first, last := p.vars[0].glob, p.vars[len(p.vars)-1].glob
+		for n := 0; n < len(first) && first[n] < anyone; n++ {
+			p.first = first[:n+1]
+		}
+		for n := len(last); n > 0 && last[n-1] < anyone; n-- {
+			p.last = last[n-1:]
+		}
 	}
 	return p, nil
+}
+
+// mayMatch reports whether p can match s, whatever values its variables have.
+func (p *pattern) mayMatch(s string) bool {
+	return p.vars == nil || p.fold || strings.HasPrefix(s, p.first) && strings.HasSuffix(s, p.last)
 }
 
 // compileVariable reads what stands between ${ and }.
@@ -138,25 +152,26 @@ func matchPieces(pieces []string, s string) bool {
 // matchWith is match for a pattern that may have variables. resolved is false
 // where one of them has no value: nothing matches then.
 func (p *pattern) matchWith(s string, q *question) (matches, resolved bool) {
+	if p.fold {
+		s = q.fold(s)
+	}
 	if p.vars == nil {
-		return p.match(s), true
+		if p.pieces != nil {
+			return matchPieces(p.pieces, s), true
+		}
+		return matchGlob(p.glob, s), true
 	}
 	glob, ok := p.resolve(q)
-	if !ok {
-		return false, false
-	}
-	if p.fold {
-		s = foldText(s)
-	}
-	return matchGlob(glob, s), true
+	return ok && matchGlob(glob, s), ok
 }
 
 // resolve returns the glob with the values of its variables, which match
-// themselves only, whatever is in them.
-func (p *pattern) resolve(q *question) (string, bool) {
-	var b strings.Builder
-	for _, v := range p.vars {
-		b.WriteString(v.glob)
+// themselves only, whatever is in them. It is good until the next call.
+func (p *pattern) resolve(q *question) ([]byte, bool) {
+	b := q.room[:0]
+	for i := range p.vars {
+		v := &p.vars[i]
+		b = append(b, v.glob...)
 		if v.key == "" {
 			continue
 		}
@@ -165,14 +180,15 @@ func (p *pattern) resolve(q *question) (string, bool) {
 			value, ok = v.fallback, v.hasElse
 		}
 		if !ok || !utf8.ValidString(value) { // no byte of UTF-8 is a wildcard
-			return "", false
+			return nil, false
 		}
 		if p.fold {
 			value = foldText(value)
 		}
-		b.WriteString(value)
+		b = append(b, value...)
 	}
-	return b.String(), true
+	q.room = b
+	return b, true
 }
 
 // open returns p's glob with any text in place of variables: it matches whatever
@@ -193,7 +209,7 @@ func (p *pattern) open() string {
 
 // matchGlob reports whether the compiled glob matches all of s. It takes time in
 // proportion to both lengths at worst.
-func matchGlob(glob, s string) bool {
+func matchGlob[T string | []byte](glob T, s string) bool {
 	g, i := 0, 0
 	star, from := -1, 0 // the last "*", and where what follows it is tried next
 	for i < len(s) {

@@ -19,6 +19,7 @@ func (e PolicyError) Error() string { return string(e) }
 // concurrent use.
 type Policy struct {
 	statements []statement
+	actions    []actionSet // of the statements, next to each other
 	public     bool
 }
 
@@ -33,6 +34,8 @@ type statement struct {
 	notPrincipal bool
 	resources    []pattern // of bucket, or bucket/key
 	notResource  bool
+	resourceText string // what they were compiled of
+	resourceSlot int    // see memory
 	conditions   []condition
 }
 
@@ -75,7 +78,7 @@ func parsePolicy(document []byte, ofBucket bool) (*Policy, error) {
 	if len(list) == 0 {
 		return nil, PolicyError("Policy has no Statement")
 	}
-	p := &Policy{statements: make([]statement, len(list))}
+	statements := make([]statement, len(list))
 	sids := make(map[string]bool)
 	for i, n := range list {
 		s, sid, err := c.statement(n)
@@ -86,10 +89,19 @@ func parsePolicy(document []byte, ofBucket bool) (*Policy, error) {
 			return nil, PolicyError("Statement IDs (SID) in a single policy must be unique: " + sid)
 		}
 		sids[sid] = true
-		p.statements[i] = s
-		p.public = p.public || s.public()
+		statements[i] = s
 	}
-	return p, nil
+	return newPolicy(statements), nil
+}
+
+func newPolicy(statements []statement) *Policy {
+	p := &Policy{statements: statements, actions: make([]actionSet, len(statements))}
+	for i := range statements {
+		p.actions[i] = statements[i].actions
+		p.public = p.public || statements[i].public()
+	}
+	share(statements)
+	return p
 }
 
 // compiler reads the statements of one policy.
@@ -201,6 +213,7 @@ func (c compiler) resources(s *statement, n node) error {
 	if !ok {
 		return PolicyError("Policy has no resource in a Statement")
 	}
+	s.resourceText = quoteAll(texts)
 	for _, text := range texts {
 		rest, ours, err := cutARN(text)
 		if err != nil || c.ofBucket && !ours {
@@ -269,14 +282,18 @@ func (p *Policy) evaluate(q *question) (allow, deny answer) {
 	if p == nil {
 		return no, no
 	}
+	var m memory
 	for i := range p.statements {
+		if q.number >= 0 && !p.actions[i].has(q.number) {
+			continue
+		}
 		s := &p.statements[i]
 		to := &allow
 		if s.deny {
 			to = &deny
 		}
 		if *to < yes && s.isAbout(q) {
-			*to = max(*to, s.applies(q))
+			*to = max(*to, s.applies(q, &m))
 		}
 		if deny == yes {
 			break
@@ -285,27 +302,33 @@ func (p *Policy) evaluate(q *question) (allow, deny answer) {
 	return allow, deny
 }
 
-// isAbout reports whether the statement is about the action and the principal:
-// what most statements are not.
+// isAbout reports whether the statement, which has the action if it is S3's, is
+// about it and the principal: what most statements are not.
 func (s *statement) isAbout(q *question) bool {
-	if q.number >= 0 {
-		if !s.actions.has(q.number) {
-			return false
-		}
-	} else if s.notAction == slices.ContainsFunc(s.others, func(p pattern) bool { return p.match(q.a.Action) }) {
+	if q.number < 0 && s.notAction == slices.ContainsFunc(s.others, func(p pattern) bool { return p.match(q.a.Action) }) {
 		return false
 	}
 	return s.everybody || s.principals.match(q.a.Who) != s.notPrincipal
 }
 
 // applies is isAbout for the resource and the conditions.
-func (s *statement) applies(q *question) answer {
-	result := s.matchesResource(q)
+func (s *statement) applies(q *question, m *memory) answer {
+	result, known := m.recall(s.resourceSlot)
+	if !known {
+		result = s.matchesResource(q)
+		m.learn(s.resourceSlot, result)
+	}
 	for i := range s.conditions {
 		if result == no {
 			return no
 		}
-		result = min(result, s.conditions[i].holds(q))
+		c := &s.conditions[i]
+		holds, known := m.recall(c.slot)
+		if !known {
+			holds = c.holds(q, m)
+			m.learn(c.slot, holds)
+		}
+		result = min(result, holds)
 	}
 	return result
 }
@@ -313,8 +336,10 @@ func (s *statement) applies(q *question) answer {
 func (s *statement) matchesResource(q *question) answer {
 	q.unsure = false
 	for i := range s.resources {
-		if matched, _ := s.resources[i].matchWith(q.resource, q); matched {
-			return answerOf(!s.notResource)
+		if r := &s.resources[i]; r.mayMatch(q.resource) {
+			if matched, _ := r.matchWith(q.resource, q); matched {
+				return answerOf(!s.notResource)
+			}
 		}
 	}
 	if q.unsure {

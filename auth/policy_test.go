@@ -300,3 +300,34 @@ func TestDocumentedPolicies(t *testing.T) {
 		t.Errorf("the bucket's policy: %v, public: %v", err, p.Public())
 	}
 }
+
+// TestShared checks that what statements have in common is told from what only
+// looks alike.
+func TestShared(t *testing.T) {
+	p := userPolicyOf(t,
+		`'Effect':'Allow','Action':'s3:GetObject','NotResource':'arn:aws:s3:::b/x','Condition':{'StringEquals':{'aws:UserAgent':['a','b']}}`,
+		`'Effect':'Allow','Action':'s3:GetObject','Resource':'arn:aws:s3:::b/x','Condition':{'StringEquals':{'aws:UserAgent':'a,b'}}`,
+		`'Effect':'Allow','Action':'s3:GetObject','Resource':'arn:aws:s3:::b/x','Condition':{'StringNotEquals':{'aws:UserAgent':['a','b']},'Null':{'aws:Referer':'false'}}`,
+		`'Effect':'Deny','Action':'s3:GetObject','Resource':'arn:aws:s3:::b/x','Condition':{'StringEquals':{'aws:Referer':'no'}}`,
+		`'Effect':'Allow','Action':'s3:GetObject','Resource':['arn:aws:s3:::b/y','arn:aws:s3:::b/${aws:UserAgent}/*'],'Condition':{'StringEquals':{'aws:UserAgent':['c']}}`,
+	)
+	who := &Identity{ID: "u", Policies: []*Policy{p}}
+	for _, c := range []struct {
+		key, agent, referer string
+		want                Verdict
+	}{
+		{"other", "a", "", Allow}, {"x", "a", "", Deny}, {"x", "a,b", "", Allow}, {"x", "c", "", Deny},
+		{"x", "c", "r", Allow}, {"x", "c", "no", Deny}, {"x", "a", "r", Deny}, {"other", "a", "no", Allow},
+		{"c/k", "c", "", Allow}, {"d/k", "c", "", Deny}, {"y", "c", "", Allow}, {"y", "d", "", Deny},
+	} {
+		values := []string{"aws:useragent", c.agent}
+		if c.referer != "" {
+			values = append(values, "aws:referer", c.referer)
+		}
+		a := Access{Who: who, Action: "s3:GetObject", Bucket: "b", Key: c.key, Rules: &BucketRules{Owner: "o"},
+			Object: &ObjectRules{Exists: true, Owner: "o"}, Context: contextOf(values...)}
+		if got := Decide(&a); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}

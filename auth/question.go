@@ -3,6 +3,7 @@ package auth
 import (
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // question is an Access while it is decided about: what of it is worth looking up
@@ -19,6 +20,18 @@ type question struct {
 	memos   int
 	text    string // the address that was parsed last
 	address netip.Addr
+
+	// Likewise what else was made of a value last, for the next statement.
+	dateText string
+	date     time.Time
+	isDate   bool
+	arnText  string
+	arn      [6]string
+	isARN    bool
+	foldOf   string
+	folded   string
+	whoARN   string
+	room     []byte // for a pattern's variables
 }
 
 // known is what Context said of a key.
@@ -112,7 +125,10 @@ func (q *question) identity(key string) (value string, ok bool) {
 		}
 		return who.ID, true
 	case "aws:principalarn":
-		return who.ARN(), known
+		if q.whoARN == "" {
+			q.whoARN = who.ARN()
+		}
+		return q.whoARN, known
 	case "aws:principalaccount":
 		if !known {
 			return "", false
@@ -160,6 +176,40 @@ func (q *question) parseAddress(text string) netip.Addr {
 		q.text, q.address = text, a.Unmap().WithZone("")
 	}
 	return q.address
+}
+
+// parseDate is the package's, remembered.
+func (q *question) parseDate(text string) (time.Time, bool) {
+	if q.dateText != text || text == "" {
+		q.dateText = text
+		q.date, q.isDate = parseDate(text)
+	}
+	return q.date, q.isDate
+}
+
+// splitARN returns the six parts of an ARN.
+func (q *question) splitARN(text string) (*[6]string, bool) {
+	if q.arnText != text || text == "" {
+		q.arnText = text
+		i := 0
+		for ; i < 5; i++ {
+			part, rest, ok := strings.Cut(text, ":")
+			if !ok {
+				break
+			}
+			q.arn[i], text = part, rest
+		}
+		q.arn[5], q.isARN = text, i == 5
+	}
+	return &q.arn, q.isARN
+}
+
+// fold is foldText, remembered.
+func (q *question) fold(text string) string {
+	if q.foldOf != text {
+		q.foldOf, q.folded = text, foldText(text)
+	}
+	return q.folded
 }
 
 // value returns the value of a key for use in a pattern, if it has exactly one.
