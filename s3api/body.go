@@ -232,6 +232,10 @@ func (b *Body) conclude() error {
 	return io.EOF
 }
 
+// broken reports whether what was read of the body is not what was announced. A nil
+// body is not.
+func (b *Body) broken() bool { return b != nil && b.err != nil && b.err != io.EOF }
+
 // close ends the digesting goroutine and gives back what was borrowed.
 func (b *Body) close() {
 	b.digest.stop()

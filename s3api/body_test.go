@@ -414,3 +414,21 @@ func TestConnError(t *testing.T) {
 		t.Errorf("a reset is %v", err)
 	}
 }
+
+// A client that announces fewer bytes than it sends would have the rest of them
+// taken for its next request.
+func TestBrokenBodyEndsConnection(t *testing.T) {
+	k := newKeeper()
+	n := startNode(t, k.serve, nil)
+	w := n.dial(t).send("PUT /bkt/k HTTP/1.1\r\nHost: n\r\nContent-Length: 2\r\nContent-MD5: " + contentMD5("bar") + "\r\n\r\nbar")
+	if a := w.receive("PUT"); a.code() != "BadDigest" || !a.Close {
+		t.Errorf("%d %s, close %v", a.StatusCode, a.body, a.Close)
+	}
+	if a, err := w.tryReceive("GET"); err == nil {
+		t.Errorf("an answer to what was no request: %d", a.StatusCode)
+	}
+	w = n.dial(t).send("PUT /bkt/k HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\nContent-MD5: " + contentMD5("bar") + "\r\n\r\nbar")
+	if a := w.receive("PUT"); a.StatusCode != 200 || a.Close {
+		t.Errorf("a whole body: %d, close %v", a.StatusCode, a.Close)
+	}
+}

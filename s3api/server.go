@@ -272,7 +272,9 @@ func (s *Server) fail(r *Request, err error) {
 	}
 	r.code = e.Code
 	resp := &r.ctx.Response
-	keepAlive := !resp.ConnectionClose()
+	// After a body that was not what it was said to be, nobody knows where the next
+	// request begins.
+	keepAlive := !resp.ConnectionClose() && !r.body.broken()
 	resp.Reset()
 	if !keepAlive {
 		resp.SetConnectionClose()

@@ -95,6 +95,7 @@ func (x *exchange) parseHead(head []byte, toHead bool) error {
 	if x.status < 200 {
 		return nil
 	}
+	x.closes = closes
 	x.reusable = x.reusable && !closes
 	if toHead || x.status == fasthttp.StatusNoContent || x.status == fasthttp.StatusNotModified {
 		x.left, x.ended = 0, true
@@ -146,6 +147,10 @@ func (x *exchange) deliver(ctx *fasthttp.RequestCtx) error {
 	resp.ResetBody()
 	resp.SetStatusCode(x.status)
 	x.copyFields(&resp.Header)
+	if x.closes && x.status >= fasthttp.StatusBadRequest {
+		// The node does not trust what follows the request; it is the client's.
+		resp.SetConnectionClose()
+	}
 	switch {
 	case x.ended:
 		x.release()

@@ -32,6 +32,7 @@ type exchange struct {
 	early    bool // the node answered before it had the whole body
 	reusable bool // the connection can carry another exchange after this one
 
+	closes  bool // the answer says that the node closes the connection
 	status  int
 	head    []byte // the fields of the answer, a part of buf
 	length  int64  // of the answer's body; chunked, or untilClose
