@@ -29,14 +29,10 @@ func (t *Target) describe(c *call, m *object.Meta) error {
 }
 
 // writer returns the id of who owns what the call writes, by itself; "" is the
-// bucket's owner.
+// bucket's owner, to whom belongs what nobody signed for: else nobody could ever
+// read it.
 func (t *Target) writer(c *call) string {
-	switch {
-	case !t.cluster.State().Config.Auth:
-		return ""
-	case c.r.Who.Anonymous():
-		return s3api.Anyone.ID
-	case c.r.Who.ID == c.bucket.Owner:
+	if !t.cluster.State().Config.Auth || c.r.Who.Anonymous() || c.r.Who.ID == c.bucket.Owner {
 		return ""
 	}
 	return c.r.Who.ID

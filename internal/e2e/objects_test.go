@@ -225,10 +225,9 @@ func TestSubresources(t *testing.T) {
 			t.Errorf("GET ?%s: %s, want %s", query, got, want)
 		}
 	}
-	const enable = `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`
-	p.do(t, "PUT", "/"+b+"?versioning", []byte(enable)).want(t, 501, "NotImplemented")
+	p.do(t, "PUT", "/"+b+"?replication", []byte("<ReplicationConfiguration/>")).want(t, 501, "NotImplemented")
 	p.do(t, "PUT", "/"+b+"?acl", nil, "X-Amz-Acl: private").want(t, 200, "")
-	for _, sub := range []string{"tagging", "retention", "legal-hold", "torrent", "restore", "select&select-type=2"} {
+	for _, sub := range []string{"retention", "legal-hold", "torrent", "restore", "select&select-type=2"} {
 		for _, method := range []string{"PUT", "POST", "DELETE"} {
 			a := p.do(t, method, "/"+b+"/k?"+sub, []byte("<Tagging/>"))
 			if a.status < 400 || a.code == "" {
