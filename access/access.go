@@ -99,8 +99,11 @@ type subject struct {
 	session string // the policy that bounds the session, as text
 	verdict auth.Verdict
 	decided bool              // verdict says something
+	asOf    int64             // revision of the state that it was, or will be, decided by, or an older one
 	synced  bool              // etcd was asked, for this request, what is new
 	tags    map[string]string // of the request, where not in its header
+	version string            // of the object at hand, where not in the URL
+	region  string            // that a new bucket is to be in
 }
 
 type subjectKey struct{}

@@ -208,8 +208,9 @@ func TestTicket(t *testing.T) {
 		"removed":     {auth.Ticket{Principal: "GONE", Verdict: auth.Allow}, &object.Meta{}, nil, "InvalidAccessKeyId"},
 		"denied":      {auth.Ticket{Principal: "BOB", Verdict: auth.Deny}, &object.Meta{}, nil, "AccessDenied"},
 		"owner":       {auth.Ticket{Principal: "ALICE", Verdict: auth.NeedsObject}, nil, object.NotFound, "NoSuchKey"},
-		"allowed":     {auth.Ticket{Principal: "BOB", Verdict: auth.Allow}, &object.Meta{Owner: "ALICE"}, nil, ""},
-		"not to know": {auth.Ticket{Principal: "BOB", Verdict: auth.Allow}, nil, object.NotFound, "AccessDenied"},
+		"allowed":     {auth.Ticket{Principal: "BOB", Verdict: auth.Allow, Revision: 5}, &object.Meta{Owner: "ALICE"}, nil, ""},
+		"outdated":    {auth.Ticket{Principal: "BOB", Verdict: auth.Allow, Revision: 4}, &object.Meta{Owner: "ALICE"}, nil, "AccessDenied"}, // the bucket is of revision 5
+		"not to know": {auth.Ticket{Principal: "BOB", Verdict: auth.Allow, Revision: 5}, nil, object.NotFound, "AccessDenied"},
 	} {
 		far := newNode(t, cluster.Contents{Users: people()})
 		// Another signature, or none: the ticket counts.
@@ -229,6 +230,38 @@ func TestTicket(t *testing.T) {
 		if got != test.code {
 			t.Errorf("%s: %q, want %q", name, got, test.code)
 		}
+	}
+}
+
+// TestOutdatedTicket: what was decided by a policy or a user that has changed since
+// is decided about anew.
+func TestOutdatedTicket(t *testing.T) {
+	open, closed := hers(), hers()
+	open.Documents.Policy, open.Revision, closed.Revision = policyForBob, 6, 8
+	n := newNode(t, cluster.Contents{Users: people(), Revision: 7})
+	code, ticket := n.decide(t, &open, n.request(bob, "s3", "PUT", "/hers/key", "x"))
+	if code != "" || ticket.Verdict != auth.Allow || ticket.Revision != 7 {
+		t.Fatalf("%q, %+v", code, ticket)
+	}
+	finish := func(b *cluster.Bucket) string {
+		return n.serve(t, n.request(s3api.Credentials{}, "s3", "PUT", "/hers/key", "x"), func(r *s3api.Request) error {
+			if err := n.Accept(r.Ctx(), ticket, true); err != nil {
+				return err
+			}
+			return n.Admit(r, b)
+		})
+	}
+	if code := finish(&open); code != "" {
+		t.Errorf("by the same policy: %q", code)
+	}
+	if code := finish(&closed); code != "AccessDenied" {
+		t.Errorf("by a policy that is gone: %q", code)
+	}
+	denied := people()[1]
+	denied.Revision, denied.Policies = 9, map[string]string{"none": denyAll}
+	n.state = n.state.Apply(9, cluster.UserSet{User: denied})
+	if code := finish(&open); code != "AccessDenied" {
+		t.Errorf("for a user who may do nothing any more: %q", code)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"ais/s3api"
+
 	"github.com/valyala/fasthttp"
 )
 
@@ -15,7 +17,7 @@ import (
 // (IAM: "AWS global condition context keys"; S3: "Actions, resources, and condition
 // keys for Amazon S3"). key is in lower case, but for the key of a tag.
 func (c *Control) condition(ctx *fasthttp.RequestCtx, s *subject, key string) ([]string, bool) {
-	h, query := &ctx.Request.Header, ctx.QueryArgs()
+	h := &ctx.Request.Header
 	switch key {
 	case "aws:sourceip":
 		return one(s.facts.ClientIP.String(), s.facts.ClientIP.IsValid())
@@ -30,10 +32,12 @@ func (c *Control) condition(ctx *fasthttp.RequestCtx, s *subject, key string) ([
 	case "aws:epochtime":
 		return one(strconv.FormatInt(c.cfg.Now().Unix(), 10), true)
 	case "s3:prefix", "s3:delimiter", "s3:max-keys":
-		name := key[len("s3:"):]
-		return one(string(query.Peek(name)), query.Has(name))
+		return one(s3api.QueryParam(ctx, key[len("s3:"):]))
 	case "s3:versionid":
-		return one(string(query.Peek("versionId")), query.Has("versionId"))
+		if s.version != "" {
+			return one(s.version, true)
+		}
+		return one(s3api.QueryParam(ctx, "versionId"))
 	case "s3:authtype":
 		return one(s.facts.Method, s.facts.Method != "")
 	case "s3:signatureversion":
@@ -45,18 +49,21 @@ func (c *Control) condition(ctx *fasthttp.RequestCtx, s *subject, key string) ([
 	case "s3:if-none-match":
 		return header(h, "If-None-Match")
 	case "s3:x-amz-copy-source":
-		return one(copySource(string(h.Peek("X-Amz-Copy-Source"))), len(h.Peek("X-Amz-Copy-Source")) > 0)
+		source := s3api.AmzHeader(ctx, "X-Amz-Copy-Source")
+		return one(copySource(source), source != "")
+	case "s3:locationconstraint":
+		return one(s.region, s.region != "")
 	case "s3:requestobjecttagkeys":
-		tags, ok := requestTags(h, s)
-		return slices.Collect(maps.Keys(tags)), ok && len(tags) > 0
+		tags := requestTags(ctx, s)
+		return slices.Collect(maps.Keys(tags)), len(tags) > 0
 	}
 	if tag, ok := strings.CutPrefix(key, "s3:requestobjecttag/"); ok {
-		tags, _ := requestTags(h, s)
-		value, there := tags[tag]
+		value, there := requestTags(ctx, s)[tag]
 		return one(value, there)
 	}
 	if name, ok := strings.CutPrefix(key, "s3:"); ok && strings.HasPrefix(name, "x-amz-") {
-		return header(h, name)
+		v := s3api.AmzHeader(ctx, name)
+		return one(v, v != "")
 	}
 	return nil, false
 }
@@ -84,21 +91,9 @@ func copySource(v string) string {
 
 // requestTags returns the tags that a request brings: in its body, which somebody
 // has read, or in its header. What is malformed there is refused elsewhere.
-func requestTags(h *fasthttp.RequestHeader, s *subject) (map[string]string, bool) {
+func requestTags(ctx *fasthttp.RequestCtx, s *subject) map[string]string {
 	if s.tags != nil {
-		return s.tags, true
+		return s.tags
 	}
-	v := h.Peek("X-Amz-Tagging")
-	if len(v) == 0 {
-		return nil, false
-	}
-	values, err := url.ParseQuery(string(v))
-	if err != nil {
-		return nil, false
-	}
-	tags := make(map[string]string, len(values))
-	for key, list := range values {
-		tags[key] = list[0]
-	}
-	return tags, true
+	return s3api.HeaderTags(ctx)
 }

@@ -14,7 +14,8 @@ import (
 // need is one action that a request has to be allowed.
 type need struct {
 	action  string
-	creates bool // see auth.Access
+	creates bool   // see auth.Access
+	bucket  string // that is not there yet
 }
 
 // versioned is what actions are called that name a version of an object.
@@ -37,11 +38,19 @@ func needs(r *s3api.Request) []need {
 	switch r.Op {
 	case s3api.GetObjectAttributes:
 		return append(list, need{action: ofVersion("s3:GetObject", version)})
+	case s3api.CreateBucket:
+		list[0].bucket = r.Bucket
+		if s3api.BringsACL(r.Ctx()) {
+			list = append(list, need{action: "s3:PutBucketAcl", creates: true, bucket: r.Bucket})
+		}
+		if r.Header("X-Amz-Object-Ownership") != "" {
+			list = append(list, need{action: "s3:PutBucketOwnershipControls", creates: true, bucket: r.Bucket})
+		}
 	case s3api.PutObject, s3api.CopyObject, s3api.CreateMultipartUpload:
-		if bringsACL(r.Ctx()) {
+		if s3api.BringsACL(r.Ctx()) {
 			list = append(list, need{action: "s3:PutObjectAcl", creates: true})
 		}
-		if r.Header("X-Amz-Tagging") != "" {
+		if s3api.AmzHeader(r.Ctx(), "X-Amz-Tagging") != "" {
 			list = append(list, need{action: "s3:PutObjectTagging", creates: true})
 		}
 	}
@@ -55,26 +64,12 @@ func ofVersion(action string, version bool) string {
 	return action
 }
 
-// bringsACL reports whether a request that writes an object says who may use it.
-func bringsACL(ctx *fasthttp.RequestCtx) bool {
-	h := &ctx.Request.Header
-	if len(h.Peek("X-Amz-Acl")) > 0 {
-		return true
-	}
-	for _, name := range [...]string{"Read", "Write", "Read-Acp", "Write-Acp", "Full-Control"} {
-		if len(h.Peek("X-Amz-Grant-"+name)) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // Admit decides about a request for the bucket, nil for one that is about none,
 // as far as that can be done without the object: AccessDenied, or nil where it
 // is allowed or Granted has the last word. Identify comes before it.
 func (c *Control) Admit(r *s3api.Request, b *cluster.Bucket) error {
 	s := subjectOf(r.Ctx())
-	if s == nil || s.decided {
+	if s == nil || s.decided && !c.changed(s, b) {
 		return nil // auth is off, or a ticket says it
 	}
 	s.verdict = auth.NeedsObject
@@ -88,6 +83,16 @@ func (c *Control) Admit(r *s3api.Request, b *cluster.Bucket) error {
 		return c.refused(s3api.AccessDenied)
 	}
 	return nil
+}
+
+// changed reports whether the user or the bucket is newer here than the state that
+// the verdict on the request comes from: then it is decided about anew.
+func (c *Control) changed(s *subject, b *cluster.Bucket) bool {
+	if b != nil && b.Revision > s.asOf {
+		return true
+	}
+	u, ok := c.cfg.State().User(s.who.ID)
+	return ok && u.Revision > s.asOf
 }
 
 // decideAll decides about everything that a request needs: the worst counts.
@@ -163,7 +168,7 @@ func (c *Control) DecideHTTP(ctx *fasthttp.RequestCtx, action string, b *cluster
 
 func (c *Control) decide(ctx *fasthttp.RequestCtx, s *subject, n need, b *cluster.Bucket, key string, o *auth.ObjectRules) auth.Verdict {
 	a := auth.Access{
-		Who: s.who, Action: n.action, Creates: n.creates, Key: key, Object: o,
+		Who: s.who, Action: n.action, Creates: n.creates, Bucket: n.bucket, Key: key, Object: o,
 		Context: func(key string) ([]string, bool) { return c.condition(ctx, s, key) },
 	}
 	if b != nil {
@@ -188,6 +193,22 @@ func (c *Control) Require(r *s3api.Request, action string, b *cluster.Bucket, ke
 func (c *Control) RequireHTTP(ctx *fasthttp.RequestCtx, action string, b *cluster.Bucket, key string) error {
 	if c.DecideHTTP(ctx, action, b, key, nil) != auth.Allow {
 		return c.refused(object.E("access", strings.TrimPrefix(action, "s3:"), object.Denied, nil))
+	}
+	return nil
+}
+
+// RequireCreate is RequireHTTP for the creation of a bucket of that name.
+func (c *Control) RequireCreate(ctx *fasthttp.RequestCtx, name string) error {
+	verdict := auth.Deny
+	if s := subjectOf(ctx); s != nil {
+		verdict = c.settle(ctx, s, nil, func(*cluster.Bucket) auth.Verdict {
+			return c.decide(ctx, s, need{action: "s3:CreateBucket", bucket: name}, nil, "", nil)
+		})
+	} else if !c.On() {
+		verdict = auth.Allow
+	}
+	if verdict != auth.Allow {
+		return c.refused(object.E("access", "CreateBucket", object.Denied, nil))
 	}
 	return nil
 }
@@ -241,6 +262,24 @@ func Absent(err error) bool {
 		return err != nil
 	}
 	return false
+}
+
+// DecideDelete is Decide for one of the objects of a multi-delete, or a version of
+// it, as S3 shows its id.
+func (c *Control) DecideDelete(r *s3api.Request, b *cluster.Bucket, key, version string, o *auth.ObjectRules) auth.Verdict {
+	if s := subjectOf(r.Ctx()); s != nil {
+		s.version = version
+		defer func() { s.version = "" }()
+	}
+	return c.Decide(r, ofVersion("s3:DeleteObject", version != ""), b, key, o)
+}
+
+// SetRegion notes where a bucket is to be made, for s3:LocationConstraint; "" for
+// a request that does not say.
+func SetRegion(r *s3api.Request, region string) {
+	if s := subjectOf(r.Ctx()); s != nil {
+		s.region = region
+	}
 }
 
 // SetRequestTags notes the tags that a request brings in its body, for

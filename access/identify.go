@@ -45,6 +45,9 @@ func (c *Control) IdentifyForm(r *s3api.Request, signed s3api.Signed) (*auth.Ide
 	if err != nil {
 		return nil, c.refused(err)
 	}
+	if from := subjectOf(r.Ctx()); from != nil { // another node's word for the client's connection
+		s.facts.ClientIP, s.facts.TLS = from.facts.ClientIP, from.facts.TLS
+	}
 	c.introduce(r, s)
 	return s.who, nil
 }
@@ -56,7 +59,7 @@ func (c *Control) introduce(r *s3api.Request, s *subject) {
 
 // subject returns who signed, and what else is to be known of the request.
 func (c *Control) subject(ctx *fasthttp.RequestCtx, signed s3api.Signed) (*subject, error) {
-	s := &subject{who: c.nobody, facts: c.facts(ctx, signed)}
+	s := &subject{who: c.nobody, facts: c.facts(ctx, signed), asOf: c.cfg.State().Revision}
 	if signed.AccessKey == "" {
 		return s, nil
 	}

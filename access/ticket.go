@@ -9,7 +9,7 @@ import (
 )
 
 // Grant returns what this node found out about who sends a request, for the
-// ticket that another node finishes it by: all but Expires, MapVersion and
+// ticket that another node finishes it by: all but Expires and
 // Target. While auth is off it allows.
 func (c *Control) Grant(ctx *fasthttp.RequestCtx) auth.Ticket {
 	s := subjectOf(ctx)
@@ -19,7 +19,7 @@ func (c *Control) Grant(ctx *fasthttp.RequestCtx) auth.Ticket {
 		if !s.decided {
 			verdict = auth.NeedsObject // a node that is asked to decide, does
 		}
-		return auth.Ticket{Principal: s.who.ID, Verdict: verdict, Facts: s.facts, Session: s.session}
+		return auth.Ticket{Principal: s.who.ID, Verdict: verdict, Facts: s.facts, Session: s.session, Revision: s.asOf}
 	case c.On():
 		return auth.Ticket{Verdict: auth.Deny}
 	}
@@ -28,8 +28,8 @@ func (c *Control) Grant(ctx *fasthttp.RequestCtx) auth.Ticket {
 
 // Accept takes another node's word for who sends a request, from a ticket that
 // was verified. Identify and IdentifyHTTP return that from then on. decided says
-// that the verdict counts; without it this node decides for itself. The error is
-// of kind Denied.
+// that the verdict counts, as long as neither the user nor the bucket has changed
+// since; without it this node decides for itself. The error is of kind Denied.
 func (c *Control) Accept(ctx *fasthttp.RequestCtx, t auth.Ticket, decided bool) error {
 	if !c.On() {
 		if t.Verdict != auth.Allow {
@@ -37,7 +37,7 @@ func (c *Control) Accept(ctx *fasthttp.RequestCtx, t auth.Ticket, decided bool) 
 		}
 		return nil
 	}
-	s := &subject{who: c.nobody, facts: t.Facts, verdict: t.Verdict, decided: decided}
+	s := &subject{who: c.nobody, facts: t.Facts, verdict: t.Verdict, decided: decided, asOf: t.Revision}
 	if t.Principal != "" {
 		if err := c.become(s, t.Principal, t.Session); err != nil {
 			return c.refused(object.E("access.Accept", t.Principal, object.Denied, err))

@@ -152,6 +152,8 @@ const (
 	deleteBucketPolicy = "s3:DeleteBucketPolicy"
 	putObjectACL       = "s3:PutObjectAcl"
 	putObjectTagging   = "s3:PutObjectTagging"
+	putBucketACL       = "s3:PutBucketAcl"
+	putOwnership       = "s3:PutBucketOwnershipControls"
 )
 
 // actionNumber is the place of each action in the table, by its full name.

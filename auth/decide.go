@@ -11,8 +11,8 @@ type Access struct {
 	// verdict is NeedsObject then.
 	Object *ObjectRules
 	// Creates is set for PutObjectAcl and PutObjectTagging where the request that
-	// writes the object brings its ACL or tags: it is the writer's to say, unless
-	// that is denied.
+	// writes the object brings its ACL or tags, and likewise for PutBucketAcl and
+	// PutBucketOwnershipControls: it is the writer's to say, unless that is denied.
 	Creates bool
 	// Context returns the values of a condition key, given in lower case
 	// ("aws:sourceip"; what follows a "/", a tag's key, as the policy spells it), and
@@ -194,7 +194,14 @@ func maybeIf(b bool) answer {
 // isOfWriter reports whether the action is a part of writing the object, which is
 // decided about by itself.
 func (q *question) isOfWriter() bool {
-	return q.a.Creates && (q.a.Action == putObjectACL || q.a.Action == putObjectTagging)
+	if !q.a.Creates {
+		return false
+	}
+	switch q.a.Action {
+	case putObjectACL, putObjectTagging, putBucketACL, putOwnership:
+		return true
+	}
+	return false
 }
 
 // isOfBucket reports whether a bucket's rules have a say.

@@ -310,6 +310,16 @@ func TestForeignAction(t *testing.T) {
 // can be denied.
 func TestWriterSays(t *testing.T) {
 	rules := &BucketRules{Owner: owner.ID, Policy: policyOf(t, allowPut)}
+	for _, action := range []string{putBucketACL, putOwnership} {
+		a := &Access{Who: other, Action: action, Bucket: "b", Creates: true}
+		if got := Decide(a); got != Allow {
+			t.Errorf("%s of a new bucket: %v", action, got)
+		}
+		a.Who = &Identity{ID: "x", Policies: []*Policy{userPolicyOf(t, `'Effect':'Deny','Action':'s3:Put*','Resource':'arn:aws:s3:::b'`)}}
+		if got := Decide(a); got != Deny {
+			t.Errorf("%s of a new bucket, denied: %v", action, got)
+		}
+	}
 	for _, action := range []string{putObjectACL, putObjectTagging} {
 		a := &Access{Who: other, Action: action, Bucket: "b", Key: "k", Rules: rules, Creates: true}
 		if got := Decide(a); got != Allow {
@@ -323,7 +333,7 @@ func TestWriterSays(t *testing.T) {
 		if got := Decide(a); got != Deny {
 			t.Errorf("%s, denied: %v", action, got)
 		}
-		a.Rules, a.Action = rules, "s3:PutBucketAcl"
+		a.Rules, a.Action = rules, "s3:PutBucketPolicy"
 		if got := Decide(a); got != Deny {
 			t.Errorf("another action: %v", got)
 		}

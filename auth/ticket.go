@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash"
+	"math"
 	"net/netip"
 	"sync"
 	"time"
@@ -37,13 +38,13 @@ func (v Verdict) String() string {
 // signature (clients keep, drop or re-sign that when they follow a redirect),
 // it is good for a short time, at one target, and for one Request only.
 type Ticket struct {
-	Principal  string    // id of a user, or "" for anonymous
-	Verdict    Verdict   //
-	Expires    time.Time // whole seconds
-	MapVersion uint64    // of the proxy; a target that is behind catches up before it answers
-	Target     string    // node id
-	Facts      Facts     // that a decision may depend on
-	Session    string    // policy that bounds the principal's session; "" for none
+	Principal string    // id of a user, or "" for anonymous
+	Verdict   Verdict   //
+	Expires   time.Time // whole seconds
+	Revision  int64     // of the state that was decided by, or an older one; a target that is behind catches up before it answers
+	Target    string    // node id
+	Facts     Facts     // that a decision may depend on
+	Session   string    // policy that bounds the principal's session; "" for none
 }
 
 // Facts are what policies ask about a request and only the node knows that the
@@ -80,14 +81,14 @@ const TicketParam = "ais-ticket"
 // A ticket is, in URL-safe base64 without padding:
 //
 //	version (1 byte) · key id (4) · verdict (1) · expiry, Unix seconds (8, big-endian)
-//	· map version (uvarint) · target (uvarint length, bytes) · principal (the same)
+//	· revision (uvarint) · target (uvarint length, bytes) · principal (the same)
 //	· facts · session (uvarint length, bytes) · HMAC-SHA256 (32) over all before it and the canonical request
 //
 // Facts are a byte (bit 0: TLS; bits 1–2: scheme; bits 3–4: method, both as
 // indexes of their tables), the signature's age (uvarint, ms) and the client's
 // address (uvarint length, 0, 4 or 16 bytes).
 const (
-	ticketVersion = 2
+	ticketVersion = 3
 	keyIDLength   = 4
 	fixedLength   = 1 + keyIDLength + 1 + 8
 	macLength     = sha256.Size
@@ -173,7 +174,7 @@ func Sign(key *Key, t Ticket, r Request) string {
 	buf = append(buf, key.id[:]...)
 	buf = append(buf, byte(t.Verdict))
 	buf = binary.BigEndian.AppendUint64(buf, uint64(t.Expires.Unix()))
-	buf = binary.AppendUvarint(buf, t.MapVersion)
+	buf = binary.AppendUvarint(buf, uint64(max(t.Revision, 0)))
 	buf = appendField(buf, t.Target)
 	buf = appendField(buf, t.Principal)
 	buf = t.Facts.append(buf)
@@ -227,11 +228,11 @@ func decode(body []byte) (Ticket, bool) {
 		return Ticket{}, false
 	}
 	t.Expires = time.Unix(int64(seconds), 0).UTC()
-	version, n := binary.Uvarint(rest[9:])
-	if n <= 0 {
+	revision, n := binary.Uvarint(rest[9:])
+	if n <= 0 || revision > math.MaxInt64 {
 		return Ticket{}, false
 	}
-	t.MapVersion = version
+	t.Revision = int64(revision)
 	rest = rest[9+n:]
 	target, rest, ok1 := cutField(rest)
 	principal, rest, ok2 := cutField(rest)

@@ -18,7 +18,7 @@ var (
 )
 
 func testTicket() Ticket {
-	return Ticket{Principal: "AKIAEXAMPLE", Verdict: Allow, Expires: now.Add(time.Minute), MapVersion: 42, Target: "t1"}
+	return Ticket{Principal: "AKIAEXAMPLE", Verdict: Allow, Expires: now.Add(time.Minute), Revision: 42, Target: "t1"}
 }
 
 func (t Ticket) later() Ticket {
@@ -53,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 		Ticket{Verdict: Allow, Expires: now, Facts: Facts{ClientIP: netip.MustParseAddr("192.0.2.7"), Scheme: "AWS", Method: "REST-QUERY-STRING", Age: 17 * time.Millisecond}, Target: "t1"}.later(),
 		Ticket{Verdict: NeedsObject, Expires: now, Facts: Facts{ClientIP: netip.MustParseAddr("2001:db8::1"), TLS: true, Scheme: "AWS4-HMAC-SHA256", Method: "POST"}, Target: "t1", Session: strings.Repeat("{}", 1024)}.later(),
 		Ticket{Verdict: Allow, Expires: now, Facts: Facts{Method: "REST-HEADER", Age: time.Hour}, Target: "t1"}.later(),
-		{Principal: strings.Repeat("ü", 200), Verdict: NeedsObject, Expires: now.Add(time.Hour), MapVersion: 1<<64 - 1, Target: "t1"},
+		{Principal: strings.Repeat("ü", 200), Verdict: NeedsObject, Expires: now.Add(time.Hour), Revision: 1<<63 - 1, Target: "t1"},
 	} {
 		text := Sign(testKey, want, testRequest())
 		if url.QueryEscape(text) != text {
@@ -230,7 +230,7 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("a ticket nobody signed: %+v", got)
 		}
 		want := Ticket{
-			Principal: name, Verdict: NeedsObject, Expires: now.Add(time.Second), MapVersion: uint64(len(value)), Target: target, Session: value,
+			Principal: name, Verdict: NeedsObject, Expires: now.Add(time.Second), Revision: int64(len(value)), Target: target, Session: value,
 			Facts: Facts{TLS: len(name)%2 == 0, Scheme: factSchemes[len(value)%4], Age: time.Duration(len(path)) * time.Millisecond},
 		}
 		signed := Sign(testKey, want, r)

@@ -139,32 +139,30 @@ func plainName(s string) bool {
 	})
 }
 
-// CheckUsers reports whether the users can be together: no access key belongs to
-// two of them, and no name or id of one means another. The error is of kind
-// Exists.
+// CheckUsers reports whether the users can be together: no id, name, e-mail
+// address or access key of one is any of these of another, so that whoever a
+// policy, a grant or a signature names is one user. The error is of kind Exists.
 func CheckUsers(users []User) error {
-	keys, names := map[string]string{}, map[string]string{}
-	take := func(of map[string]string, text string, u *User, what string) error {
-		if id, taken := of[text]; taken && id != u.ID {
-			return object.E("cluster.User", u.ID, object.Exists, errors.New(what+" "+text+" belongs to another user"))
-		}
-		of[text] = u.ID
-		return nil
-	}
+	owners := map[string]string{}
 	for i := range users {
 		u := &users[i]
-		for _, err := range []error{take(names, u.ID, u, "the id"), take(names, u.Name, u, "the name"), take(keys, u.ID, u, "the access key")} {
-			if err != nil {
-				return err
+		take := func(what, text string) error {
+			if id, taken := owners[text]; taken && id != u.ID {
+				return object.E("cluster.User", u.ID, object.Exists, errors.New("the "+what+" "+text+" belongs to another user, as an id, name, address or access key"))
 			}
+			owners[text] = u.ID
+			return nil
+		}
+		if err := errors.Join(take("id", u.ID), take("name", u.Name)); err != nil {
+			return err
 		}
 		if u.Email != "" {
-			if err := take(names, u.Email, u, "the e-mail address"); err != nil {
+			if err := take("e-mail address", strings.ToLower(u.Email)); err != nil { // grants find it in any case
 				return err
 			}
 		}
 		for _, k := range u.Keys {
-			if err := take(keys, k.ID, u, "the access key"); err != nil {
+			if err := take("access key", k.ID); err != nil {
 				return err
 			}
 		}

@@ -53,8 +53,13 @@ func (p *Proxy) admit(r *s3api.Request) (*cluster.Bucket, error) {
 		return nil, err
 	}
 	switch r.Op {
-	case s3api.ListBuckets, s3api.CreateBucket:
+	case s3api.ListBuckets:
 		return nil, p.access.Admit(r, nil)
+	case s3api.CreateBucket: // of a user's it depends on the body, too
+		if r.Who.Anonymous() {
+			return nil, p.access.Admit(r, nil)
+		}
+		return nil, nil
 	case s3api.DeleteObjects, s3api.PostObject: // what they are about is in their bodies
 		return nil, nil
 	}
@@ -73,18 +78,14 @@ func (p *Proxy) denyDeletes(r *s3api.Request, b *cluster.Bucket, keys []s3api.De
 		if k.Err != nil || r.Who == nil {
 			continue
 		}
-		action := "s3:DeleteObject"
-		if k.VersionID != "" {
-			action = "s3:DeleteObjectVersion"
-		}
-		verdict := p.access.Decide(r, action, b, k.Key, nil)
+		verdict := p.access.DecideDelete(r, b, k.Key, k.VersionID, nil)
 		if verdict == auth.NeedsObject {
 			rules, err := p.objectRules(b, k.Key, k.VersionID)
 			if err != nil {
 				k.Err = err
 				continue
 			}
-			verdict = p.access.Decide(r, action, b, k.Key, rules)
+			verdict = p.access.DecideDelete(r, b, k.Key, k.VersionID, rules)
 		}
 		if verdict != auth.Allow {
 			k.Err = s3api.AccessDenied

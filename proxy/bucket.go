@@ -45,6 +45,10 @@ func (p *Proxy) serveListBuckets(r *s3api.Request) error {
 
 func (p *Proxy) serveCreateBucket(r *s3api.Request) error {
 	b, err := p.parseCreateBucket(r)
+	access.SetRegion(r, b.Region)
+	if denied := p.access.Admit(r, nil); denied != nil {
+		return denied
+	}
 	if err != nil {
 		return err
 	}

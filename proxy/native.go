@@ -170,7 +170,7 @@ func (p *Proxy) nativeBuckets(ctx *fasthttp.RequestCtx) error {
 }
 
 func (p *Proxy) nativeCreate(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
-	if err := p.access.RequireHTTP(ctx, "s3:CreateBucket", nil, ""); err != nil {
+	if err := p.access.RequireCreate(ctx, to.Bucket.Name); err != nil {
 		return err
 	}
 	if to.Bucket.Provider != object.AIS {

@@ -14,6 +14,7 @@ import (
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/object"
+	"ais/s3api"
 
 	"github.com/valyala/fasthttp"
 )
@@ -161,6 +162,9 @@ func (p *Proxy) createUser(wait context.Context, ctx *fasthttp.RequestCtx) error
 		}
 	}
 	key := newKey(m.AccessKey, m.SecretKey)
+	if err := checkReserved(key.ID, m.Name); err != nil {
+		return err
+	}
 	u, err := p.cluster.CreateUser(wait, cluster.User{
 		ID: key.ID, Name: m.Name, DisplayName: m.DisplayName, Email: m.Email, Admin: m.Admin,
 		Keys: []cluster.AccessKey{key}, Policies: m.Policies,
@@ -175,10 +179,26 @@ func (p *Proxy) createUser(wait context.Context, ctx *fasthttp.RequestCtx) error
 	return api.WriteJSON(ctx, answer)
 }
 
+// checkReserved refuses ids and names that stand for who has no key: in grants and
+// as an owner, and in the conditions of policies.
+func checkReserved(names ...string) error {
+	for _, name := range names {
+		if name == s3api.Anyone.ID || strings.EqualFold(name, s3api.Anyone.DisplayName) {
+			return object.E("native.users", name, object.Exists, errors.New("the name stands for who has no access key"))
+		}
+	}
+	return nil
+}
+
 func (p *Proxy) changeUser(wait context.Context, ctx *fasthttp.RequestCtx, id string) error {
 	var m api.UserChange
 	if err := api.ReadMessage(ctx, &m); err != nil {
 		return err
+	}
+	if m.Name != nil {
+		if err := checkReserved(*m.Name); err != nil {
+			return err
+		}
 	}
 	u, err := p.cluster.UpdateUser(wait, id, func(u *cluster.User) error {
 		assign(&u.Name, m.Name)
@@ -207,6 +227,9 @@ func (p *Proxy) addKey(wait context.Context, ctx *fasthttp.RequestCtx, id string
 		return err
 	}
 	key := newKey(m.AccessKey, m.SecretKey)
+	if err := checkReserved(key.ID); err != nil {
+		return err
+	}
 	u, err := p.cluster.UpdateUser(wait, id, func(u *cluster.User) error {
 		if there, ok := u.Key(key.ID); ok && there.Secret != key.Secret {
 			return object.E("native.keys", key.ID, object.Exists, errors.New("the user has that key already"))

@@ -65,9 +65,13 @@ func TestParseACLHeaders(t *testing.T) {
 			t.Errorf("%s: %q %v %v", tt.name, acl, set, err)
 		}
 	}
-	acl, set, err := ParseACLRequest(newRequest(t, "PUT", "/bkt/k?X-Amz-Acl=public-read&x-amz-expires=5"), "alice", "", someUsers)
+	acl, set, err := ParseACLRequest(newRequest(t, "PUT", "/bkt/k?X-Amz-Acl=public-read&X-Amz-Signature=0a"), "alice", "", someUsers)
 	if err != nil || !set || !acl.Public() {
 		t.Errorf("in a presigned URL: %q %v %v", acl, set, err)
+	}
+	acl, set, err = ParseACLRequest(newRequest(t, "PUT", "/bkt/k?x-amz-acl=public-read&x-amz-expires=5"), "alice", "", someUsers)
+	if err != nil || set || acl != nil {
+		t.Errorf("in a URL that nobody signed: %q %v %v", acl, set, err)
 	}
 	if acl, _, err := ParseACLRequest(newRequest(t, "PUT", "/bkt/k", "x-amz-grant-read: id=anybody"), "", "", nil); err != nil || len(acl) != 1 {
 		t.Errorf("without users: %q %v", acl, err)

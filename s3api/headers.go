@@ -91,16 +91,16 @@ var storageClasses = [...]string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA"
 
 // ParseStorageClass reads x-amz-storage-class; STANDARD is "".
 func ParseStorageClass(r *Request) (string, error) {
-	v := r.peek(hStorageClass)
-	if len(v) == 0 || string(v) == "STANDARD" {
+	v := r.amzHeader(hStorageClass)
+	if v == "" || v == "STANDARD" {
 		return "", nil
 	}
 	for _, class := range storageClasses {
-		if string(v) == class {
+		if v == class {
 			return class, nil
 		}
 	}
-	return "", InvalidStorageClass.With("StorageClassRequested", string(v))
+	return "", InvalidStorageClass.With("StorageClassRequested", v)
 }
 
 // ParseMeta reads everything that a PutObject, CreateMultipartUpload or a

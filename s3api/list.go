@@ -28,7 +28,7 @@ type List struct {
 func ParseList(r *Request) (List, error) {
 	l := List{V2: r.Op == ListObjectsV2}
 	l.Query.Limit = MaxKeys
-	for name, value := range eachParam(r.target.query) {
+	for name, value := range firstParams(r.target.query) {
 		switch v := string(value); string(name) {
 		case "prefix":
 			l.Query.Prefix = v
@@ -106,7 +106,7 @@ func parseMax(name, v string) (int, error) {
 // ParseListParts reads part-number-marker and max-parts.
 func ParseListParts(r *Request) (after, limit int, encodeURL bool, err error) {
 	limit = MaxKeys
-	for name, value := range eachParam(r.target.query) {
+	for name, value := range firstParams(r.target.query) {
 		switch v := string(value); string(name) {
 		case "max-parts":
 			if limit, err = parseMax("max-parts", v); err != nil {
@@ -180,7 +180,7 @@ const maxBuckets = 10_000
 // ParseListBuckets reads prefix, continuation-token and max-buckets.
 func ParseListBuckets(r *Request) (ListBucketsQuery, error) {
 	q := ListBucketsQuery{Limit: maxBuckets}
-	for name, value := range eachParam(r.target.query) {
+	for name, value := range firstParams(r.target.query) {
 		switch v := string(value); string(name) {
 		case "prefix":
 			q.Prefix = v

@@ -134,6 +134,23 @@ func eachParam(query []byte) func(yield func(name, value []byte) bool) {
 	}
 }
 
+// firstParams is eachParam without what repeats a name: as for a single parameter,
+// the first value counts, and it is the one that was decided about.
+func firstParams(query []byte) func(yield func(name, value []byte) bool) {
+	return func(yield func(name, value []byte) bool) {
+		seen := map[string]bool{}
+		for name, value := range eachParam(query) {
+			if seen[string(name)] {
+				continue
+			}
+			seen[string(name)] = true
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
 // findParam returns the first value of a query parameter.
 func findParam(query []byte, want string) (value string, present bool) {
 	for name, v := range eachParam(query) {

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"bytes"
 	"encoding/xml"
 	"maps"
 	"net/http"
@@ -89,15 +90,18 @@ func tagQuery(tags map[string]string) string {
 }
 
 // BecomePut makes r the PutObject that does the same as the form, for those who
-// decide about it: its key, and the headers in the place of those that the form
-// came with.
+// decide about it: its path and key, and the headers in the place of those that
+// the form came with. Of what the form's own URL and headers said nothing is left
+// that a PutObject would heed: it is not sent to who serves it.
 func (r *Request) BecomePut(f *PostForm, headers []Field) {
-	r.Op, r.Key = PutObject, f.Key
+	r.Op, r.Key, r.target.query = PutObject, f.Key, nil
 	h := &r.ctx.Request.Header
+	r.target.path = bytes.Clone(r.target.path) // it is a part of the URI
+	r.ctx.Request.SetRequestURI(f.Target())
 	h.Del("Content-Type") // the form's own
 	var own []string
 	for name := range h.All() {
-		if hasAmzPrefix(name) {
+		if hasAmzPrefix(name) || len(name) > 3 && strings.EqualFold(string(name[:3]), "if-") {
 			own = append(own, string(name))
 		}
 	}

@@ -3,7 +3,6 @@ package s3api
 import (
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -56,23 +55,8 @@ func (r *Request) VirtualHost() bool { return r.target.virtual }
 // Header returns the value of a request header, "" for none.
 func (r *Request) Header(name string) string { return string(r.ctx.Request.Header.Peek(name)) }
 
-// amzHeader returns the values of an x-amz-… header, joined by commas. What a
-// presigned URL carries of such a header as a parameter counts as the header.
-func (r *Request) amzHeader(name string) string {
-	joined := ""
-	for _, v := range r.ctx.Request.Header.PeekAll(name) {
-		joined = joinValues(joined, string(v))
-	}
-	if joined != "" || len(r.target.query) == 0 {
-		return joined
-	}
-	for param, v := range eachParam(r.target.query) {
-		if strings.EqualFold(string(param), name) {
-			return string(v)
-		}
-	}
-	return ""
-}
+// amzHeader is AmzHeader of the request.
+func (r *Request) amzHeader(name string) string { return AmzHeader(r.ctx, name) }
 
 // Query returns the first value of a query parameter and whether it is there.
 func (r *Request) Query(name string) (value string, present bool) {

@@ -60,6 +60,9 @@ func (t *Target) admit(ctx *fasthttp.RequestCtx) (ticketed bool, err error) {
 	if !found {
 		return false, nil
 	}
+	if err := t.reach(ticket.Revision); err != nil {
+		return true, err
+	}
 	return true, t.access.Accept(ctx, ticket, true)
 }
 

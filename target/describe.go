@@ -60,7 +60,7 @@ func (t *Target) ownership(c *call, owner string, acl auth.ACL, set bool) (strin
 	if acl.Public() && t.access.Bucket(c.bucket).Block.BlockPublicAcls {
 		return "", nil, s3api.AccessDenied
 	}
-	if c.bucket.Documents.Ownership == ownerPreferred && c.r.Header("x-amz-acl") == "bucket-owner-full-control" {
+	if c.bucket.Documents.Ownership == ownerPreferred && s3api.AmzHeader(c.r.Ctx(), "X-Amz-Acl") == "bucket-owner-full-control" {
 		return "", nil, nil
 	}
 	return owner, acl, nil

@@ -126,12 +126,17 @@ func (t *Target) catchUp(revision []byte) error {
 	if err != nil {
 		return s3api.InvalidRequest.Say("malformed " + peer.HeaderRevision)
 	}
+	return t.reach(n)
+}
+
+// reach waits until this node's state is true up to the revision.
+func (t *Target) reach(n int64) error {
 	if t.cluster.State().Revision >= n {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
 	defer cancel()
-	_, err = t.cluster.SyncTo(ctx, n)
+	_, err := t.cluster.SyncTo(ctx, n)
 	return err
 }
 

@@ -73,6 +73,12 @@ func TestUserErrors(t *testing.T) {
 	if _, err := p1.CreateUser(ctx, alice()); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := p1.UpdateUser(ctx, "alice", func(u *cluster.User) error {
+		u.Keys = append(u.Keys, cluster.AccessKey{ID: "second-of-alice", Secret: testSecret})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	with := func(edit func(*cluster.User)) cluster.User {
 		u := cluster.User{ID: "bob", Keys: []cluster.AccessKey{{ID: "bob", Secret: "secret-of-bob"}}}
 		edit(&u)
@@ -87,6 +93,11 @@ func TestUserErrors(t *testing.T) {
 		"her id as a name":      {with(func(u *cluster.User) { u.Name = "alice" }), object.Exists},
 		"her e-mail":            {with(func(u *cluster.User) { u.Email = "alice@example.com" }), object.Exists},
 		"her key":               {with(func(u *cluster.User) { u.Keys[0].ID = "alice" }), object.Exists},
+		"her e-mail, loud":      {with(func(u *cluster.User) { u.Email = "ALICE@example.com" }), object.Exists},
+		"her key as a name":     {with(func(u *cluster.User) { u.Name = "second-of-alice" }), object.Exists},
+		"her key as an id":      {with(func(u *cluster.User) { u.ID = "second-of-alice" }), object.Exists},
+		"her name as a key":     {with(func(u *cluster.User) { u.Keys[0].ID = "Alice" }), object.Exists},
+		"her name as an id":     {with(func(u *cluster.User) { u.ID = "Alice" }), object.Exists},
 		"short secret":          {with(func(u *cluster.User) { u.Keys[0].Secret = "short" }), object.Invalid},
 		"secret with a newline": {with(func(u *cluster.User) { u.Keys[0].Secret = "long-enough\nbut" }), object.Invalid},
 		"a path as id":          {with(func(u *cluster.User) { u.ID = "a/b" }), object.Invalid},
@@ -100,6 +111,21 @@ func TestUserErrors(t *testing.T) {
 		}
 		if err != nil && (strings.Contains(err.Error(), "secret-of") || strings.Contains(err.Error(), "long-enough")) {
 			t.Errorf("%s: the error has the secret", name)
+		}
+	}
+	carol := cluster.User{ID: "carol", Keys: []cluster.AccessKey{{ID: "carol", Secret: "secret-of-carol"}}}
+	if _, err := p1.CreateUser(ctx, carol); err != nil {
+		t.Fatal(err)
+	}
+	for _, taken := range []string{"alice", "Alice", "second-of-alice"} {
+		if _, err := p1.UpdateUser(ctx, "carol", func(u *cluster.User) error { u.Name = taken; return nil }); object.KindOf(err) != object.Exists {
+			t.Errorf("carol renamed to %s: %v", taken, err)
+		}
+		if _, err := p1.UpdateUser(ctx, "carol", func(u *cluster.User) error {
+			u.Keys = append(u.Keys, cluster.AccessKey{ID: taken, Secret: testSecret})
+			return nil
+		}); object.KindOf(err) != object.Exists {
+			t.Errorf("the key %s for carol: %v", taken, err)
 		}
 	}
 	if _, err := p1.UpdateUser(ctx, "nobody", func(*cluster.User) error { return nil }); !errors.Is(err, object.NotFound) {

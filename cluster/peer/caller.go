@@ -64,8 +64,8 @@ func NewCaller(client *Client, self string, state func() *cluster.State, now fun
 }
 
 // Forward sends the client's request on to node and writes its answer into ctx.
-// grant is what was found out about who asks: all of a ticket but Expires,
-// MapVersion and Target.
+// grant is what was found out about who asks: all of a ticket but Expires
+// and Target; its Revision is the present one where it is 0.
 func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket) error {
 	headers, err := c.forwardHeaders(ctx, node, requestID, grant)
 	if err != nil {
@@ -112,7 +112,10 @@ func (c *Caller) sign(node cluster.Node, grant auth.Ticket, r auth.Request) stri
 	if len(keys) == 0 { // a cluster is made with one; without, nothing can be signed, and nothing is accepted
 		return ""
 	}
-	grant.Expires, grant.MapVersion, grant.Target = c.now().Add(ticketLife), state.Map.Version, node.ID
+	grant.Expires, grant.Target = c.now().Add(ticketLife), node.ID
+	if grant.Revision == 0 { // nothing was decided
+		grant.Revision = state.Revision
+	}
 	return auth.Sign(keys[0], grant, r)
 }
 
