@@ -137,14 +137,14 @@ type made[V, M any] struct {
 	value M
 }
 
-func (c *cache[K, V, M]) get(key K, of V, make func() M) M {
+func (c *cache[K, V, M]) get(key K, of V, build func() M) M {
 	c.mu.RLock()
 	m, ok := c.made[key]
 	c.mu.RUnlock()
 	if ok && m.of == of {
 		return m.value
 	}
-	value := make()
+	value := build()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == nil || len(c.made) >= maxCached {

@@ -15,7 +15,7 @@ type Config struct {
 	NativeChecksum object.Algorithm  // checksum.type of buckets created natively
 	Durability     object.Durability // of ais:// buckets
 	Lifecycle      LifecycleConfig
-	Auth           bool              // read-only: Map.Auth is AuthOn
+	Auth           bool // read-only: Map.Auth is AuthOn
 }
 
 // LifecycleConfig says how targets carry out the lifecycles of buckets.

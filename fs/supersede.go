@@ -161,10 +161,10 @@ func (t *txn) keepHistory(now *record) error {
 	if t.past.Count == 0 && (now == nil || now.Meta.Version.Counter >= t.past.Last) {
 		t.past = history{}
 	}
-	switch {
-	case t.past == t.begun:
+	switch t.past {
+	case t.begun:
 		return nil
-	case t.past == (history{}):
+	case history{}:
 		return t.b.Delete(t.key(kindVersion), nil)
 	}
 	t.x.versions.Store(true) // before anyone can see the record

@@ -163,7 +163,7 @@ func readCurrent(from pebble.Reader, buf *scratch, n object.Name, r *record) (fo
 // moment: between two, versions move from one place to the other.
 func (x *index) readPast(buf *scratch, n object.Name, version string, r *record) error {
 	moment := x.db.NewSnapshot()
-	defer moment.Close()
+	defer func() { _ = moment.Close() }() // it is only read
 	*r = record{}
 	found, err := readCurrent(moment, buf, n, r)
 	if err != nil || found && (version == "" || version == object.ShownVersion(r.Meta.VersionID)) {

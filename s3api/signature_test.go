@@ -299,14 +299,14 @@ func TestRefusedSignatures(t *testing.T) {
 		}
 		return ""
 	}
-	replaced := func(r recorded, old, new string) recorded {
-		return r.set(hAuthorization, strings.Replace(authorization(r), old, new, 1))
+	replaced := func(r recorded, old, with string) recorded {
+		return r.set(hAuthorization, strings.Replace(authorization(r), old, with, 1))
 	}
-	query := func(r recorded, old, new string) recorded {
+	query := func(r recorded, old, with string) recorded {
 		if !strings.Contains(r.Target, old) {
 			t.Fatalf("%s has no %s", r.Target, old)
 		}
-		r.Target = strings.Replace(r.Target, old, new, 1)
+		r.Target = strings.Replace(r.Target, old, with, 1)
 		return r
 	}
 	v4Query, v2Query := byName["v4 query signed"], byName["v2 query"]

@@ -124,10 +124,10 @@ func presentedBy(m *message) (presented, error) {
 		return nothing, Argument(hAuthorization, string(authorization), "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified")
 	}
 	scheme, _, _ := strings.Cut(string(authorization), " ")
-	switch {
-	case scheme == SchemeV4:
+	switch scheme {
+	case SchemeV4:
 		return headerV4, nil
-	case scheme == SchemeV2:
+	case SchemeV2:
 		return headerV2, nil
 	}
 	return unknownScheme, nil

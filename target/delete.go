@@ -21,9 +21,7 @@ func (t *Target) serveDelete(c *call) error {
 	switch {
 	case err == nil && version == "" && removed.DeleteMarker:
 		version = object.ShownVersion(removed.VersionID)
-	case absent(err):
-		err = nil
-	case err != nil:
+	case err != nil && !absent(err):
 		return err
 	}
 	if version != "" {

@@ -14,13 +14,13 @@ import (
 
 // source is an object to be copied from: here, or on another target.
 type source struct {
-	target *Target
-	local  bool
-	reader *fs.Reader // where local
-	node   cluster.Node
-	from   CopySource
+	target  *Target
+	local   bool
+	reader  *fs.Reader // where local
+	node    cluster.Node
+	from    CopySource
 	version string // as S3 shows it; "" was the current one, the null version
-	meta   object.Meta
+	meta    object.Meta
 }
 
 // source opens what a copy is made from, wherever it lives, if it may be read.

@@ -16,9 +16,9 @@ import (
 type conn struct {
 	net.Conn
 	host   *host
-	tcp    *net.TCPConn // the same connection where the kernel may splice it, else nil
+	tcp    *net.TCPConn    // the same connection where the kernel may splice it, else nil
 	raw    syscall.RawConn // of the TCP connection, also below TLS
-	reused bool // has carried an exchange before
+	reused bool            // has carried an exchange before
 
 	armed     time.Time // when the deadline set last ends
 	idleSince time.Time
@@ -200,7 +200,7 @@ func (h *host) dial() (*conn, error) {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		cn.Conn.Close() // never used
+		_ = cn.Close() // never used
 		return nil, net.ErrClosed
 	}
 	c.conns[cn] = struct{}{}

@@ -19,7 +19,7 @@ import (
 func (a *app) tlsCommand() *cobra.Command {
 	var hosts []string
 	var renew bool
-	make := &cobra.Command{
+	certificates := &cobra.Command{
 		Use:   "make DIR",
 		Short: "Make a test authority and a node certificate in DIR; what is there and good is kept",
 		Args:  args(1, 1, "a directory"),
@@ -30,9 +30,9 @@ func (a *app) tlsCommand() *cobra.Command {
 			return a.done(map[string]string{"dir": given[0]}, "certificates are in %s", given[0])
 		},
 	}
-	make.Flags().StringSliceVar(&hosts, "host", []string{"localhost", "127.0.0.1"}, "names and addresses that the certificate is for")
-	make.Flags().BoolVar(&renew, "renew", false, "make a new node certificate")
-	cmd := group("tls", "Make certificates for tests", make)
+	certificates.Flags().StringSliceVar(&hosts, "host", []string{"localhost", "127.0.0.1"}, "names and addresses that the certificate is for")
+	certificates.Flags().BoolVar(&renew, "renew", false, "make a new node certificate")
+	cmd := group("tls", "Make certificates for tests", certificates)
 	cmd.Hidden = true
 	return cmd
 }

@@ -69,7 +69,7 @@ func isHTTP(head [5]byte) bool {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	var timeout net.Error
-	if err != nil && !(errors.As(err, &timeout) && timeout.Timeout()) {
+	if err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()) {
 		c.ended.Store(true)
 	}
 	return n, err

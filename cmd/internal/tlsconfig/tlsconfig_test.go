@@ -244,22 +244,22 @@ func TestMakeCertificates(t *testing.T) {
 		}
 		return string(data)
 	}
-	make := func(now time.Time, renew bool, hosts ...string) (ca, node string) {
+	made := func(now time.Time, renew bool, hosts ...string) (ca, node string) {
 		t.Helper()
 		if err := MakeCertificates(dir, hosts, now, renew); err != nil {
 			t.Fatal(err)
 		}
 		return content(CAFile), content(CertFile)
 	}
-	ca, node := make(now, false, "localhost", "127.0.0.1")
-	if a, b := make(now, false, "localhost"); a != ca || b != node {
+	ca, node := made(now, false, "localhost", "127.0.0.1")
+	if a, b := made(now, false, "localhost"); a != ca || b != node {
 		t.Error("what is there was made again")
 	}
-	if a, b := make(now, false, "localhost", "example.com"); a != ca || b == node {
+	if a, b := made(now, false, "localhost", "example.com"); a != ca || b == node {
 		t.Error("a host that is missing: want the same authority and another certificate")
 	}
-	_, node = make(now, false, "localhost")
-	if a, b := make(now.Add(nodeLife-renewBefore+time.Hour), false, "localhost"); a != ca || b == node {
+	_, node = made(now, false, "localhost")
+	if a, b := made(now.Add(nodeLife-renewBefore+time.Hour), false, "localhost"); a != ca || b == node {
 		t.Error("a certificate about to end was not renewed")
 	}
 	for _, name := range []string{CAKey, KeyFile} {
