@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net/url"
+	"slices"
 
 	"ais/access"
 	"ais/auth"
@@ -15,7 +16,7 @@ import (
 
 // newAccess returns what decides about requests to this node.
 func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
-	var hosts []string
+	hosts := slices.Clone(cfg.PublicHosts)
 	if u, err := url.Parse(members.Self().PublicURL); err == nil && u.Host != "" {
 		hosts = append(hosts, u.Host)
 	}

@@ -10,8 +10,9 @@ import (
 
 // Config is everything that a proxy is told from outside.
 type Config struct {
-	ID            string // the node's, as in the cluster map
-	Domains       []string
+	ID            string        // the node's, as in the cluster map
+	Domains       []string      // whose subdomains are buckets
+	PublicHosts   []string      // host[:port] that clients sign for where something in front changes the Host
 	NodeCerts     bool          // other nodes must show a certificate that was verified
 	Redirect      string        // auto, always, never; "" is the cluster's setting
 	IdleTimeout   time.Duration // of a client's connection between requests

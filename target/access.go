@@ -2,6 +2,7 @@ package target
 
 import (
 	"net/url"
+	"slices"
 
 	"ais/access"
 	"ais/api"
@@ -17,7 +18,7 @@ import (
 
 // newAccess returns what decides about requests to this node.
 func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
-	var hosts []string
+	hosts := slices.Clone(cfg.PublicHosts)
 	if u, err := url.Parse(members.Self().PublicURL); err == nil && u.Host != "" {
 		hosts = append(hosts, u.Host)
 	}

@@ -12,9 +12,10 @@ import (
 
 // Config is everything that a target is told from outside.
 type Config struct {
-	ID            string // the node's, as in the cluster map
-	Domains       []string
-	NodeCerts     bool // other nodes must show a certificate that was verified
+	ID            string   // the node's, as in the cluster map
+	Domains       []string // whose subdomains are buckets
+	PublicHosts   []string // host[:port] that clients sign for where something in front changes the Host
+	NodeCerts     bool     // other nodes must show a certificate that was verified
 	Store         fs.Config
 	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
 	PeerTimeout   time.Duration // for a control call to another node

@@ -32,6 +32,7 @@ type settings struct {
 	failureDomain string
 	reserve       config.Size
 	domains       config.List
+	hosts         config.List
 }
 
 func main() {
@@ -51,6 +52,7 @@ func parse(args []string) (*settings, error) {
 	fs.StringVar(&s.failureDomain, "failure-domain", "", "`name` of what fails together with this node, such as a rack")
 	fs.Var(&s.reserve, "reserve", "free `size` on each mountpath below which writes are refused (default: 5 %, at most 256 MiB)")
 	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
+	fs.Var(&s.hosts, "s3-host", "`host[:port]` that clients sign requests for, where a load balancer in front changes the Host; may be repeated (--public-url's is one)")
 	if err := config.Parse(fs, args, os.Getenv, "aisnode "+version); err != nil {
 		return nil, err
 	}
@@ -97,7 +99,7 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { _ = listener.Close() }() // serving closes it too
 
 	cfg := target.DefaultConfig()
-	cfg.ID, cfg.Domains, cfg.Version, cfg.Logger = s.node.ID, s.domains, version, logger
+	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, version, logger
 	cfg.NodeCerts = secure.VerifiesClients()
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)

@@ -30,6 +30,7 @@ type settings struct {
 	etcdListen string
 	etcdPeer   string
 	domains    config.List
+	hosts      config.List
 	redirect   string
 }
 
@@ -49,6 +50,7 @@ func parse(args []string) (*settings, error) {
 	fs.StringVar(&s.etcdListen, "etcd-listen", "http://127.0.0.1:2379", "client `URL` of the embedded etcd (without --etcd)")
 	fs.StringVar(&s.etcdPeer, "etcd-peer", "http://127.0.0.1:2380", "peer `URL` of the embedded etcd (without --etcd)")
 	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
+	fs.Var(&s.hosts, "s3-host", "`host[:port]` that clients sign requests for, where a load balancer in front changes the Host; may be repeated (--public-url's is one)")
 	fs.StringVar(&s.redirect, "redirect", "", "auto, always or never; overrides the cluster's setting on this proxy")
 	if err := config.Parse(fs, args, os.Getenv, "aisproxy "+version); err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 
 	cfg := proxy.DefaultConfig()
-	cfg.ID, cfg.Domains, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.redirect, version, logger
+	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, s.redirect, version, logger
 	cfg.NodeCerts = secure.VerifiesClients()
 	peerConfig := peer.DefaultConfig()
 	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
