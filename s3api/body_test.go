@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"ais/object"
@@ -430,5 +432,27 @@ func TestBrokenBodyEndsConnection(t *testing.T) {
 	w = n.dial(t).send("PUT /bkt/k HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\nContent-MD5: " + contentMD5("bar") + "\r\n\r\nbar")
 	if a := w.receive("PUT"); a.StatusCode != 200 || a.Close {
 		t.Errorf("a whole body: %d, close %v", a.StatusCode, a.Close)
+	}
+}
+
+// TestChunkedReads decodes chunks of sizes around those of the buffers, however
+// they arrive and are asked for.
+func TestChunkedReads(t *testing.T) {
+	for _, chunk := range []int{1, 127, 4095, 4096, 4097, 65536, 200_000} {
+		data := payload(min(200_000, 300*chunk) + 77)
+		body := awsChunked(data, chunk, false, "")
+		for name, arrive := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader, "with its end": iotest.DataErrReader,
+			"some": func(r io.Reader) io.Reader { return bufio.NewReaderSize(struct{ io.Reader }{r}, 5000) },
+		} {
+			for _, room := range []int{1, 100, 4095, 4096, 65536, 65600, 1 << 20} {
+				c := newChunkReader(arrive(strings.NewReader(body)), bodyPlan{size: int64(len(data)), chunked: true})
+				got := new(strings.Builder)
+				if _, err := io.CopyBuffer(struct{ io.Writer }{got}, struct{ io.Reader }{c}, make([]byte, room)); err != nil || got.String() != data {
+					t.Fatalf("chunks of %d that come %s, %d at a time: %d bytes of %d, %v", chunk, name, room, got.Len(), len(data), err)
+				}
+				c.release()
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package s3api
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"hash"
@@ -25,6 +24,7 @@ func (r *Request) VerifyChunks(check ChunkCheck) { r.chunkCheck = check }
 // Bounds of what surrounds the payload in an aws-chunked body.
 const (
 	chunkBuffer = 4 << 10 // also the longest chunk header
+	chunkAhead  = 128     // what is read along with a chunk's bytes: how it ends and the next begins
 	maxTrailer  = 8 << 10
 )
 
@@ -32,14 +32,18 @@ var (
 	errFraming  = InvalidRequest.Say("The aws-chunked framing of the body is malformed")
 	errChunkSum = InvalidRequest.Say("A chunk of the body has no valid chunk-signature")
 
-	chunkBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, chunkBuffer) }}
+	chunkBuffers = sync.Pool{New: func() any { return new([chunkBuffer]byte) }}
 )
 
 // chunkReader undoes the aws-chunked encoding (CLIENTS: "64\r\n…\r\n0\r\n…"):
 // chunks of any size, each with a header of its length in hexadecimal and
-// perhaps a signature, then perhaps trailers. It reads src to its very end.
+// perhaps a signature, then perhaps trailers. It reads src to its very end. The
+// bytes of a large chunk go from src to where they are wanted; the buffer is for
+// what is between them.
 type chunkReader struct {
-	br      *bufio.Reader
+	src     io.Reader
+	buf     *[chunkBuffer]byte // nil once released
+	r, w    int                // what is in buf
 	plan    bodyPlan
 	left    int64 // of the chunk at hand
 	total   int64 // of the chunks so far
@@ -52,8 +56,7 @@ type chunkReader struct {
 }
 
 func newChunkReader(src io.Reader, plan bodyPlan) *chunkReader {
-	c := &chunkReader{br: chunkBuffers.Get().(*bufio.Reader), plan: plan}
-	c.br.Reset(src)
+	c := &chunkReader{src: src, buf: chunkBuffers.Get().(*[chunkBuffer]byte), plan: plan}
 	if plan.signed && plan.check != nil {
 		c.sum = sha256.New()
 	}
@@ -62,14 +65,13 @@ func newChunkReader(src io.Reader, plan bodyPlan) *chunkReader {
 
 // release gives the buffer back; reads fail from then on.
 func (c *chunkReader) release() {
-	if c.br != nil {
-		c.br.Reset(nil)
-		chunkBuffers.Put(c.br)
-		c.br, c.err = nil, IncompleteBody
+	if c.buf != nil {
+		chunkBuffers.Put(c.buf)
+		c.buf, c.err = nil, IncompleteBody
 	}
 }
 
-// Read reads payload.
+// Read reads payload. Beyond what it returns, p is scratch.
 func (c *chunkReader) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
@@ -79,10 +81,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 			return 0, c.err
 		}
 	}
-	if int64(len(p)) > c.left {
-		p = p[:c.left]
-	}
-	n, err := c.br.Read(p)
+	n, err := c.payload(p)
 	c.left -= int64(n)
 	if c.sum != nil {
 		c.sum.Write(p[:n])
@@ -98,6 +97,49 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 		c.err = c.endChunk()
 	}
 	return n, nil
+}
+
+// payload reads bytes of the chunk at hand.
+func (c *chunkReader) payload(p []byte) (int, error) {
+	if c.r < c.w {
+		n := copy(p[:min(int64(len(p)), c.left)], c.buf[c.r:c.w])
+		c.r += n
+		return n, nil
+	}
+	if len(p) < chunkBuffer && c.left < chunkBuffer {
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+		return c.payload(p)
+	}
+	if ahead := c.left + chunkAhead; int64(len(p)) > ahead {
+		p = p[:ahead]
+	}
+	n, err := c.src.Read(p)
+	if int64(n) > c.left {
+		c.r, c.w = 0, copy(c.buf[:], p[c.left:n])
+		n = int(c.left)
+		err = nil // src says it again
+	}
+	return n, err
+}
+
+// fill reads more into the buffer. It returns an error only without bytes.
+func (c *chunkReader) fill() error {
+	if c.r > 0 {
+		c.w = copy(c.buf[:], c.buf[c.r:c.w])
+		c.r = 0
+	}
+	for range 100 { // as bufio does
+		n, err := c.src.Read(c.buf[c.w:])
+		if c.w += n; n > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return io.ErrNoProgress
 }
 
 // nextChunk reads the header of the next chunk; io.EOF after the last one and
@@ -152,13 +194,21 @@ func (c *chunkReader) checkChunk() error {
 
 // line returns the next line without its "\r\n", valid until the next read.
 func (c *chunkReader) line() ([]byte, error) {
-	line, err := c.br.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
-		return nil, errFraming
+	end := bytes.IndexByte(c.buf[c.r:c.w], '\n')
+	for end < 0 {
+		seen := c.w - c.r
+		if seen == len(c.buf) {
+			return nil, errFraming
+		}
+		if err := c.fill(); err != nil {
+			return nil, unexpected(err)
+		}
+		if end = bytes.IndexByte(c.buf[c.r+seen:c.w], '\n'); end >= 0 {
+			end += seen
+		}
 	}
-	if err != nil {
-		return nil, unexpected(err)
-	}
+	line := c.buf[c.r : c.r+end+1]
+	c.r += end + 1
 	line, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok {
 		return nil, errFraming
@@ -204,7 +254,7 @@ func isSignature(s []byte) bool {
 // body. It must end in an empty line. Empty lines in between are let pass:
 // minio-go ends a trailer with "\n\r\n".
 func (c *chunkReader) readTrailer() error {
-	rest, err := io.ReadAll(io.LimitReader(c.br, maxTrailer+1))
+	rest, err := io.ReadAll(io.LimitReader(io.MultiReader(bytes.NewReader(c.buf[c.r:c.w]), c.src), maxTrailer+1))
 	if err != nil {
 		return err
 	}
