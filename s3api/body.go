@@ -36,8 +36,11 @@ const overlapMin = 256 << 10
 // blockSize is the size of the two buffers that WriteTo alternates between.
 const blockSize = 128 << 10
 
+// block is one of them, with room for what is read ahead.
+type block [blockSize + chunkAhead]byte
+
 // blockPool holds blocks for WriteTo.
-var blockPool = sync.Pool{New: func() any { return new([blockSize]byte) }}
+var blockPool = sync.Pool{New: func() any { return new(block) }}
 
 // newBody makes the body of r by what its headers announce.
 func newBody(r *Request, control bool) (*Body, error) {
@@ -104,7 +107,10 @@ func (b *Body) Read(p []byte) (int, error) {
 // WriteTo copies the whole payload to w in large blocks. The digest of one block
 // overlaps both its writing and the reading of the next.
 func (b *Body) WriteTo(w io.Writer) (written int64, err error) {
-	var blocks [2]*[blockSize]byte
+	var blocks [2]*block
+	if b.chunks != nil {
+		b.chunks.room = chunkAhead
+	}
 	defer func() {
 		b.digest.wait()
 		for _, p := range blocks {
@@ -115,9 +121,9 @@ func (b *Body) WriteTo(w io.Writer) (written int64, err error) {
 	}()
 	for i := 0; ; i ^= 1 {
 		if blocks[i] == nil {
-			blocks[i] = blockPool.Get().(*[blockSize]byte)
+			blocks[i] = blockPool.Get().(*block)
 		}
-		n, err := b.fill(blocks[i][:])
+		n, err := b.fill(blocks[i][:blockSize])
 		if n > 0 {
 			b.digest.wait()
 			b.digest.write(blocks[i][:n], b.overlaps())

@@ -44,6 +44,7 @@ type chunkReader struct {
 	src     io.Reader
 	buf     *[chunkBuffer]byte // nil once released
 	r, w    int                // what is in buf
+	room    int                // behind the slices given to Read, for its use
 	plan    bodyPlan
 	left    int64 // of the chunk at hand
 	total   int64 // of the chunks so far
@@ -112,13 +113,15 @@ func (c *chunkReader) payload(p []byte) (int, error) {
 		}
 		return c.payload(p)
 	}
-	if ahead := c.left + chunkAhead; int64(len(p)) > ahead {
-		p = p[:ahead]
+	want := min(int64(len(p)), c.left)
+	p = p[:min(int64(len(p)+c.room), c.left+chunkAhead)]
+	if want < c.left {
+		p = p[:want]
 	}
 	n, err := c.src.Read(p)
-	if int64(n) > c.left {
-		c.r, c.w = 0, copy(c.buf[:], p[c.left:n])
-		n = int(c.left)
+	if int64(n) > want {
+		c.r, c.w = 0, copy(c.buf[:], p[want:n])
+		n = int(want)
 		err = nil // src says it again
 	}
 	return n, err

@@ -197,10 +197,11 @@ func BenchmarkChunkSigned(b *testing.B) {
 		}
 		b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
 	}
-	block := make([]byte, blockSize)
+	block := make([]byte, blockSize, blockSize+chunkAhead)
 	read := func(b *testing.B, body string, plan bodyPlan) {
 		c := newChunkReader(strings.NewReader(body), plan)
 		defer c.release()
+		c.room = chunkAhead
 		for total := 0; ; {
 			n, err := io.ReadFull(c, block)
 			total += n
