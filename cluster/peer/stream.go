@@ -168,8 +168,16 @@ func (x *exchange) move(w io.Writer, pooled **[]byte) (int64, error) {
 	if err == io.EOF {
 		return 0, nil
 	}
-	if err == nil {
-		_, err = w.Write((**pooled)[:n])
+	// TLS gives a record at a time; a few of them are written at once.
+	for begun := x.progress; err == nil && x.left > 0 && n < len(**pooled) && time.Since(begun) < stall/4; {
+		var m int
+		m, err = x.read((**pooled)[n:])
+		n += m
+	}
+	if n > 0 {
+		if _, werr := w.Write((**pooled)[:n]); err == nil {
+			err = werr
+		}
 	}
 	return int64(n), err
 }

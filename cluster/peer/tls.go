@@ -26,11 +26,12 @@ func (c *Client) secure(ctx context.Context, nc net.Conn, addr string) (net.Conn
 	if err == nil {
 		config.ServerName = name
 		config.ClientSessionCache = nil // with one, servers would send what nobody asked for; see conn.quiet
-		secured := tls.Client(nc, config)
+		batch := NewBatch(nc)
+		secured := tls.Client(batch, config)
 		ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 		defer cancel()
 		if err = secured.HandshakeContext(ctx); err == nil {
-			return secured, nil
+			return &securedConn{secured, batch}, nil
 		}
 	}
 	nc.Close() // the first error is the one to tell

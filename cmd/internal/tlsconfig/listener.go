@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
+
+	"ais/cluster/peer"
 )
 
 // Listen returns a listener whose connections are TLS, handshaken at the first
@@ -32,14 +34,19 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: tls.Server(c, l.config)}, nil
+	batch := peer.NewBatch(c)
+	return &conn{Conn: tls.Server(batch, l.config), batch: batch}, nil
 }
 
 // conn is a TLS connection of a client.
 type conn struct {
 	*tls.Conn
+	batch *peer.Batch
 	ended atomic.Bool
 }
+
+// Write implements io.Writer.
+func (c *conn) Write(p []byte) (int, error) { return c.batch.WriteTo(c.Conn, p) }
 
 // plainAnswer is for a client that speaks HTTP where HTTPS is served.
 const plainAnswer = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nThis port speaks HTTPS: use an https:// URL.\n"
