@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -18,6 +19,7 @@ import (
 // than its question.
 type rounds struct {
 	mu      sync.Mutex
+	reads   atomic.Int64 // of etcd, so far
 	running bool
 	next    *round // not started; nil if nobody waits for it
 }
@@ -68,6 +70,10 @@ func (s *Store) SyncTo(ctx context.Context, revision int64) (*cluster.State, err
 	return state, nil
 }
 
+// Reads returns how often Syncs have read etcd so far: many that wait at once share
+// one read.
+func (s *Store) Reads() int64 { return s.syncs.reads.Load() }
+
 func (s *Store) joinRound() *round {
 	q := &s.syncs
 	q.mu.Lock()
@@ -94,6 +100,7 @@ func (s *Store) runRounds() {
 		if r == nil {
 			return
 		}
+		q.reads.Add(1)
 		r.err = s.catchUp()
 		close(r.done)
 	}
