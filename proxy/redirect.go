@@ -21,6 +21,7 @@ type asker struct {
 	expect    bool // the body was announced with Expect: 100-continue
 	body      bool // the request has a body
 	follow    bool // the client says that it follows: X-Ais-Redirect: follow
+	page      bool // a browser sends it for a page of another origin: it has an Origin
 }
 
 // followers are the clients that follow a 307 to a request without a body by
@@ -34,7 +35,9 @@ var followers = [...]string{
 // owner, or relayed. In auto mode a 307 goes only to clients that are known to
 // follow it, and never to a body that was not announced with Expect: the client
 // would be cut off while it sends. HEAD is always relayed (s3cmd takes only the
-// host name of a Location).
+// host name of a Location). What a browser sends for a page is relayed too: after
+// a redirect to another origin it says "Origin: null" (Fetch, HTTP-redirect fetch),
+// which no CORS rule allows.
 func redirects(mode RedirectMode, a asker) bool {
 	switch mode {
 	case RedirectNever:
@@ -42,7 +45,7 @@ func redirects(mode RedirectMode, a asker) bool {
 	case RedirectAlways:
 		return true
 	}
-	if a.body && !a.expect {
+	if a.page || a.body && !a.expect {
 		return false
 	}
 	if a.follow {

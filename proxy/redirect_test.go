@@ -20,6 +20,8 @@ func TestRedirects(t *testing.T) {
 		{"Go SDK cannot resend a body", RedirectAuto, asker{method: "PUT", userAgent: goSDK, expect: true, body: true}, false},
 		{"rclone reads", RedirectAuto, asker{method: "GET", userAgent: "rclone/v1.60.1-DEV"}, true},
 		{"browser reads", RedirectAuto, asker{method: "GET", userAgent: "Mozilla/5.0 (X11; Linux x86_64)"}, true},
+		{"browser reads for a page of another origin", RedirectAuto, asker{method: "GET", userAgent: "Mozilla/5.0 (X11; Linux x86_64)", page: true}, false},
+		{"always, page of another origin", RedirectAlways, asker{method: "GET", userAgent: "Mozilla/5.0", page: true}, true},
 		{"boto3 never follows", RedirectAuto, asker{method: "GET", userAgent: boto}, false},
 		{"aws CLI never follows", RedirectAuto, asker{method: "GET", userAgent: "aws-cli/1.45.11 md/Botocore#1.43.11"}, false},
 		{"s3cmd has no user agent", RedirectAuto, asker{method: "GET"}, false},

@@ -211,5 +211,6 @@ func (p *Proxy) redirects(ctx *fasthttp.RequestCtx, node cluster.Node) bool {
 		expect:    len(h.Peek("Expect")) > 0,
 		body:      h.ContentLength() != 0 && (ctx.IsPut() || ctx.IsPost()),
 		follow:    string(h.Peek("X-Ais-Redirect")) == "follow",
+		page:      len(h.Peek("Origin")) > 0,
 	})
 }
