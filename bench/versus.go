@@ -67,7 +67,18 @@ func versusCommand(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	d.signBoth()
 	return d.run(ctx)
+}
+
+// signBoth has requests signed for both sides if one wants that: a server without
+// users ignores it, and the generator, which shares the machine, does the same.
+func (d *duel) signBoth() {
+	for i := range d.sides {
+		if on, other := &d.sides[i].on, &d.sides[1-i].on; on.access == "" {
+			on.access, on.secret = other.access, other.secret
+		}
+	}
 }
 
 // open reads what a playground's directory says of it, and makes the bucket.

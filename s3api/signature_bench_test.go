@@ -21,11 +21,13 @@ func BenchmarkVerify(b *testing.B) {
 		q := parsedRequest(b, r)
 		b.Run(strings.ReplaceAll(r.Name, " ", "_"), func(b *testing.B) {
 			b.ReportAllocs()
+			cpu := cpuTime()
 			for b.Loop() {
 				if _, err := v.Authenticate(q); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
