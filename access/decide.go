@@ -74,7 +74,7 @@ func (c *Control) Admit(r *s3api.Request, b *cluster.Bucket) error {
 	}
 	s.verdict = auth.NeedsObject
 	if r.Op != s3api.PutObjectTagging { // its tags, which the policy may ask about, are in its body
-		s.verdict = c.settle(r.Ctx(), s, b, func(b *cluster.Bucket) auth.Verdict {
+		s.verdict = c.settle(s, b, func(b *cluster.Bucket) auth.Verdict {
 			return c.decideAll(r, s, b, nil)
 		})
 	}
@@ -112,7 +112,7 @@ func (c *Control) decideAll(r *s3api.Request, s *subject, b *cluster.Bucket, o *
 // settle decides, and where that is a denial, again with the users and buckets as
 // etcd has them now: nothing is denied that another node has allowed before. While
 // etcd does not answer, the first verdict holds.
-func (c *Control) settle(ctx *fasthttp.RequestCtx, s *subject, b *cluster.Bucket, decide func(*cluster.Bucket) auth.Verdict) auth.Verdict {
+func (c *Control) settle(s *subject, b *cluster.Bucket, decide func(*cluster.Bucket) auth.Verdict) auth.Verdict {
 	verdict := decide(b)
 	if verdict != auth.Deny || s.synced {
 		return verdict
@@ -161,7 +161,7 @@ func (c *Control) DecideHTTP(ctx *fasthttp.RequestCtx, action string, b *cluster
 	default:
 		return auth.Allow
 	}
-	return c.settle(ctx, s, b, func(b *cluster.Bucket) auth.Verdict {
+	return c.settle(s, b, func(b *cluster.Bucket) auth.Verdict {
 		return c.decide(ctx, s, need{action: action}, b, key, o)
 	})
 }
@@ -201,7 +201,7 @@ func (c *Control) RequireHTTP(ctx *fasthttp.RequestCtx, action string, b *cluste
 func (c *Control) RequireCreate(ctx *fasthttp.RequestCtx, name string) error {
 	verdict := auth.Deny
 	if s := subjectOf(ctx); s != nil {
-		verdict = c.settle(ctx, s, nil, func(*cluster.Bucket) auth.Verdict {
+		verdict = c.settle(s, nil, func(*cluster.Bucket) auth.Verdict {
 			return c.decide(ctx, s, need{action: "s3:CreateBucket", bucket: name}, nil, "", nil)
 		})
 	} else if !c.On() {
@@ -227,7 +227,7 @@ func (c *Control) Granted(r *s3api.Request, b *cluster.Bucket, m *object.Meta, e
 		return err
 	}
 	o := c.Object(m, err)
-	verdict := c.settle(r.Ctx(), s, b, func(b *cluster.Bucket) auth.Verdict {
+	verdict := c.settle(s, b, func(b *cluster.Bucket) auth.Verdict {
 		return c.decideAll(r, s, b, o)
 	})
 	if verdict != auth.Allow {

@@ -214,19 +214,19 @@ func matchGlob[T string | []byte](glob T, s string) bool {
 	star, from := -1, 0 // the last "*", and where what follows it is tried next
 	for i < len(s) {
 		if g < len(glob) {
-			switch c := glob[g]; {
-			case c == anything:
+			switch glob[g] {
+			case anything:
 				if g == len(glob)-1 {
 					return true
 				}
 				star, from = g, i
 				g++
 				continue
-			case c == anyone:
+			case anyone:
 				_, size := utf8.DecodeRuneInString(s[i:])
 				g, i = g+1, i+size
 				continue
-			case c == s[i]:
+			case s[i]:
 				g, i = g+1, i+1
 				continue
 			}
@@ -248,18 +248,18 @@ func canBegin(glob, prefix string) bool {
 	alive := make([]bool, len(glob)+1)
 	alive[0] = true
 	for i := 0; ; {
-		any := false
+		left := false
 		for g := range alive { // "*" may also stand for nothing
 			if !alive[g] {
 				continue
 			}
-			any = true
+			left = true
 			if g < len(glob) && glob[g] == anything {
 				alive[g+1] = true
 			}
 		}
-		if i == len(prefix) || !any {
-			return any
+		if i == len(prefix) || !left {
+			return left
 		}
 		r, size := utf8.DecodeRuneInString(prefix[i:])
 		next := make([]bool, len(alive))

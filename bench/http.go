@@ -216,4 +216,4 @@ func (c *connection) dropSome(fd uintptr) bool {
 	return true
 }
 
-func (c *connection) close() { c.nc.Close() } //nolint:errcheck // done with
+func (c *connection) close() { _ = c.nc.Close() }

@@ -73,5 +73,5 @@ func (p *Proxy) upload(r *s3api.Request, b *cluster.Bucket, form *s3api.PostForm
 	for _, h := range headers {
 		u.Headers = append(u.Headers, peer.Header{Name: h.Name, Value: h.Value})
 	}
-	return p.caller.Upload(r.Ctx(), node, r.ID, p.access.Grant(r.Ctx()), u)
+	return p.caller.Upload(node, r.ID, p.access.Grant(r.Ctx()), u)
 }

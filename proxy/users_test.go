@@ -122,12 +122,16 @@ func TestSTS(t *testing.T) {
 	status, body := ask(root, "sts", "/", url.Values{"Action": {"AssumeRole"}, "RoleArn": {"any"}, "RoleSessionName": {"test"},
 		"Policy": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}`}})
 	var doc struct {
-		Credentials struct{ AccessKeyId, SecretAccessKey, SessionToken string } `xml:"AssumeRoleResult>Credentials"`
+		Credentials struct {
+			AccessKeyID     string `xml:"AccessKeyId"`
+			SecretAccessKey string
+			SessionToken    string
+		} `xml:"AssumeRoleResult>Credentials"`
 	}
 	if err := xml.Unmarshal([]byte(body), &doc); status != 200 || err != nil || doc.Credentials.SessionToken == "" || strings.Contains(body, root.Secret) {
 		t.Fatalf("%d %s %v", status, body, err)
 	}
-	made := s3api.Credentials{AccessKey: doc.Credentials.AccessKeyId, Secret: doc.Credentials.SecretAccessKey, Token: doc.Credentials.SessionToken}
+	made := s3api.Credentials{AccessKey: doc.Credentials.AccessKeyID, Secret: doc.Credentials.SecretAccessKey, Token: doc.Credentials.SessionToken}
 	for path, want := range map[string]int{"GET /": 200, "PUT /a-bucket": 403} {
 		method, path, _ := strings.Cut(path, " ")
 		if status, body := p.ask(t, made, "s3", method, path, ""); status != want {

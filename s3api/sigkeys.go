@@ -41,7 +41,7 @@ func (k *signingKey) sign(message []byte) [sha256.Size]byte {
 	h := k.macs.Get().(*keyedMAC)
 	h.Reset()
 	h.Write(message)
-	h.Hash.Sum(h.sum[:0])
+	h.Sum(h.sum[:0])
 	sum := h.sum
 	k.macs.Put(h)
 	return sum

@@ -11,7 +11,6 @@ import (
 	"ais/cluster"
 	"ais/object"
 
-	"github.com/valyala/fasthttp"
 )
 
 // Upload is a PUT that this node makes of a client's request which is none, such
@@ -54,7 +53,7 @@ func (a *Answer) Headers(yield func(name, value string)) {
 // Upload sends u to node in the place of the client's request in ctx; grant is as
 // for Forward. An error of u.Body is returned as it is, and the node has seen a
 // body that is cut; others are Unavailable.
-func (c *Caller) Upload(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket, u Upload) (*Answer, error) {
+func (c *Caller) Upload(node cluster.Node, requestID string, grant auth.Ticket, u Upload) (*Answer, error) {
 	signed := auth.Request{Method: http.MethodPut, RawPath: u.Path, Headers: func(yield func(name, value string)) {
 		for _, h := range u.Headers {
 			yield(h.Name, h.Value)

@@ -331,7 +331,10 @@ func TestStateChangesInFlight(t *testing.T) {
 		}
 	}
 	var list struct {
-		Version []struct{ Key, VersionId string }
+		Version []struct {
+			Key       string
+			VersionID string `xml:"VersionId"`
+		}
 	}
 	if err := xml.Unmarshal(p.root.do(t, "GET", "/"+b+"?versions", nil).want(t, 200, "").body, &list); err != nil {
 		t.Fatal(err)
