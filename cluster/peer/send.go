@@ -10,7 +10,6 @@ import (
 	"ais/auth"
 	"ais/cluster"
 	"ais/object"
-
 )
 
 // Upload is a PUT that this node makes of a client's request which is none, such
