@@ -24,7 +24,7 @@ test: ## everything, from nothing; each stage has its time
 	$(STAGE) install 420 deploy/install.sh test
 	$(STAGE) compile 720 $(MAKE) build compile
 	$(STAGE) unit 120 $(MAKE) unit
-	$(STAGE) e2e 840 $(MAKE) e2e
+	$(STAGE) e2e 1200 $(MAKE) e2e
 
 compile: ## what takes minutes on a fresh machine, so that the stages after it time tests
 	go build -race -o .cache/race/ ./cmd/...
@@ -36,7 +36,7 @@ unit: ## every package's own tests, with the race detector
 	go test -race -shuffle=on -timeout 110s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
-	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 820s ./internal/e2e/
+	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 1180s ./internal/e2e/
 
 race: ## the unit tests again and again
 	go test -race -shuffle=on -count=5 $(UNIT)

@@ -94,7 +94,8 @@ func TestBucketACL(t *testing.T) {
 	put(ann, "X-Amz-Acl: private").want(t, 200, "")
 	ann.do(t, "PUT", "/"+b+"?ownershipControls", enforced).want(t, 200, "")
 	put(ann, "X-Amz-Acl: public-read").want(t, 400, "AccessControlListNotSupported")
-	put(ann, "X-Amz-Acl: private").want(t, 200, "")
+	put(ann, "X-Amz-Acl: private").want(t, 400, "AccessControlListNotSupported")
+	put(ann, "X-Amz-Grant-Full-Control: id="+c.Key(t, "ann").Access).want(t, 200, "")
 	ann.do(t, "DELETE", "/"+b+"?ownershipControls", nil).want(t, 204, "")
 
 	block := []byte("<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><BlockPublicPolicy>true</BlockPublicPolicy></PublicAccessBlockConfiguration>")
