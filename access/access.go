@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +29,7 @@ type Config struct {
 
 	Domains     []string // whose subdomains are buckets, as in s3api.Config
 	PublicHosts []string // further host[:port] that clients sign for
+	PublicURL   string   // what clients reach this node by; its host is one of those
 	SyncTimeout time.Duration
 	Now         func() time.Time
 	Logger      *slog.Logger
@@ -63,8 +66,12 @@ func New(c Config) (*Control, error) {
 			return nil, err
 		}
 	}
+	hosts := slices.Clone(c.PublicHosts)
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Host != "" {
+		hosts = append(hosts, u.Host)
+	}
 	a.verifier = s3api.NewVerifier(s3api.VerifierConfig{
-		Secrets: a.secret, Now: c.Now, Domains: c.Domains, PublicHosts: c.PublicHosts, Logger: c.Logger,
+		Secrets: a.secret, Now: c.Now, Domains: c.Domains, PublicHosts: hosts, Logger: c.Logger,
 	})
 	return a, nil
 }

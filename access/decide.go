@@ -153,6 +153,11 @@ func (c *Control) Decide(r *s3api.Request, action string, b *cluster.Bucket, key
 // DecideHTTP is Decide for any request that was identified. One that was not is
 // denied.
 func (c *Control) DecideHTTP(ctx *fasthttp.RequestCtx, action string, b *cluster.Bucket, key string, o *auth.ObjectRules) auth.Verdict {
+	return c.decideNeed(ctx, need{action: action}, b, key, o)
+}
+
+// decideNeed decides about one action of a request of whatever kind.
+func (c *Control) decideNeed(ctx *fasthttp.RequestCtx, n need, b *cluster.Bucket, key string, o *auth.ObjectRules) auth.Verdict {
 	s := subjectOf(ctx)
 	switch {
 	case s != nil:
@@ -162,7 +167,7 @@ func (c *Control) DecideHTTP(ctx *fasthttp.RequestCtx, action string, b *cluster
 		return auth.Allow
 	}
 	return c.settle(s, b, func(b *cluster.Bucket) auth.Verdict {
-		return c.decide(ctx, s, need{action: action}, b, key, o)
+		return c.decide(ctx, s, n, b, key, o)
 	})
 }
 
@@ -199,15 +204,7 @@ func (c *Control) RequireHTTP(ctx *fasthttp.RequestCtx, action string, b *cluste
 
 // RequireCreate is RequireHTTP for the creation of a bucket of that name.
 func (c *Control) RequireCreate(ctx *fasthttp.RequestCtx, name string) error {
-	verdict := auth.Deny
-	if s := subjectOf(ctx); s != nil {
-		verdict = c.settle(s, nil, func(*cluster.Bucket) auth.Verdict {
-			return c.decide(ctx, s, need{action: "s3:CreateBucket", bucket: name}, nil, "", nil)
-		})
-	} else if !c.On() {
-		verdict = auth.Allow
-	}
-	if verdict != auth.Allow {
+	if c.decideNeed(ctx, need{action: "s3:CreateBucket", bucket: name}, nil, "", nil) != auth.Allow {
 		return c.refused(object.E("access", "CreateBucket", object.Denied, nil))
 	}
 	return nil

@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net/url"
-	"slices"
 
 	"ais/access"
 	"ais/auth"
@@ -16,14 +14,10 @@ import (
 
 // newAccess returns what decides about requests to this node.
 func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
-	hosts := slices.Clone(cfg.PublicHosts)
-	if u, err := url.Parse(members.Self().PublicURL); err == nil && u.Host != "" {
-		hosts = append(hosts, u.Host)
-	}
 	return access.New(access.Config{
 		State: members.State, Sync: members.Sync, Seal: members.Seal, Unseal: members.Unseal,
-		Domains: cfg.Domains, PublicHosts: hosts, SyncTimeout: cfg.SyncTimeout,
-		Now: cfg.Now, Logger: cfg.Logger, Registerer: cfg.Registry,
+		Domains: cfg.Domains, PublicHosts: cfg.PublicHosts, PublicURL: members.Self().PublicURL,
+		SyncTimeout: cfg.SyncTimeout, Now: cfg.Now, Logger: cfg.Logger, Registerer: cfg.Registry,
 	})
 }
 

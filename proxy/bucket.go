@@ -82,7 +82,7 @@ func (p *Proxy) parseCreateBucket(r *s3api.Request) (b cluster.Bucket, err error
 	if b.Documents.Ownership, err = s3api.ParseOwnershipHeader(r); err != nil {
 		return b, err
 	}
-	acl, _, err := s3api.ParseACLRequest(r, ownerID(&b), "", p.findUser())
+	acl, _, err := s3api.ParseACLRequest(r, access.OwnerID(&b, ""), "", access.Finder(p.cluster.State()))
 	if err != nil {
 		return b, err
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 
+	"ais/access"
 	"ais/auth"
 	"ais/cluster"
 	"ais/object"
@@ -91,11 +92,7 @@ func (c *bucketConfig) serveGet(p *Proxy, r *s3api.Request) error {
 
 // servePut answers the change of the configuration.
 func (c *bucketConfig) servePut(p *Proxy, r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
-	if err != nil {
-		return err
-	}
-	document, err := r.ControlBody(c.limit)
+	b, document, err := p.configDocument(r, c.limit)
 	if err != nil {
 		return err
 	}
@@ -132,6 +129,17 @@ func (c *bucketConfig) serveDelete(p *Proxy, r *s3api.Request) error {
 	return err
 }
 
+// configDocument returns the bucket that a request configures, as etcd has it now,
+// and the document in the request's body, of at most limit bytes.
+func (p *Proxy) configDocument(r *s3api.Request, limit int) (*cluster.Bucket, []byte, error) {
+	b, err := p.freshBucket(object.AIS, r.Bucket)
+	if err != nil {
+		return nil, nil, err
+	}
+	document, err := r.ControlBody(limit)
+	return b, document, err
+}
+
 // changeBucket changes a bucket. edit sees it as it is stored, and may be called
 // several times.
 func (p *Proxy) changeBucket(b *cluster.Bucket, edit func(*cluster.Bucket) error) error {
@@ -141,9 +149,6 @@ func (p *Proxy) changeBucket(b *cluster.Bucket, edit func(*cluster.Bucket) error
 	return err
 }
 
-// ownerEnforced is the ownership under which ACLs are not in force.
-const ownerEnforced = "BucketOwnerEnforced"
-
 // checkOwnership refuses to put ACLs out of force while the bucket's own gives
 // others anything.
 func checkOwnership(b *cluster.Bucket, ownership string) error {
@@ -151,7 +156,7 @@ func checkOwnership(b *cluster.Bucket, ownership string) error {
 	if err != nil {
 		return object.E("proxy.checkOwnership", b.Name, object.Corrupt, err)
 	}
-	if ownership == ownerEnforced && !s3api.OwnerOnly(acl, ownerID(b)) {
+	if ownership == auth.BucketOwnerEnforced && !s3api.OwnerOnly(acl, access.OwnerID(b, "")) {
 		return s3api.InvalidBucketACL
 	}
 	return nil
@@ -177,11 +182,7 @@ func (p *Proxy) serveVersioning(r *s3api.Request) error {
 
 // servePutVersioning answers PutBucketVersioning.
 func (p *Proxy) servePutVersioning(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
-	if err != nil {
-		return err
-	}
-	document, err := r.ControlBody(s3api.MaxConfigBody)
+	b, document, err := p.configDocument(r, s3api.MaxConfigBody)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"ais/access"
 	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/object"
@@ -26,18 +27,9 @@ func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
 		return err
 	}
 	p.denyDeletes(r, b, keys)
-	results := p.deleteMany(b, keys, markerOwner(r, b))
+	results := p.deleteMany(b, keys, access.Writer(r.Who, b))
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
 	return nil
-}
-
-// markerOwner returns the id of who owns a delete marker that the request makes; ""
-// is the bucket's owner.
-func markerOwner(r *s3api.Request, b *cluster.Bucket) string {
-	if r.Who.Anonymous() || r.Who.ID == b.Owner { // nobody also while auth is off
-		return ""
-	}
-	return r.Who.ID
 }
 
 // deleteMany removes keys, or versions of them, and says of each what came of it.

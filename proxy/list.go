@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"ais/access"
 	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/object"
@@ -31,7 +32,7 @@ func (p *Proxy) serveList(r *s3api.Request) error {
 			return err
 		}
 	}
-	owners := p.owners(b)
+	owners := access.Owners(p.cluster.State(), b)
 	r.WriteXML(func(out []byte) []byte {
 		switch r.Op {
 		case s3api.ListObjectsV2:
@@ -76,7 +77,7 @@ func (p *Proxy) serveListUploads(r *s3api.Request) error {
 			return err
 		}
 	}
-	owners := p.owners(b)
+	owners := access.Owners(p.cluster.State(), b)
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendListUploads(out, r.Bucket, &list, &page, owners) })
 	return nil
 }

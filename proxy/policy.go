@@ -25,11 +25,7 @@ func (p *Proxy) serveGetPolicy(r *s3api.Request) error {
 
 // servePutPolicy answers PutBucketPolicy.
 func (p *Proxy) servePutPolicy(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
-	if err != nil {
-		return err
-	}
-	document, err := r.ControlBody(s3api.MaxConfigBody)
+	b, document, err := p.configDocument(r, s3api.MaxConfigBody)
 	if err != nil {
 		return err
 	}
@@ -118,6 +114,6 @@ func isPublic(b *cluster.Bucket) (bool, error) {
 		return false, object.E("proxy.isPublic", b.Name, object.Corrupt, err)
 	}
 	block, err := publicAccess(b)
-	inForce := !block.IgnorePublicAcls && b.Documents.Ownership != ownerEnforced
+	inForce := !block.IgnorePublicAcls && b.Documents.Ownership != auth.BucketOwnerEnforced
 	return inForce && acl.Public(), err
 }

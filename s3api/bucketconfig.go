@@ -46,7 +46,7 @@ func AppendVersioning(b []byte, v object.Versioning) []byte {
 }
 
 // ownerships are the values of ObjectOwnership.
-var ownerships = [...]string{"BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"}
+var ownerships = [...]string{auth.BucketOwnerEnforced, auth.BucketOwnerPreferred, auth.ObjectWriter}
 
 // ParseOwnership reads the OwnershipControls document and returns the word in it:
 // BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter.

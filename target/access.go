@@ -1,9 +1,6 @@
 package target
 
 import (
-	"net/url"
-	"slices"
-
 	"ais/access"
 	"ais/api"
 	"ais/auth"
@@ -18,14 +15,10 @@ import (
 
 // newAccess returns what decides about requests to this node.
 func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
-	hosts := slices.Clone(cfg.PublicHosts)
-	if u, err := url.Parse(members.Self().PublicURL); err == nil && u.Host != "" {
-		hosts = append(hosts, u.Host)
-	}
 	return access.New(access.Config{
 		State: members.State, Sync: members.Sync, Seal: members.Seal, Unseal: members.Unseal,
-		Domains: cfg.Domains, PublicHosts: hosts, SyncTimeout: cfg.SyncTimeout,
-		Now: cfg.Now, Logger: cfg.Logger, Registerer: cfg.Registry,
+		Domains: cfg.Domains, PublicHosts: cfg.PublicHosts, PublicURL: members.Self().PublicURL,
+		SyncTimeout: cfg.SyncTimeout, Now: cfg.Now, Logger: cfg.Logger, Registerer: cfg.Registry,
 	})
 }
 
@@ -138,8 +131,8 @@ func (t *Target) mayReadNative(c *nativeCall, m *object.Meta, err error) error {
 // ownerNative returns who owns an object that a native call writes; "" is the
 // bucket's owner.
 func (t *Target) ownerNative(c *nativeCall) string {
-	if who := access.Who(c.ctx); who != nil && c.bucket.Documents.Ownership != auth.BucketOwnerEnforced {
-		return who.ID
+	if c.bucket.Documents.Ownership == auth.BucketOwnerEnforced {
+		return ""
 	}
-	return ""
+	return access.Writer(access.Who(c.ctx), c.bucket)
 }

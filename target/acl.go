@@ -1,6 +1,7 @@
 package target
 
 import (
+	"ais/access"
 	"ais/auth"
 	"ais/object"
 	"ais/s3api"
@@ -16,10 +17,10 @@ func (t *Target) serveGetACL(c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.bucket.Documents.Ownership == ownerEnforced {
+	if c.bucket.Documents.Ownership == auth.BucketOwnerEnforced {
 		meta.Owner, acl = "", nil // ACLs from before are not in force
 	}
-	owners := t.owners(c.bucket)
+	owners := access.Owners(t.cluster.State(), c.bucket)
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendACL(b, owners(meta.Owner), acl, owners) })
 	return nil
 }
@@ -30,7 +31,7 @@ func (t *Target) servePutACL(c *call) error {
 	if err != nil {
 		return err
 	}
-	acl, _, err := s3api.ParseACLRequest(c.r, t.ownerID(c.bucket, meta.Owner), t.ownerID(c.bucket, ""), t.findUser())
+	acl, _, err := s3api.ParseACLRequest(c.r, access.OwnerID(c.bucket, meta.Owner), access.OwnerID(c.bucket, ""), access.Finder(t.cluster.State()))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"ais/access"
 	"ais/cluster"
 	"ais/fs"
 	"ais/object"
@@ -17,7 +18,7 @@ func (t *Target) serveDelete(c *call) error {
 	if err != nil {
 		return err
 	}
-	removed, err := t.Delete(c.bucket, c.name, version, cond, t.writer(c))
+	removed, err := t.Delete(c.bucket, c.name, version, cond, access.Writer(c.r.Who, c.bucket))
 	switch {
 	case err == nil && version == "" && removed.DeleteMarker:
 		version = object.ShownVersion(removed.VersionID)

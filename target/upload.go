@@ -1,6 +1,7 @@
 package target
 
 import (
+	"ais/access"
 	"crypto/rand"
 
 	"ais/cluster"
@@ -71,7 +72,7 @@ func (t *Target) serveListParts(c *call) error {
 	page := s3api.PartsPage{
 		Bucket: c.r.Bucket, Key: c.r.Key, Upload: u, After: after, Limit: limit, EncodeURL: encodeURL, Parts: parts, Truncated: truncated,
 	}
-	owner := t.owners(c.bucket)(u.Meta.Owner)
+	owner := access.Owners(t.cluster.State(), c.bucket)(u.Meta.Owner)
 	c.r.WriteXML(func(b []byte) []byte { return s3api.AppendListParts(b, &page, owner) })
 	return nil
 }

@@ -96,8 +96,10 @@ func TestTargetJoins(t *testing.T) {
 	p.same(t, fresh, keys[0], []byte(keys[0]))
 }
 
-// A cluster on an etcd of its own: Debian's, started beside it.
-func TestExternalEtcd(t *testing.T) {
+// startEtcd starts Debian's etcd, ends it with the test, and returns its URL for
+// clients and its process.
+func startEtcd(t *testing.T) (client string, process *os.Process) {
+	t.Helper()
 	ports, err := freePorts(2)
 	if err != nil {
 		t.Fatal(err)
@@ -115,8 +117,18 @@ func TestExternalEtcd(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT) // a test may have stopped it
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
 	Eventually(t, 20*time.Second, "etcd answers", func() error { return dialable(strings.TrimPrefix(client, "http://")) })
+	return client, cmd.Process
+}
+
+// A cluster on an etcd of its own: Debian's, started beside it.
+func TestExternalEtcd(t *testing.T) {
+	client, _ := startEtcd(t)
 	c := Start(t, Options{Proxies: 2, External: []string{client}})
 	b := c.Plain().bucket(t)
 	c.At(t, "proxy2").put(t, b, "k", []byte("v"))

@@ -3,8 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,36 +12,14 @@ import (
 // While etcd does not answer, changes of users fail and say so; who is known is
 // served on; afterwards everything that was told to be done is there.
 func TestEtcdAwayWhileUsersChange(t *testing.T) {
-	ports, err := freePorts(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, peer := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	dir := t.TempDir()
-	log, err := os.Create(dir + "/log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command("etcd", "--name=e", "--data-dir="+dir+"/data", "--listen-client-urls="+client, "--advertise-client-urls="+client,
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=e="+peer)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGCONT)
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	Eventually(t, 20*time.Second, "etcd answers", func() error { return dialable(strings.TrimPrefix(client, "http://")) })
+	client, process := startEtcd(t)
 	c := Start(t, Options{External: []string{client}, Auth: true, Users: "main"})
 	main, root := c.As(t, "main"), c.Plain()
 	native := root
 	native.endpoint = c.URL(t, "proxy1")
 	b := main.bucket(t)
 	main.put(t, b, "k", []byte("kept"))
-	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	main.same(t, b, "k", []byte("kept"))
@@ -61,7 +37,7 @@ func TestEtcdAwayWhileUsersChange(t *testing.T) {
 	if d := time.Since(started); d > 30*time.Second {
 		t.Errorf("the failures took %v", d)
 	}
-	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	Eventually(t, 30*time.Second, "users can be changed again", func() error {
