@@ -31,9 +31,9 @@ compile: ## what takes minutes on a fresh machine, so that the stages after it t
 	go test -race -run '^$$' $(UNIT) >/dev/null
 	$(STATIC) go vet ./...
 
-unit: ## every package's own tests, with the race detector
+unit: ## every package's own tests, with the race detector; some wait more than they work, so four at a time
 	$(STATIC) go vet ./...
-	go test -race -shuffle=on -timeout 110s $(UNIT)
+	go test -race -p 4 -shuffle=on -timeout 110s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
 	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 1180s ./internal/e2e/
