@@ -84,7 +84,7 @@ func TestClusterMapWireForm(t *testing.T) {
 		t.Error(p)
 	}
 	bmd := encode(t, NewBucketMap(s))
-	if !strings.HasPrefix(bmd, `{"providers":{"ais":{"@#":{"b":{"access":"0","bid":"9","checksum":{"type":"none"`) || strings.Contains(bmd, `"x"`) {
+	if !strings.HasPrefix(bmd, `{"providers":{"ais":{"@#":{"b":{"access":"0","backend_bck":"","bid":"9","checksum":{"type":"none"`) || strings.Contains(bmd, `"x"`) {
 		t.Error(bmd)
 	}
 }

@@ -75,7 +75,7 @@ func (p Properties) MarshalJSON() ([]byte, error) {
 // scalar returns the JSON value of a property.
 func scalar(e Property) any {
 	switch e.Name {
-	case "access", "bid", "created", "version", "uuid": // AIStore: uint64 as strings
+	case "access", "bid", "created", "version", "uuid", "features": // AIStore: uint64 as strings
 		return e.Value
 	}
 	switch e.Value {

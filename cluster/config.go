@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,12 @@ type Config struct {
 	NativeChecksum object.Algorithm  // checksum.type of buckets created natively
 	Durability     object.Durability // of ais:// buckets
 	Lifecycle      LifecycleConfig
-	Auth           bool // read-only: Map.Auth is AuthOn
+	Backend        BackendConfig
+	LRU            LRUConfig
+	Space          SpaceConfig
+	Features       Features
+	S3Provider     object.Provider // of two buckets of one name, that which an S3 request means that does not say
+	Auth           bool            // read-only: Map.Auth is AuthOn
 }
 
 // LifecycleConfig says how targets carry out the lifecycles of buckets.
@@ -42,6 +48,10 @@ func DefaultConfig() Config {
 		NativeChecksum: object.XXHash,
 		Durability:     object.Power,
 		Lifecycle:      LifecycleConfig{Interval: time.Hour, Day: 24 * time.Hour},
+		Backend:        BackendConfig{PathStyle: "auto", Timeout: 30 * time.Second, Presigned: PresignedHost + "," + PresignedPath + "," + PresignedLegacy},
+		LRU:            LRUConfig{Enabled: true, DontEvict: 2 * time.Hour, Interval: 5 * time.Minute},
+		Space:          SpaceConfig{LowWM: 75, HighWM: 90, OutOfSpace: 95},
+		S3Provider:     object.AIS,
 	}
 }
 
@@ -65,17 +75,33 @@ func configTable() []setting[Config] {
 	return []setting[Config]{
 		{"auth.enabled", true, "it is fixed when the cluster is made",
 			func(c *Config) string { return strconv.FormatBool(c.Auth) }, nil},
+		{"backend.aws.cloud_region", false, "a region's name, or nothing for the AWS configuration's",
+			func(c *Config) string { return c.Backend.Region },
+			func(c *Config, s string) error { return setRegion(&c.Backend.Region, s) }},
+		{"backend.aws.enabled", true, "true or false",
+			func(c *Config) string { return strconv.FormatBool(c.Backend.Enabled) },
+			func(c *Config, s string) error { return setBool(&c.Backend.Enabled, s) }},
+		{"backend.aws.endpoint", false, "a URL, http:// or https://, or nothing for Amazon's own",
+			func(c *Config) string { return c.Backend.Endpoint },
+			func(c *Config, s string) error { return setEndpoint(&c.Backend.Endpoint, s) }},
+		{"backend.aws.path_style", false, "auto, true or false",
+			func(c *Config) string { return c.Backend.PathStyle },
+			func(c *Config, s string) error { return setPathStyle(&c.Backend.PathStyle, s, "auto") }},
+		{"backend.aws.presigned_order", false, "host, path and legacy, in the order in which they are tried, with commas between them",
+			func(c *Config) string { return c.Backend.Presigned },
+			func(c *Config, s string) error { return setPresigned(&c.Backend.Presigned, s) }},
+		{"backend.aws.profile", false, "a profile of the targets' AWS configuration files, or nothing for the default credentials",
+			func(c *Config) string { return c.Backend.Profile },
+			func(c *Config, s string) error { return setWord(&c.Backend.Profile, s) }},
+		{"backend.timeout", false, "1s to 1h",
+			func(c *Config) string { return formatDuration(c.Backend.Timeout) },
+			func(c *Config, s string) error { return setDuration(&c.Backend.Timeout, s, time.Second, time.Hour) }},
 		{"durability", false, durabilityNames,
 			func(c *Config) string { return c.Durability.String() },
 			func(c *Config, s string) error { return setDurability(&c.Durability, s) }},
-		{"features", false, "no feature flag is built in this version; 0 or none is the only value",
-			func(*Config) string { return "0" },
-			func(_ *Config, s string) error {
-				if s = strings.ToLower(s); s != "0" && s != "none" && s != "" {
-					return errIllegal
-				}
-				return nil
-			}},
+		{"features", false, featureLegal,
+			func(c *Config) string { return strconv.FormatUint(uint64(c.Features), 10) },
+			func(c *Config, s string) error { return setFeatures(&c.Features, s) }},
 		{"lifecycle.day", false, "1s to 24h; anything but 24h is for tests",
 			func(c *Config) string { return formatDuration(c.Lifecycle.Day) },
 			func(c *Config, s string) error { return setDuration(&c.Lifecycle.Day, s, time.Second, 24*time.Hour) }},
@@ -84,6 +110,15 @@ func configTable() []setting[Config] {
 			func(c *Config, s string) error {
 				return setDuration(&c.Lifecycle.Interval, s, time.Second, 7*24*time.Hour)
 			}},
+		{"lru.dont_evict_time", false, "0s to 8760h",
+			func(c *Config) string { return formatDuration(c.LRU.DontEvict) },
+			func(c *Config, s string) error { return setDuration(&c.LRU.DontEvict, s, 0, 365*24*time.Hour) }},
+		{"lru.enabled", true, "true or false",
+			func(c *Config) string { return strconv.FormatBool(c.LRU.Enabled) },
+			func(c *Config, s string) error { return setBool(&c.LRU.Enabled, s) }},
+		{"lru.interval", false, "1s to 24h",
+			func(c *Config) string { return formatDuration(c.LRU.Interval) },
+			func(c *Config, s string) error { return setDuration(&c.LRU.Interval, s, time.Second, 24*time.Hour) }},
 		{"native.checksum.type", false, atRestNames,
 			func(c *Config) string { return c.NativeChecksum.String() },
 			func(c *Config, s string) error { return setAtRest(&c.NativeChecksum, s) }},
@@ -100,5 +135,48 @@ func configTable() []setting[Config] {
 		{"s3.checksum.type", false, atRestNames,
 			func(c *Config) string { return c.S3Checksum.String() },
 			func(c *Config, s string) error { return setAtRest(&c.S3Checksum, s) }},
+		{"s3.provider", false, "ais or aws",
+			func(c *Config) string { return string(c.S3Provider) },
+			func(c *Config, s string) error {
+				provider, err := object.ParseProvider(s)
+				if err == nil {
+					c.S3Provider = provider
+				}
+				return err
+			}},
+		{"space.highwm", false, percentLegal,
+			func(c *Config) string { return strconv.Itoa(c.Space.HighWM) },
+			func(c *Config, s string) error { return setPercent(&c.Space.HighWM, s) }},
+		{"space.lowwm", false, percentLegal,
+			func(c *Config) string { return strconv.Itoa(c.Space.LowWM) },
+			func(c *Config, s string) error { return setPercent(&c.Space.LowWM, s) }},
+		{"space.out_of_space", false, percentLegal,
+			func(c *Config) string { return strconv.Itoa(c.Space.OutOfSpace) },
+			func(c *Config, s string) error { return setPercent(&c.Space.OutOfSpace, s) }},
 	}
+}
+
+const percentLegal = "a percentage of a mountpath's capacity, 1 to 100"
+
+func setPercent(to *int, s string) error {
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(s), "%"))
+	if err != nil || n < 1 || n > 100 {
+		return errIllegal
+	}
+	*to = n
+	return nil
+}
+
+// setPresigned reads an order of the forms of an S3 URL, each at most once.
+func setPresigned(to *string, s string) error {
+	var forms []string
+	for word := range strings.SplitSeq(s, ",") {
+		word = strings.ToLower(strings.TrimSpace(word))
+		if !slices.Contains([]string{PresignedHost, PresignedPath, PresignedLegacy}, word) || slices.Contains(forms, word) {
+			return errIllegal
+		}
+		forms = append(forms, word)
+	}
+	*to = strings.Join(forms, ",")
+	return nil
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,16 @@ type Props struct {
 	Multipart  MultipartProps
 	Versioning VersioningProps
 	Access     Access
+	BackendBck string // aws://name of the remote bucket behind an ais:// one; "" is none
+	Remote     RemoteProps
+	LRU        LRUProps
+	Features   Features // besides the cluster's
+}
+
+// LRUProps say whether objects that were not read for long are removed where
+// their mountpath fills up. What the remote bucket does not have never is.
+type LRUProps struct {
+	Enabled bool
 }
 
 // ChecksumProps say how content is digested at rest and when it is verified.
@@ -34,7 +45,9 @@ type MultipartProps struct {
 // VersioningProps are AIStore's versioning: a counter, of which the latest version
 // only is kept. It is not S3's.
 type VersioningProps struct {
-	Enabled bool
+	Enabled         bool
+	ValidateWarmGet bool // a read asks the remote bucket first whether the object has changed
+	Synchronize     bool // likewise, and what is gone there is removed here
 }
 
 // Access is a set of permitted operations, one bit each, with AIStore's numbers.
@@ -76,6 +89,7 @@ func DefaultProps(provider object.Provider, overS3 bool, c Config) Props {
 	}
 	if provider != object.AIS {
 		p.Durability = object.Process
+		p.LRU.Enabled = c.LRU.Enabled
 	}
 	return p
 }
@@ -102,6 +116,9 @@ func propsTable() []setting[Props] {
 		{"access", false, "ro, rw, su or a number as AIStore's",
 			func(p *Props) string { return strconv.FormatUint(uint64(p.Access), 10) },
 			func(p *Props, s string) error { return setAccess(&p.Access, s) }},
+		{"backend_bck", false, "aws://NAME of a remote bucket, or none",
+			func(p *Props) string { return p.BackendBck },
+			func(p *Props, s string) error { return setBackendBck(&p.BackendBck, s) }},
 		{"checksum.type", false, atRestNames,
 			func(p *Props) string { return p.Checksum.Type.String() },
 			func(p *Props, s string) error { return setAtRest(&p.Checksum.Type, s) }},
@@ -114,12 +131,39 @@ func propsTable() []setting[Props] {
 		{"durability", false, durabilityNames,
 			func(p *Props) string { return p.Durability.String() },
 			func(p *Props, s string) error { return setDurability(&p.Durability, s) }},
+		{"extra.aws.cloud_region", false, "a region's name, or nothing for the cluster's",
+			func(p *Props) string { return p.Remote.Region },
+			func(p *Props, s string) error { return setRegion(&p.Remote.Region, s) }},
+		{"extra.aws.endpoint", false, "a URL, http:// or https://, or nothing for the cluster's",
+			func(p *Props) string { return p.Remote.Endpoint },
+			func(p *Props, s string) error { return setEndpoint(&p.Remote.Endpoint, s) }},
+		{"extra.aws.multipart_size", false, "0, or a size from 5MiB to 5GiB, in bytes or with a suffix like MiB or G",
+			func(p *Props) string { return FormatSize(p.Remote.PartSize) },
+			func(p *Props, s string) error { return setPartSize(&p.Remote.PartSize, s) }},
+		{"extra.aws.path_style", false, "auto, true or false, or nothing for the cluster's",
+			func(p *Props) string { return p.Remote.PathStyle },
+			func(p *Props, s string) error { return setPathStyle(&p.Remote.PathStyle, s, "") }},
+		{"extra.aws.profile", false, "a profile of the targets' AWS configuration files, or nothing for the cluster's",
+			func(p *Props) string { return p.Remote.Profile },
+			func(p *Props, s string) error { return setWord(&p.Remote.Profile, s) }},
+		{"features", false, featureLegal,
+			func(p *Props) string { return strconv.FormatUint(uint64(p.Features), 10) },
+			func(p *Props, s string) error { return setFeatures(&p.Features, s) }},
+		{"lru.enabled", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.LRU.Enabled) },
+			func(p *Props, s string) error { return setBool(&p.LRU.Enabled, s) }},
 		{"multipart.min_part_size", false, "a size up to 5GiB, in bytes or with a suffix like KiB, MB or G",
 			func(p *Props) string { return FormatSize(p.Multipart.MinPartSize) },
 			func(p *Props, s string) error { return setSize(&p.Multipart.MinPartSize, s, object.MaxPutSize) }},
 		{"versioning.enabled", true, boolean,
 			func(p *Props) string { return strconv.FormatBool(p.Versioning.Enabled) },
 			func(p *Props, s string) error { return setBool(&p.Versioning.Enabled, s) }},
+		{"versioning.synchronize", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.Versioning.Synchronize) },
+			func(p *Props, s string) error { return setBool(&p.Versioning.Synchronize, s) }},
+		{"versioning.validate_warm_get", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.Versioning.ValidateWarmGet) },
+			func(p *Props, s string) error { return setBool(&p.Versioning.ValidateWarmGet, s) }},
 	}
 }
 
@@ -211,4 +255,58 @@ func formatDuration(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// setEndpoint reads the URL of a store: scheme and host, perhaps a port and a path.
+func setEndpoint(to *string, s string) error {
+	if s = strings.TrimSuffix(strings.TrimSpace(s), "/"); s != "" {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return errIllegal
+		}
+	}
+	*to = s
+	return nil
+}
+
+// setRegion reads a region's name, which becomes a part of host names.
+func setRegion(to *string, s string) error {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return errIllegal
+		}
+	}
+	return setWord(to, s)
+}
+
+// setWord reads a name of up to 64 printable characters.
+func setWord(to *string, s string) error {
+	s = strings.TrimSpace(s)
+	if len(s) > 64 || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return errIllegal
+	}
+	*to = s
+	return nil
+}
+
+// setPathStyle reads how buckets are named in requests; empty stands for s == "".
+func setPathStyle(to *string, s, empty string) error {
+	switch s = strings.ToLower(strings.TrimSpace(s)); s {
+	case "":
+		*to = empty
+	case "auto", "true", "false":
+		*to = s
+	default:
+		return errIllegal
+	}
+	return nil
+}
+
+func setPartSize(to *int64, s string) error {
+	n := *to
+	if err := setSize(&n, s, object.MaxPutSize); err != nil || n != 0 && n < object.MinPartSize {
+		return errIllegal
+	}
+	*to = n
+	return nil
 }

@@ -72,8 +72,9 @@ func TestPropsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `"props":{"access":"18446744073709551615","checksum":{"type":"md5","validate_cold_get":true,"validate_warm_get":false},` +
-		`"durability":"power","multipart":{"min_part_size":"5MiB"},"versioning":{"enabled":true}}`
+	const want = `"props":{"access":"18446744073709551615","backend_bck":"","checksum":{"type":"md5","validate_cold_get":true,"validate_warm_get":false},` +
+		`"durability":"power","extra":{"aws":{"cloud_region":"","endpoint":"","multipart_size":"0B","path_style":"","profile":""}},"features":"0",` +
+		`"lru":{"enabled":false},"multipart":{"min_part_size":"5MiB"},"versioning":{"enabled":true,"synchronize":false,"validate_warm_get":false}}`
 	if !strings.Contains(string(data), want) {
 		t.Errorf("%s\nhas no\n%s", data, want)
 	}
@@ -97,9 +98,11 @@ func TestConfigJSON(t *testing.T) {
 	c := DefaultConfig()
 	c.Redirect, c.Auth = RedirectNever, true
 	data, err := json.Marshal(c)
-	const want = `{"auth":{"enabled":true},"durability":"power","features":"0",` +
-		`"lifecycle":{"day":"24h","interval":"1h"},"native":{"checksum":{"type":"xxhash"}},` +
-		`"redirect":"never","s3":{"checksum":{"type":"md5"}}}`
+	const want = `{"auth":{"enabled":true},"backend":{"aws":{"cloud_region":"","enabled":false,"endpoint":"","path_style":"auto",` +
+		`"presigned_order":"host,path,legacy","profile":""},"timeout":"30s"},"durability":"power","features":"0",` +
+		`"lifecycle":{"day":"24h","interval":"1h"},"lru":{"dont_evict_time":"2h","enabled":true,"interval":"5m"},` +
+		`"native":{"checksum":{"type":"xxhash"}},"redirect":"never","s3":{"checksum":{"type":"md5"},"provider":"ais"},` +
+		`"space":{"highwm":"90","lowwm":"75","out_of_space":"95"}}`
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"ais/backend"
 	"ais/fs"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ type Config struct {
 	PublicHosts   []string // host[:port] that clients sign for where something in front changes the Host
 	NodeCerts     bool     // other nodes must show a certificate that was verified
 	Store         fs.Config
+	OpenBackend   backend.Open  // of remote buckets; nil where there are none
 	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
 	PeerTimeout   time.Duration // for a control call to another node
 	SyncTimeout   time.Duration // to catch up with etcd, or to read it

@@ -39,6 +39,8 @@ type Target struct {
 	server     *fasthttp.Server
 	metrics    *metrics
 	gates      gates
+	names      names
+	remotes    remotes
 	lifecycles lifecycleRules
 	started    time.Time
 }
@@ -59,6 +61,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 		}},
 		started: cfg.Now(),
 	}
+	t.remotes.open = cfg.OpenBackend
 	t.metrics = newMetrics(cfg.Registry, t)
 	var err error
 	if t.access, err = newAccess(&cfg, members); err != nil {
