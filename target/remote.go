@@ -2,6 +2,8 @@ package target
 
 import (
 	"errors"
+	"maps"
+	"strings"
 	"sync"
 
 	"ais/backend"
@@ -53,3 +55,28 @@ func either(own, general string) string {
 	}
 	return general
 }
+
+// metaOf returns what is kept here of a remote object: its metadata, without what
+// AIS itself has added to it there, and where it is from. The checksum at rest is
+// the caller's.
+func metaOf(m *backend.Meta) object.Meta {
+	kept := m.Meta.Clone()
+	kept.Checksum, kept.Parts = object.Checksum{}, nil
+	kept.Version, kept.VersionID, kept.DeleteMarker = object.Version{}, "", false
+	maps.DeleteFunc(kept.User, func(key, _ string) bool {
+		key = strings.TrimPrefix(key, "x-amz-meta-") // AIStore has it twice
+		return key == backend.MetaDigestType || key == backend.MetaDigestValue
+	})
+	if len(kept.User) == 0 {
+		kept.User = nil
+	}
+	kept.Custom = map[string]string{object.CustomSource: string(object.AWS), object.CustomETag: kept.ETag}
+	if m.Version != "" {
+		kept.Custom[object.CustomVersion] = m.Version
+	}
+	return kept
+}
+
+// fromRemote reports whether m is of an object that came from a remote bucket, or
+// was written through to it.
+func fromRemote(m *object.Meta) bool { return m.Custom[object.CustomSource] != "" }
