@@ -42,7 +42,7 @@ func TestConfig(t *testing.T) {
 		"Cluster config successfully updated", `"durability" set to: "process" (was: "power")`, `"redirect" set to: "always" (was: "auto")`))
 	r.want("show config cluster redirect -H", "redirect         always\n")
 	r.fails("config cluster redirect=sometimes", 1, "auto, always or never")
-	r.want("config cluster features S3-Presigned-Request", tableText("Cluster config successfully updated", `"features" set to: "512" (was: "0")`))
+	r.want("config cluster features S3-Presigned-Request", tableText("Cluster config successfully updated", `"features" set to: "S3-Presigned-Request" (was: "none")`))
 	r.fails("config cluster nosuch", 2, "there is no property")
 }
 

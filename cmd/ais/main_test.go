@@ -104,9 +104,19 @@ func TestBuckets(t *testing.T) {
 		"checksum         Type: md5 | Validate: ColdGET",
 		"created          22 Nov 26 15:13 UTC",
 		"durability       power",
+		"lru              Disabled",
 		"multipart        Min part size: 0B",
 		"provider         ais",
 		"versioning       Enabled"))
+	r.want("bucket props set ais://bck features=S3-Presigned-Request extra.aws.profile=p versioning.validate_warm_get=true", tableText(
+		"Bucket props successfully updated",
+		`"extra.aws.profile" set to: "p" (was: "")`,
+		`"features" set to: "S3-Presigned-Request" (was: "none")`,
+		`"versioning.validate_warm_get" set to: "true" (was: "false")`))
+	r.want("show bucket ais://bck extra features versioning -H", tableText(
+		"extra            Aws.profile: p",
+		"features         S3-Presigned-Request",
+		"versioning       Enabled | Validate: WarmGET"))
 	r.want("bucket show ais://bck checksum -H", "checksum         Type: md5 | Validate: ColdGET\n")
 	r.want("bucket rm ais://bck", "\"ais://bck\" destroyed\n")
 	r.fails("bucket show ais://bck", 1, "'ais create ais://bck' makes this one")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ais/api"
+	"ais/cluster"
 )
 
 func (a *app) bucketShowCommand(use string) *cobra.Command {
@@ -29,10 +30,11 @@ func (a *app) bucketShowCommand(use string) *cobra.Command {
 			}
 			t := a.table("PROPERTY", "VALUE")
 			for _, name := range sections(p) {
-				if name == "bid" {
+				value := a.formatSection(name, p.Section(name))
+				if name == "bid" || value == "" {
 					continue
 				}
-				if err := t.row(name, a.formatSection(name, p.Section(name))); err != nil {
+				if err := t.row(name, value); err != nil {
 					return err
 				}
 			}
@@ -85,7 +87,7 @@ func sections(p api.Properties) []string {
 }
 
 // formatSection writes a section of bucket properties in one line, as AIStore
-// does where it has the section.
+// does where it has the section; "" where there is nothing to say.
 func (a *app) formatSection(name string, p api.Properties) string {
 	switch name {
 	case "access":
@@ -98,14 +100,21 @@ func (a *app) formatSection(name string, p api.Properties) string {
 			return p.Get("created")
 		}
 		return a.formatTime(time.Unix(0, ns))
-	case "versioning":
-		if p.Get("versioning.enabled") == "true" {
-			return "Enabled"
+	case "features":
+		if names := formatFeatures(p.Get("features")); names != "none" {
+			return names
 		}
-		return "Disabled"
+		return ""
+	case "lru":
+		return enabled(p.Get("lru.enabled"))
+	case "versioning":
+		return formatVersioning(p)
 	}
 	parts := make([]string, 0, len(p))
 	for _, e := range p {
+		if name == "extra" && (e.Value == "" || e.Value == "0B") {
+			continue // as the cluster has it
+		}
 		label := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(e.Name, name), "."), "_", " ")
 		if label == "" {
 			parts = append(parts, e.Value)
@@ -114,6 +123,44 @@ func (a *app) formatSection(name string, p api.Properties) string {
 		parts = append(parts, strings.ToUpper(label[:1])+label[1:]+": "+e.Value)
 	}
 	return strings.Join(parts, " | ")
+}
+
+func enabled(value string) string {
+	if value == "true" {
+		return "Enabled"
+	}
+	return "Disabled"
+}
+
+func formatVersioning(p api.Properties) string {
+	out := enabled(p.Get("versioning.enabled"))
+	if p.Get("versioning.validate_warm_get") == "true" {
+		out += " | Validate: WarmGET"
+	}
+	if p.Get("versioning.synchronize") == "true" {
+		out += " | Synchronize"
+	}
+	return out
+}
+
+// formatFeatures names the features that are on in their number.
+func formatFeatures(text string) string {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return text
+	}
+	return cluster.Features(n).Names()
+}
+
+// formatValue writes the value of one property, or setting.
+func formatValue(name, value string) string {
+	switch name {
+	case "access":
+		return formatAccess(value)
+	case "features":
+		return formatFeatures(value)
+	}
+	return value
 }
 
 func formatChecksum(p api.Properties) string {
@@ -217,11 +264,7 @@ func (a *app) showProperties(p api.Properties) error {
 	}
 	t := a.table("PROPERTY", "VALUE")
 	for _, e := range p {
-		value := e.Value
-		if e.Name == "access" {
-			value = formatAccess(value)
-		}
-		if err := t.row(e.Name, orDash(value)); err != nil {
+		if err := t.row(e.Name, orDash(formatValue(e.Name, e.Value))); err != nil {
 			return err
 		}
 	}
@@ -283,7 +326,7 @@ func (a *app) reportChange(before, after api.Properties, headline, unchanged str
 	}
 	fmt.Fprintln(a.out, headline)
 	for _, c := range changes {
-		fmt.Fprintf(a.out, "%q set to: %q (was: %q)\n", c.Name, c.To, c.From)
+		fmt.Fprintf(a.out, "%q set to: %q (was: %q)\n", c.Name, formatValue(c.Name, c.To), formatValue(c.Name, c.From))
 	}
 	return nil
 }
