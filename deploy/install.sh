@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks beyond Go and git, and says what it does:
 #   deploy/install.sh play     the aws CLI and boto3, into .venv of the project
-#   deploy/install.sh test     that, and the clients and tools that the tests run
+#   deploy/install.sh test     that, and the clients, servers and tools that the tests run
 #   deploy/install.sh bench    nginx, to compare with
 # Debian packages come from apt, as root or by sudo. What is there is left alone.
 set -euo pipefail
@@ -75,7 +75,8 @@ case ${1:-} in
     debian gcc:gcc /usr/include/stdlib.h:libc6-dev curl:curl s3cmd:s3cmd rclone:rclone chromium:chromium \
       prometheus:prometheus etcd:etcd-server strace:strace
     python_clients clients.txt
-    python_clients clients-test.txt ;;
+    python_clients clients-test.txt
+    python_clients clients-remote.txt ;;
   bench)
     debian nginx:nginx-light ;;
   *)

@@ -31,6 +31,8 @@ type Options struct {
 	TLS                          bool     // HTTPS on every port, mutual among nodes and to etcd
 	ProxyArgs, TargetArgs        []string // more flags
 	External                     []string // URLs of an etcd that is there; none: proxy1 embeds one
+	Remote                       Remote   // of the buckets of provider aws, which the targets have the key of
+	TargetEnv                    []string // more variables for the targets
 	// Disk returns the directory of a target's mountpath; nil: below the cluster's own.
 	Disk func(target, mountpath int) string
 }
@@ -104,6 +106,9 @@ func launch(dir string, o Options) (*Cluster, error) {
 	if err == nil {
 		err = c.makeUsers()
 	}
+	if err == nil {
+		err = c.useRemote()
+	}
 	if err != nil {
 		c.stop()
 		return nil, fmt.Errorf("%w\n%s", err, c.logTails(40))
@@ -164,12 +169,16 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 	}, more...)
 	n.args = append(n.args, c.secureFlags()...)
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "AIS_") {
+		if !strings.HasPrefix(v, "AIS_") && !strings.HasPrefix(v, "AWS_") {
 			n.env = append(n.env, v)
 		}
 	}
 	if root, ok := c.keys["root"]; ok && name == "proxy1" {
 		n.env = append(n.env, "AIS_ROOT_ACCESS_KEY="+root.Access, "AIS_ROOT_SECRET_KEY="+root.Secret)
+	}
+	if program == "aisnode" {
+		n.env = append(n.env, "AWS_CONFIG_FILE="+filepath.Join(c.Dir, "aws-config"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(c.Dir, "aws-credentials"))
+		n.env = append(append(n.env, c.o.Remote.env()...), c.o.TargetEnv...)
 	}
 	c.nodes = append(c.nodes, n)
 	return nil

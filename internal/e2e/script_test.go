@@ -14,8 +14,9 @@ import (
 // script is a shell in which the clients are on the PATH and the cluster's
 // addresses in the environment, as after deploy/playground.sh env.
 type script struct {
-	dir string
-	env []string
+	dir       string
+	env       []string
+	functions string // bash that comes before every script
 }
 
 // Shell returns a shell for the cluster, working in a directory of its own, in
@@ -59,7 +60,7 @@ func (s script) try(t testing.TB, text string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", text)
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", s.functions+text)
 	cmd.Dir, cmd.Env = s.dir, s.env
 	cmd.WaitDelay = 10 * time.Second
 	var out bytes.Buffer

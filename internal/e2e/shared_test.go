@@ -42,6 +42,7 @@ func stopShared() {
 		c.stop()
 		os.RemoveAll(c.Dir)
 	}
+	stopMoto()
 }
 
 // root returns the folder of the module.
