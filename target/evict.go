@@ -1,0 +1,42 @@
+package target
+
+import (
+	"errors"
+
+	"ais/cluster"
+	"ais/fs"
+	"ais/object"
+)
+
+// errLocalOnly is why something is not evicted.
+var errLocalOnly = errors.New("the object is not in the remote bucket, only here")
+
+// evict removes what is kept here of an object of a remote bucket, and nothing at
+// the remote. only, which may be nil, decides under the name's lock. Errors:
+// NotFound, Precondition where the remote bucket does not have the object, and
+// only's own.
+func (t *Target) evict(b *cluster.Bucket, n object.Name, only func(*object.Meta) error) (object.Meta, error) {
+	return t.drop(b, n, func(m *object.Meta) error {
+		if !fromRemote(m) {
+			return object.E("target.evict", n.Key, object.Precondition, errLocalOnly)
+		}
+		if only == nil {
+			return nil
+		}
+		return only(m)
+	})
+}
+
+// drop removes an object here for good, if that is allowed.
+func (t *Target) drop(b *cluster.Bucket, n object.Name, allowed func(*object.Meta) error) (object.Meta, error) {
+	gate := func() error {
+		now, err := t.store.Stat(n, "")
+		if err != nil {
+			return err
+		}
+		return allowed(&now)
+	}
+	// Where the power fails, what was evicted may be there again, as if it had not been.
+	removed, err := t.store.Remove(n, "", fs.Terms{Gate: gate, Versioning: object.Unversioned}, object.Process)
+	return removed.Meta, err
+}
