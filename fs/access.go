@@ -36,6 +36,15 @@ func (m *mountpath) noteRead(n object.Name) {
 	}
 }
 
+// noteArrival makes now the time of the last read of a remote bucket's object,
+// whose Modified may be years ago: an eviction goes by that time.
+func (t *txn) noteArrival(r *record) error {
+	if r.Meta.Custom[object.CustomSource] == "" {
+		return nil
+	}
+	return t.b.Set(t.key(kindAccess), binary.BigEndian.AppendUint64(nil, uint64(t.s.config.Now().UnixNano())), nil)
+}
+
 // accessed returns the time of the last read, zero if none is known.
 func (m *mountpath) accessed(x *index, buf *scratch, n object.Name) time.Time {
 	m.reads.mu.Lock()

@@ -216,10 +216,8 @@ func (m *mountpath) newBlob(checksums bool) (*blobWriter, error) {
 
 // Write implements io.Writer.
 func (w *blobWriter) Write(p []byte) (int, error) {
-	if w.m.space.written.Load() >= sampleBytes {
-		if err := w.m.space.admit(int64(len(p))); err != nil {
-			return 0, err
-		}
+	if err := w.m.space.admitMore(len(p)); err != nil {
+		return 0, err
 	}
 	n, err := w.file.Write(p)
 	w.size += int64(n)
@@ -250,19 +248,30 @@ func (w *blobWriter) seal(info *blobInfo, d object.Durability) error {
 	if w.block != nil && w.left < blockSize {
 		w.endBlock()
 	}
-	buf := appendTrailer(nil, &trailer{Size: w.size, Sums: w.sums, Info: string(appendBlobInfo(nil, info))})
-	if _, err := w.file.Write(buf); err != nil {
+	if err := w.end(info, d); err != nil {
 		return err
-	}
-	w.m.space.wrote(len(buf))
-	if d == object.Power {
-		if err := dataSync(w.file); err != nil {
-			return err
-		}
 	}
 	if err := w.close(); err != nil {
 		return err
 	}
+	return w.syncDir(d)
+}
+
+// end writes the trailer after the payload and, for Power, makes the bytes durable.
+func (w *blobWriter) end(info *blobInfo, d object.Durability) error {
+	buf := appendTrailer(nil, &trailer{Size: w.size, Sums: w.sums, Info: string(appendBlobInfo(nil, info))})
+	if _, err := w.file.WriteAt(buf, w.size); err != nil {
+		return err
+	}
+	w.m.space.wrote(len(buf))
+	if d != object.Power {
+		return nil
+	}
+	return dataSync(w.file)
+}
+
+// syncDir makes the blob's directory entry durable, for Power.
+func (w *blobWriter) syncDir(d object.Durability) error {
 	if d != object.Power {
 		return nil
 	}
@@ -308,22 +317,29 @@ func verifyBlocks(f File, t *trailer, off, n int64, buf []byte, h hash.Hash64) e
 		return nil
 	}
 	for i := off / blockSize; i*blockSize < min(off+n, t.Size); i++ {
-		h.Reset()
-		end := min((i+1)*blockSize, t.Size)
-		for at := i * blockSize; at < end; {
-			part := buf[:min(int64(len(buf)), end-at)]
-			if _, err := f.ReadAt(part, at); err != nil {
-				if errors.Is(err, io.EOF) {
-					err = io.ErrUnexpectedEOF
-				}
-				return err
-			}
-			h.Write(part)
-			at += int64(len(part))
+		if err := hashRange(h, f, i*blockSize, min((i+1)*blockSize, t.Size), buf); err != nil {
+			return err
 		}
 		if h.Sum64() != t.Sums[i] {
 			return fmt.Errorf("block %d does not match its checksum: %w", i, object.Corrupt)
 		}
+	}
+	return nil
+}
+
+// hashRange gives h, reset, the bytes of f from at to end. buf is scratch.
+func hashRange(h hash.Hash64, f File, at, end int64, buf []byte) error {
+	h.Reset()
+	for at < end {
+		part := buf[:min(int64(len(buf)), end-at)]
+		if _, err := f.ReadAt(part, at); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		h.Write(part)
+		at += int64(len(part))
 	}
 	return nil
 }

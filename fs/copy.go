@@ -73,14 +73,6 @@ func (s *Store) openPinned(n object.Name, version string) (*Reader, error) {
 
 // commitCopy writes the record of a copy. tried is as of putPart.
 func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
-	t, err := s.begin(dst)
-	if err != nil {
-		return out, false, err
-	}
-	defer t.end()
-	if err := t.check(terms); err != nil {
-		return out, false, err
-	}
 	var body []byte
 	switch {
 	case r.inline != nil:
@@ -92,16 +84,7 @@ func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, terms Terms,
 		rec.Payload = payloadManifest
 		body = appendManifest(nil, rec.Use, rec.Segments, rec.Parts)
 	}
-	if err := t.set(rec, body, terms.Versioning); err != nil {
-		return out, false, err
-	}
-	if err := t.hold(rec.Use, rec.Segments); err != nil {
-		return out, false, err
-	}
-	if err := t.apply(d); err != nil {
-		return out, true, err
-	}
-	return t.m.result(rec), true, nil
+	return s.commitNew(dst, rec, body, terms, d)
 }
 
 // moveTo writes the object's bytes to one blob of another mountpath. There the

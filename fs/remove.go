@@ -21,17 +21,15 @@ type Removed struct {
 // that are left becomes the current one. Without a version it takes the object
 // out, which leaves a delete marker unless the bucket is Unversioned. Errors:
 // NotFound where there is nothing to remove and no marker is to be written, or a
-// condition asks for something to be there, NoSuchVersion, Precondition, Unavailable, and the gate's own.
+// condition asks for something to be there, NoSuchVersion, Precondition, Unavailable, and those of the gate and If.
 func (s *Store) Remove(n object.Name, version string, terms Terms, d object.Durability) (Removed, error) {
 	t, err := s.begin(n)
 	if err != nil {
 		return Removed{}, fault("fs.Remove", n, err)
 	}
 	defer t.end()
-	if terms.Gate != nil {
-		if err := terms.Gate(); err != nil {
-			return Removed{}, fault("fs.Remove", n, err)
-		}
+	if err := t.ask(terms); err != nil {
+		return Removed{}, fault("fs.Remove", n, err)
 	}
 	out, err := t.take(version, terms)
 	if err == nil {
@@ -103,7 +101,8 @@ type Removal struct {
 
 // RemoveMany is Remove for many names, with one index write for each mountpath and
 // each batchNames names. It returns a result and an error for each, in its place:
-// nil, or as Remove. Of the terms the conditions are not looked at.
+// nil, or as Remove. The gate is asked once for each write, If for each name; of the
+// terms the conditions are not looked at.
 func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]Removed, []error) {
 	removed, errs := make([]Removed, len(list)), make([]error, len(list))
 	groups := make(map[*mountpath][]placed)
@@ -159,6 +158,9 @@ func (s *Store) removeBatch(m *mountpath, group []placed, list []Removal, terms 
 	for _, p := range group {
 		t := &txn{s: s, m: m, x: x, n: p.n, b: b, from: from, buf: buf}
 		err := t.load()
+		if err == nil {
+			err = t.askIf(terms)
+		}
 		if err == nil {
 			terms.Cond = list[p.i].Cond
 			removed[p.i], err = t.take(list[p.i].Version, terms)

@@ -60,6 +60,15 @@ func (s *space) admit(n int64) error {
 	return nil
 }
 
+// admitMore is admit for n more bytes of a payload that was admitted: it looks
+// again once much was written since the last sample.
+func (s *space) admitMore(n int) error {
+	if s.written.Load() < sampleBytes {
+		return nil
+	}
+	return s.admit(int64(n))
+}
+
 func (s *space) reserveOf(u Usage) int64 {
 	if s.reserve >= 0 {
 		return s.reserve

@@ -83,20 +83,45 @@ func (t *txn) key(kind byte) []byte {
 }
 
 // Terms are what a change of a name depends on. They are looked at under the
-// name's lock: the gate first, then the conditions.
+// name's lock: the gate first, then If, then the conditions.
 type Terms struct {
 	Cond       object.Cond       // a write's on the current version, where a delete marker is nothing; a removal's on what it removes
 	Versioning object.Versioning // of the bucket, as of the commit
 	Gate       func() error      // may be nil
 	Owner      string            // of a delete marker that is written
+
+	// If, which may be nil, sees the current version as Stat returns it but for
+	// Parts, nil where there is none or it is a delete marker. Its error ends the
+	// change and is returned. It must not call the store.
+	If func(now *object.Meta) error
 }
 
-// check asks the gate and then the conditions.
-func (t *txn) check(terms Terms) error {
+// ask asks the gate and then If.
+func (t *txn) ask(terms Terms) error {
 	if terms.Gate != nil {
 		if err := terms.Gate(); err != nil {
 			return err
 		}
+	}
+	return t.askIf(terms)
+}
+
+func (t *txn) askIf(terms Terms) error {
+	if terms.If == nil {
+		return nil
+	}
+	if t.old == nil {
+		return terms.If(nil)
+	}
+	now := t.m.result(t.old)
+	now.Accessed = t.m.accessed(t.x, t.buf, t.n)
+	return terms.If(&now)
+}
+
+// check asks all that a write depends on.
+func (t *txn) check(terms Terms) error {
+	if err := t.ask(terms); err != nil {
+		return err
 	}
 	if t.old == nil {
 		return terms.Cond.CheckWrite(nil)
@@ -127,6 +152,9 @@ func (t *txn) set(r *record, body []byte, v object.Versioning) error {
 	}
 	t.buf.value = appendRecord(t.buf.value[:0], r)
 	if err := t.b.Set(t.key(kindObject), t.buf.value, nil); err != nil {
+		return err
+	}
+	if err := t.noteArrival(r); err != nil {
 		return err
 	}
 	return t.keepHistory(r)

@@ -3,6 +3,7 @@ package fs
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"ais/object"
 )
@@ -141,12 +142,45 @@ func (w *Writer) putBuf() {
 	w.buf = nil
 }
 
+// Size returns how many bytes were written so far.
+func (w *Writer) Size() int64 { return w.size }
+
+// ReadAt implements io.ReaderAt over what was written. It may be called once all
+// is written, until Commit, CommitPart or Abort, by many goroutines then.
+func (w *Writer) ReadAt(p []byte, off int64) (int, error) {
+	if w.ended || off < 0 {
+		return 0, object.E("fs.ReadAt", w.n.Key, object.Internal, errors.New("the writer has ended, or the offset is negative"))
+	}
+	if off >= w.size {
+		return 0, io.EOF
+	}
+	total := 0
+	if kept := w.size - int64(w.used); off < kept { // in the blob
+		n, err := w.blob.file.ReadAt(p[:min(int64(len(p)), kept-off)], off)
+		if total = n; err != nil {
+			return total, object.E("fs.ReadAt", w.n.Key, object.Internal, err)
+		}
+		p, off = p[n:], kept
+		if len(p) == 0 {
+			return total, nil
+		}
+	}
+	if w.used > 0 {
+		n := copy(p, (*w.buf)[w.used-int(w.size-off):w.used])
+		total, p = total+n, p[n:]
+	}
+	if len(p) > 0 {
+		return total, io.EOF
+	}
+	return total, nil
+}
+
 // Commit makes the object visible and durable as WriteOptions ask, and returns
 // what is stored. The payload is made durable first; then, under the name's lock,
 // the terms decide, and one index write does the rest. Size, VersionID, the
 // version's counter, and Modified if zero, are filled in; the ETag, the checksums
 // and the version's term are the caller's. Errors: Incomplete, NoSpace,
-// Precondition, NotFound (If-Match on nothing), Unavailable, and the gate's own.
+// Precondition, NotFound (If-Match on nothing), Unavailable, and those of the gate and If.
 func (w *Writer) Commit(m object.Meta, terms Terms) (object.Meta, error) {
 	defer w.Abort()
 	if err := w.ready(false); err != nil {
@@ -154,12 +188,16 @@ func (w *Writer) Commit(m object.Meta, terms Terms) (object.Meta, error) {
 	}
 	m.Size, m.Parts = w.size, nil
 	m.Modified = stamp(m.Modified, w.s.config.Now)
-	out, err := w.commit(m, terms)
-	if err != nil {
-		w.m.stats.noteWrite(err)
-		return object.Meta{}, fault("fs.Commit", w.n, err)
+	out, tried, err := w.commit(m, terms)
+	switch {
+	case err == nil:
+		w.committed()
+		return out, nil
+	case tried:
+		w.leaveToSweep()
 	}
-	return out, nil
+	w.m.stats.noteWrite(err)
+	return object.Meta{}, fault("fs.Commit", w.n, err)
 }
 
 // ready reports what forbids a commit.
@@ -173,48 +211,50 @@ func (w *Writer) ready(part bool) error {
 	return nil
 }
 
-func (w *Writer) commit(m object.Meta, terms Terms) (object.Meta, error) {
-	use, err := newUse(w.s.config.Rand)
-	if err != nil {
-		return object.Meta{}, err
+// commit makes the payload durable and then writes the record. tried is as of
+// putPart.
+func (w *Writer) commit(m object.Meta, terms Terms) (out object.Meta, tried bool, err error) {
+	r := &record{Meta: m}
+	if r.Use, err = newUse(w.s.config.Rand); err != nil {
+		return out, false, err
 	}
-	r := &record{Meta: m, Use: use}
+	var body []byte
 	if w.blob != nil {
 		if err := w.seal(&blobInfo{Name: w.n, Meta: m}); err != nil {
-			return object.Meta{}, err
+			return out, false, err
 		}
 		r.Payload, r.Segments = payloadBlob, []segment{w.blob.segment(0)}
 	} else if w.used > 0 {
-		r.Payload = payloadInline
+		extra := w.s.scratch()
+		defer w.s.putScratch(extra)
+		extra.value = appendInline(extra.value[:0], r.Use, (*w.buf)[:w.used])
+		r.Payload, body = payloadInline, extra.value
+		w.m.space.wrote(len(body))
 	}
-	t, err := w.s.begin(w.n)
+	return w.s.commitNew(w.n, r, body, terms, w.options.Durability)
+}
+
+// commitNew makes r the name's current version, with body, if any, as its body
+// record, and returns its metadata. tried is as of putPart.
+func (s *Store) commitNew(n object.Name, r *record, body []byte, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
+	t, err := s.begin(n)
 	if err != nil {
-		return object.Meta{}, err
+		return out, false, err
 	}
 	defer t.end()
 	if err := t.check(terms); err != nil {
-		return object.Meta{}, err
-	}
-	if err := t.hold(use, r.Segments); err != nil {
-		return object.Meta{}, err
-	}
-	var body []byte
-	if r.Payload == payloadInline {
-		extra := w.s.scratch()
-		defer w.s.putScratch(extra)
-		extra.value = appendInline(extra.value[:0], use, (*w.buf)[:w.used])
-		body = extra.value
-		w.m.space.wrote(len(body))
+		return out, false, err
 	}
 	if err := t.set(r, body, terms.Versioning); err != nil {
-		return object.Meta{}, err
+		return out, false, err
 	}
-	if err := t.apply(w.options.Durability); err != nil {
-		w.leaveToSweep()
-		return object.Meta{}, err
+	if err := t.hold(r.Use, r.Segments); err != nil {
+		return out, false, err
 	}
-	w.committed()
-	return t.m.result(r), nil
+	if err := t.apply(d); err != nil {
+		return out, true, err
+	}
+	return t.m.result(r), true, nil
 }
 
 // seal gives the blob the rest and its trailer.
