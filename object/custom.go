@@ -7,4 +7,5 @@ const (
 	CustomETag    = "ETag"          // there, without quotes; it is Meta.ETag too
 	CustomVersion = "version"       // the remote's version id; missing where it has none
 	CustomUpload  = "remote-upload" // of an Upload: the remote's upload id
+	CustomBucket  = "remote-bucket" // of an Upload: the name of the remote bucket that it is to
 )

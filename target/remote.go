@@ -30,14 +30,10 @@ func (t *Target) remote(b *cluster.Bucket) (backend.Backend, error) {
 // remoteNamed is remote for a bucket that may not be known here: of that name at
 // the remote, with settings of its own.
 func (t *Target) remoteNamed(name string, own cluster.RemoteProps) (backend.Backend, error) {
-	c := t.cluster.State().Config.Backend
-	if !c.Enabled || t.remotes.open == nil {
+	if !t.cluster.State().Config.Backend.Enabled || t.remotes.open == nil {
 		return nil, object.E("target.remote", name, object.Unsupported, errors.New("remote buckets are not enabled: ais config cluster backend.aws.enabled=true"))
 	}
-	key := backend.Config{
-		Bucket: name, Endpoint: either(own.Endpoint, c.Endpoint), Region: either(own.Region, c.Region), Profile: either(own.Profile, c.Profile),
-		PathStyle: backend.PathStyle(either(own.PathStyle, c.PathStyle)), Timeout: c.Timeout, PartSize: own.PartSize,
-	}
+	key := t.remoteConfig(name, own)
 	if there, ok := t.remotes.byConfig.Load(key); ok {
 		return there.(backend.Backend), nil
 	}
@@ -47,6 +43,16 @@ func (t *Target) remoteNamed(name string, own cluster.RemoteProps) (backend.Back
 	}
 	there, _ := t.remotes.byConfig.LoadOrStore(key, opened)
 	return there.(backend.Backend), nil
+}
+
+// remoteConfig says where the remote bucket of that name, with settings of its own,
+// lives.
+func (t *Target) remoteConfig(name string, own cluster.RemoteProps) backend.Config {
+	c := t.cluster.State().Config.Backend
+	return backend.Config{
+		Bucket: name, Endpoint: either(own.Endpoint, c.Endpoint), Region: either(own.Region, c.Region), Profile: either(own.Profile, c.Profile),
+		PathStyle: backend.PathStyle(either(own.PathStyle, c.PathStyle)), Timeout: c.Timeout, PartSize: own.PartSize,
+	}
 }
 
 func either(own, general string) string {

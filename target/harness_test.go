@@ -1,0 +1,120 @@
+package target
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ais/backend/backendtest"
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/fs"
+	"ais/object"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+)
+
+// startAlone returns a target that is alone in a new cluster without users, and
+// the store in memory that its remote buckets live in: "mem" is there. It listens
+// on nothing: it is handed requests.
+func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
+	t.Helper()
+	urls := make([]string, 2)
+	for i := range urls {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		urls[i] = "http://" + l.Addr().String()
+		l.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	members, err := etcd.Open(ctx, etcd.Config{
+		Embed:      &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
+		Self:       cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2"},
+		ClusterKey: make([]byte, 32),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { members.Close() })
+	if _, err := members.UpdateConfig(ctx, func(c *cluster.Config) error { _, err := c.Set("backend.aws.enabled", "true"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	mem := backendtest.NewMem()
+	cfg := DefaultConfig()
+	cfg.ID, cfg.Registry, cfg.Logger = "t1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
+	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Mountpaths, cfg.Store.Logger = "test", "t1", []string{t.TempDir()}, cfg.Logger
+	cfg.OpenBackend = mem.Open
+	store, err := fs.Open(cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	target, err := New(cfg, store, members, peer.New(peer.DefaultConfig()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target, mem
+}
+
+// makeBucket creates a bucket with the properties, which are names and values.
+func makeBucket(t *testing.T, target *Target, provider object.Provider, name string, props ...string) *cluster.Bucket {
+	t.Helper()
+	b := cluster.Bucket{Provider: provider, Name: name, Props: cluster.DefaultProps(provider, true, target.cluster.State().Config)}
+	for i := 0; i < len(props); i += 2 {
+		if _, err := b.Props.Set(props[i], props[i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := target.cluster.CreateBucket(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := target.cluster.Sync(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, ok := state.BucketByID(b.ID)
+	if !ok {
+		t.Fatalf("bucket %s is not there", name)
+	}
+	return made
+}
+
+// answer is what a target answered.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask hands the target a request; headers are names and values.
+func ask(t *testing.T, target *Target, method, uri, body string, headers ...string) answer {
+	t.Helper()
+	var in fasthttp.Request
+	in.Header.SetMethod(method)
+	in.Header.SetRequestURI(uri)
+	in.Header.SetHost("node.test:8081")
+	for i := 0; i < len(headers); i += 2 {
+		in.Header.Set(headers[i], headers[i+1])
+	}
+	in.SetBody([]byte(body))
+	in.Header.SetContentLength(len(body))
+	ctx := new(fasthttp.RequestCtx)
+	ctx.Init(&in, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1234}, nil)
+	target.handle(ctx)
+	a := answer{status: ctx.Response.StatusCode(), header: http.Header{}, body: string(ctx.Response.Body())}
+	for name, value := range ctx.Response.Header.All() {
+		a.header.Add(string(name), string(value))
+	}
+	return a
+}
