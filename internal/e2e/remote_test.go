@@ -1,11 +1,16 @@
 package e2e
 
 import (
+	"ais/backend/backendtest"
+	"encoding/json"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -182,3 +187,81 @@ func (p plain) header(t testing.TB, bucket, key, name string) string {
 	t.Helper()
 	return p.do(t, http.MethodHead, "/"+bucket+"/"+escape(key), nil).want(t, 200, "").header.Get(name)
 }
+
+// Between starts a proxy before a remote that behaves badly on demand, and returns
+// the way through it as a remote of its own.
+func Between(t *testing.T, r Remote) (Remote, *backendtest.Faulty) {
+	t.Helper()
+	f, err := backendtest.NewFaulty(r.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	return Remote{Name: r.Name, Endpoint: f.URL, Key: r.Key}, f
+}
+
+// flaky is a cluster whose remote is reached through a Faulty, for one test that
+// runs many cases, each with a bucket of its own.
+type flaky struct {
+	*Cluster
+	remote Remote // the store itself, past the faults
+	*backendtest.Faulty
+}
+
+// startFlaky starts a cluster whose remote operations may take timeout.
+func startFlaky(t *testing.T, r Remote, timeout string, o Options) flaky {
+	t.Helper()
+	way, faulty := Between(t, r)
+	o.Remote, o.Plain = way, true
+	c := Start(t, o)
+	if err := c.configure("backend.timeout=" + timeout); err != nil {
+		t.Fatal(err)
+	}
+	return flaky{c, r, faulty}
+}
+
+// here returns the names of a remote bucket whose objects are kept here, sorted.
+func (c *Cluster) here(t testing.TB, bucket string) []string {
+	t.Helper()
+	p := c.plainAt(c.URL(t, "proxy1")+"/v1/buckets", c.keys["root"])
+	a := p.do(t, "GET", "/"+bucket+"?provider=aws", []byte(`{"action":"list","value":{"props":"name,size,cached","flags":"1"}}`), "Content-Type: application/json", "Accept: application/json").want(t, 200, "")
+	var page struct {
+		Entries []struct{ Name string }
+	}
+	if err := json.Unmarshal(a.body, &page); err != nil {
+		t.Fatal(err, a)
+	}
+	names := []string{}
+	for _, e := range page.Entries {
+		names = append(names, e.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// nothingHalf waits until no target has an unfinished write.
+func (c *Cluster) nothingHalf(t *testing.T) {
+	t.Helper()
+	Eventually(t, 20*time.Second, "staging is empty", func() error {
+		if n := c.files(t, "staging"); n > 0 {
+			return fmt.Errorf("%d files", n)
+		}
+		return nil
+	})
+}
+
+// pull reads an object and returns its size and CRC, without holding it.
+func (p plain) pull(bucket, key string) (size int64, crc uint32, err error) {
+	resp, err := p.http.Get(p.endpoint + "/" + bucket + "/" + escape(key))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	if size, err = io.Copy(h, resp.Body); err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s", resp.Status)
+	}
+	return size, h.Sum32(), err
+}
+
+func crcOf(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
