@@ -19,6 +19,8 @@ const (
 	QueryProps     = "props"
 	QueryReadiness = "readiness"
 	QueryPresence  = "presence"
+
+	QuerySkipLookup = "dont_head_remote_bck" // of create-bck: add a remote bucket without asking whether it is there
 )
 
 // Values of the query parameter what.

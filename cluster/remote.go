@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +60,38 @@ func (b *Bucket) Remote() (name string, ok bool) {
 		return b.Name, true
 	}
 	return strings.TrimPrefix(b.Props.BackendBck, backendScheme), b.Props.BackendBck != ""
+}
+
+// S3Bucket returns the bucket that an S3 request means: that of provider where it
+// names one; else, of two that share the name, that of the setting s3.provider. It
+// may be in any state.
+func (s *State) S3Bucket(provider object.Provider, name string) (*Bucket, bool) {
+	if provider != "" {
+		return s.Bucket(provider, name)
+	}
+	if b, ok := s.Bucket(s.Config.S3Provider, name); ok {
+		return b, true
+	}
+	other := object.AWS
+	if s.Config.S3Provider == object.AWS {
+		other = object.AIS
+	}
+	return s.Bucket(other, name)
+}
+
+// LookUpNodes returns the live targets in the order in which they are asked about
+// what is at a remote, until one answers; it is another order for another name.
+func (s *State) LookUpNodes(name string) []Node {
+	digest := object.HashString(name)
+	var live []Node
+	for i, n := range s.nodes {
+		if n.Kind == Target && s.alive[i] {
+			live = append(live, n)
+		}
+	}
+	score := func(n Node) float64 { return object.Score(digest, object.HashString(n.ID), 1) }
+	slices.SortFunc(live, func(a, b Node) int { return cmp.Compare(score(b), score(a)) })
+	return live
 }
 
 const backendScheme = "aws://"

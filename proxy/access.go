@@ -8,7 +8,6 @@ import (
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
-	"ais/object"
 	"ais/s3api"
 )
 
@@ -58,7 +57,7 @@ func (p *Proxy) admit(r *s3api.Request) (*cluster.Bucket, error) {
 	case s3api.DeleteObjects, s3api.PostObject: // what they are about is in their bodies
 		return nil, nil
 	}
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return nil, err
 	}

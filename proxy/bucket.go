@@ -52,9 +52,9 @@ func (p *Proxy) serveCreateBucket(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	there, err := p.createBucket(b)
+	there, err := p.createS3Bucket(r, b)
 	if object.KindOf(err) == object.Exists && err != nil {
-		err = p.recreate(&there, &b)
+		err = p.recreate(r, there, &b)
 	}
 	if err != nil {
 		return err
@@ -68,9 +68,16 @@ func (p *Proxy) parseCreateBucket(r *s3api.Request) (b cluster.Bucket, err error
 	if err := object.CheckBucketName(r.Bucket); err != nil {
 		return b, s3api.InvalidBucketName
 	}
+	provider, err := s3api.ParseProvider(r)
+	if err != nil {
+		return b, err
+	}
 	b = cluster.Bucket{
-		Provider: object.AIS, Name: r.Bucket, Owner: userID(r.Ctx()),
+		Provider: provider, Name: r.Bucket, Owner: userID(r.Ctx()),
 		Props: cluster.DefaultProps(object.AIS, true, p.cluster.State().Config),
+	}
+	if provider == object.AWS {
+		b.Props = cluster.DefaultProps(object.AWS, false, p.cluster.State().Config)
 	}
 	document, err := r.ControlBody(s3api.MaxConfigBody)
 	if err != nil {
@@ -90,11 +97,37 @@ func (p *Proxy) parseCreateBucket(r *s3api.Request) (b cluster.Bucket, err error
 	return b, checkOwnership(&b, b.Documents.Ownership)
 }
 
+// createS3Bucket creates the bucket that an S3 client asked for; Exists comes with
+// the one that is there. Without a provider a remote bucket of the name counts as
+// there, whether it is known here or not; where there is none, the new one is ours.
+func (p *Proxy) createS3Bucket(r *s3api.Request, b cluster.Bucket) (*cluster.Bucket, error) {
+	if b.Provider == object.AWS {
+		return p.createRemote(r.Ctx(), b, true)
+	}
+	if b.Provider == "" {
+		there, err := p.freshS3Bucket(r)
+		switch kind := object.KindOf(err); {
+		case err == nil && there.State == cluster.BucketActive:
+			return there, object.E("proxy.createBucket", b.Name, object.Exists, nil)
+		case err == nil || kind == object.NoSuchBucket || kind == object.Denied: // the remote's may be somebody else's
+		default:
+			return nil, err
+		}
+	}
+	b.Provider = object.AIS
+	made, err := p.createBucket(b)
+	return &made, err
+}
+
 // recreate answers the creation of a bucket that is there. To its owner S3 (in
 // us-east-1) answers as if it had been made, and clients rely on it, unless
 // something else was asked for.
-func (p *Proxy) recreate(there, asked *cluster.Bucket) error {
+func (p *Proxy) recreate(r *s3api.Request, there, asked *cluster.Bucket) error {
 	switch {
+	case there.Provider == object.AWS && !p.access.On():
+		return nil
+	case there.Provider == object.AWS && p.access.Require(r, "s3:ListBucket", there, "") == nil:
+		return s3api.BucketAlreadyOwnedByYou // to clients: use it
 	case there.Owner != asked.Owner:
 		return s3api.BucketAlreadyExists
 	case !p.access.On():
@@ -123,7 +156,7 @@ func (p *Proxy) createBucket(b cluster.Bucket) (cluster.Bucket, error) {
 }
 
 func (p *Proxy) serveHeadBucket(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -136,7 +169,7 @@ func (p *Proxy) serveHeadBucket(r *s3api.Request) error {
 }
 
 func (p *Proxy) serveDeleteBucket(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -230,7 +263,7 @@ func (p *Proxy) finishDeletions(ctx context.Context) {
 }
 
 func (p *Proxy) serveLocation(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}

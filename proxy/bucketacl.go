@@ -10,7 +10,7 @@ import (
 
 // serveBucketACL answers GetBucketAcl.
 func (p *Proxy) serveBucketACL(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (p *Proxy) serveBucketACL(r *s3api.Request) error {
 // servePutBucketACL answers PutBucketAcl. While the cluster has no users the ACL
 // is kept and has no effect.
 func (p *Proxy) servePutBucketACL(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}

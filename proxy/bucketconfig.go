@@ -73,7 +73,7 @@ var (
 
 // serveGet answers the read of the configuration.
 func (c *bucketConfig) serveGet(p *Proxy, r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (c *bucketConfig) servePut(p *Proxy, r *s3api.Request) error {
 
 // serveDelete answers the removal of the configuration; there need be none.
 func (c *bucketConfig) serveDelete(p *Proxy, r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (c *bucketConfig) serveDelete(p *Proxy, r *s3api.Request) error {
 // configDocument returns the bucket that a request configures, as etcd has it now,
 // and the document in the request's body, of at most limit bytes.
 func (p *Proxy) configDocument(r *s3api.Request, limit int) (*cluster.Bucket, []byte, error) {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,7 +172,7 @@ func publicAccess(b *cluster.Bucket) (auth.PublicAccessBlock, error) {
 
 // serveVersioning answers GetBucketVersioning.
 func (p *Proxy) serveVersioning(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // serveDeleteObjects answers DeleteObjects: each owner removes its share in one
 // call.
 func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return err
 	}

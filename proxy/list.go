@@ -12,7 +12,7 @@ import (
 )
 
 func (p *Proxy) serveList(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (p *Proxy) serveList(r *s3api.Request) error {
 	if list.Query.Limit > 0 {
 		page, err = p.List(b, list.Query)
 		if object.KindOf(err) == object.NoSuchBucket && err != nil { // a target knows more than this node
-			if b, err = p.freshBucket(object.AIS, r.Bucket); err == nil {
+			if b, err = p.freshS3Bucket(r); err == nil {
 				page, err = p.List(b, list.Query)
 			}
 		}
@@ -63,7 +63,7 @@ func (p *Proxy) List(b *cluster.Bucket, q object.Query) (object.Page, error) {
 }
 
 func (p *Proxy) serveListUploads(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (p *Proxy) nativeOwner(ctx *fasthttp.RequestCtx) (cluster.Node, error) {
 	if err != nil {
 		return cluster.Node{}, err
 	}
-	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
 		return cluster.Node{}, err
 	}
@@ -121,7 +121,7 @@ func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	if ctx.IsHead() {
-		b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+		b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 		if err == nil {
 			err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
 		}
@@ -173,10 +173,7 @@ func (p *Proxy) nativeCreate(ctx *fasthttp.RequestCtx, to api.Target, message ap
 	if err := p.access.RequireCreate(ctx, to.Bucket.Name); err != nil {
 		return err
 	}
-	if to.Bucket.Provider != object.AIS {
-		return object.E("native.create", to.Bucket.Name, object.Unsupported, errors.New("remote buckets have no backend here"))
-	}
-	props := cluster.DefaultProps(object.AIS, false, p.cluster.State().Config)
+	props := cluster.DefaultProps(to.Bucket.Provider, false, p.cluster.State().Config)
 	if message.HasValue() {
 		given, err := api.ParseProperties(message)
 		if err != nil {
@@ -186,7 +183,15 @@ func (p *Proxy) nativeCreate(ctx *fasthttp.RequestCtx, to api.Target, message ap
 			return err
 		}
 	}
-	_, err := p.createBucket(cluster.Bucket{Provider: object.AIS, Name: to.Bucket.Name, Owner: userID(ctx), Props: props})
+	b := cluster.Bucket{Provider: to.Bucket.Provider, Name: to.Bucket.Name, Owner: userID(ctx), Props: props}
+	if b.Provider == object.AWS {
+		_, err := p.createRemote(ctx, b, !ctx.QueryArgs().GetBool(api.QuerySkipLookup))
+		return err
+	}
+	if err := p.checkBackend(ctx, &cluster.Bucket{Provider: b.Provider, Name: b.Name}, &b.Props); err != nil {
+		return err
+	}
+	_, err := p.createBucket(b)
 	return err
 }
 
@@ -214,11 +219,20 @@ func (p *Proxy) nativeSetProps(ctx *fasthttp.RequestCtx, to api.Target, message 
 	var change func(*cluster.Props) error
 	if message.Action == api.ActionResetProps {
 		change = func(props *cluster.Props) error {
-			*props = cluster.DefaultProps(b.Provider, false, p.cluster.State().Config)
+			fresh := cluster.DefaultProps(b.Provider, false, p.cluster.State().Config)
+			fresh.BackendBck, fresh.Remote = props.BackendBck, props.Remote // where the objects are, not what is done with them
+			*props = fresh
 			return nil
 		}
 	} else {
 		given, err := api.ParseProperties(message)
+		if err != nil {
+			return err
+		}
+		asked, err := api.ChangeProps(b.Props, given)
+		if err == nil {
+			err = p.checkBackend(ctx, b, &asked)
+		}
 		if err != nil {
 			return err
 		}
@@ -234,7 +248,7 @@ func (p *Proxy) nativeSetProps(ctx *fasthttp.RequestCtx, to api.Target, message 
 }
 
 func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.ActionMessage) error {
-	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 	if err == nil {
 		err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
 	}
@@ -270,7 +284,7 @@ func (p *Proxy) nativeSummary(ctx *fasthttp.RequestCtx, to api.Target, message a
 			return err
 		}
 	}
-	b, err := p.bucket(to.Bucket.Provider, to.Bucket.Name)
+	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 	if err == nil {
 		err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
 	}

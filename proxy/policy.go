@@ -11,7 +11,7 @@ import (
 
 // serveGetPolicy answers GetBucketPolicy with the document as it was given.
 func (p *Proxy) serveGetPolicy(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func takesPolicy(b *cluster.Bucket, policy *auth.Policy) error {
 
 // serveDeletePolicy answers DeleteBucketPolicy.
 func (p *Proxy) serveDeletePolicy(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (p *Proxy) serveDeletePolicy(r *s3api.Request) error {
 // servePolicyStatus answers GetBucketPolicyStatus: whether the policy or the ACL
 // opens the bucket to everybody. A bucket without a policy has a status too.
 func (p *Proxy) servePolicyStatus(r *s3api.Request) error {
-	b, err := p.freshBucket(object.AIS, r.Bucket)
+	b, err := p.freshS3Bucket(r)
 	if err != nil {
 		return err
 	}

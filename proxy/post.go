@@ -6,14 +6,13 @@ import (
 
 	"ais/cluster"
 	"ais/cluster/peer"
-	"ais/object"
 	"ais/s3api"
 )
 
 // servePost answers PostObject: a browser's form becomes a PutObject, which is
 // decided about as one and streamed to the owner of its key.
 func (p *Proxy) servePost(r *s3api.Request) error {
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return err
 	}

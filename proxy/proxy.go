@@ -34,6 +34,7 @@ type Proxy struct {
 	cors    s3api.CORSCache
 	server  *fasthttp.Server
 	metrics *metrics
+	lookups *lookups
 	started time.Time
 }
 
@@ -47,6 +48,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 		cfg:     cfg,
 		cluster: members,
 		caller:  peer.NewCaller(peers, cfg.ID, members.State, cfg.Now),
+		lookups: newLookups(),
 		started: cfg.Now(),
 	}
 	p.metrics = newMetrics(cfg.Registry, p)

@@ -66,16 +66,19 @@ func (p *Proxy) ServeS3(r *s3api.Request) error {
 		return serve(p, r)
 	}
 	if r.Op.Level() == s3api.Bucket {
-		if _, err := p.freshBucket(object.AIS, r.Bucket); err != nil {
+		if _, err := p.freshS3Bucket(r); err != nil {
 			return err
 		}
 		return r.WriteUnconfigured()
 	}
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return err
 	}
 	if err := object.CheckKey(r.Key); err != nil {
+		return err
+	}
+	if err := p.knowSource(r); err != nil {
 		return err
 	}
 	node, err := p.home(r, b)
@@ -100,8 +103,11 @@ func (p *Proxy) expect(r *s3api.Request) (answered bool, err error) {
 	if _, here := operations[r.Op]; here || r.Op.Level() != s3api.Object {
 		return false, nil
 	}
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
+		return false, err
+	}
+	if err := p.knowSource(r); err != nil {
 		return false, err
 	}
 	node, err := p.home(r, b)
@@ -132,7 +138,7 @@ func (p *Proxy) checkOwner(r *s3api.Request) error {
 	if !s3api.ExpectsOwner(r) {
 		return nil
 	}
-	b, err := p.bucket(object.AIS, r.Bucket)
+	b, err := p.s3Bucket(r)
 	if err != nil {
 		return err
 	}
@@ -151,6 +157,11 @@ func (p *Proxy) bucket(provider object.Provider, name string) (*cluster.Bucket, 
 
 // freshBucket finds a bucket by name as etcd has it now.
 func (p *Proxy) freshBucket(provider object.Provider, name string) (*cluster.Bucket, error) {
+	return p.freshBy(name, func(s *cluster.State) (*cluster.Bucket, bool) { return s.Bucket(provider, name) })
+}
+
+// freshBy finds a bucket of that name as find does, in what etcd has now.
+func (p *Proxy) freshBy(name string, find func(*cluster.State) (*cluster.Bucket, bool)) (*cluster.Bucket, error) {
 	if err := object.CheckBucketName(name); err != nil {
 		return nil, object.E("proxy.bucket", name, object.NoSuchBucket, err)
 	}
@@ -160,7 +171,7 @@ func (p *Proxy) freshBucket(provider object.Provider, name string) (*cluster.Buc
 	if err != nil {
 		return nil, err
 	}
-	if b, ok := state.Bucket(provider, name); ok {
+	if b, ok := find(state); ok {
 		return b, nil
 	}
 	return nil, object.E("proxy.bucket", name, object.NoSuchBucket, nil)

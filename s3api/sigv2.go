@@ -13,10 +13,11 @@ import (
 // Signature Version 2, as in "Signing and Authenticating REST Requests" of the S3
 // user guide.
 
-// subresourcesV2 are the query parameters that a signature of Version 2 covers.
+// subresourcesV2 are the query parameters that a signature of Version 2 covers: S3's,
+// and ours that says which bucket is meant.
 var subresourcesV2 = [...]string{
 	"accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "inventory", "lifecycle", "location",
-	"logging", "metrics", "notification", "object-lock", "partNumber", "policy", "replication", "requestPayment",
+	"logging", "metrics", "notification", "object-lock", "partNumber", "policy", QueryProvider, "replication", "requestPayment",
 	"response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language",
 	"response-content-type", "response-expires", "restore", "select", "select-type", "storageClass", "tagging",
 	"torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website",

@@ -66,7 +66,10 @@ func (t *Target) expectS3(r *s3api.Request) (answered bool, err error) {
 	if err := t.identify(r); err != nil || r.Who == nil || operations[r.Op] == nil {
 		return false, err
 	}
-	b, err := t.bucket(object.AIS, r.Bucket)
+	b, err := t.s3Bucket(r)
+	if t.asksProxy(r, err) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

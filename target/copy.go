@@ -99,7 +99,7 @@ func (t *Target) copySource(c *call) (CopySource, error) {
 	if err != nil {
 		return CopySource{}, err
 	}
-	b, err := t.bucket(object.AIS, bucket)
+	b, err := t.sourceBucket(c.r, bucket)
 	if err != nil {
 		return CopySource{}, err
 	}

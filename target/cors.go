@@ -1,13 +1,12 @@
 package target
 
 import (
-	"ais/object"
 	"ais/s3api"
 )
 
 // corsRules returns the CORS rules of a bucket, as this node knows it; nil for none.
 func (t *Target) corsRules(bucket string) s3api.CORSRules {
-	b, ok := t.cluster.State().Bucket(object.AIS, bucket)
+	b, ok := t.cluster.State().S3Bucket("", bucket)
 	if !ok {
 		return nil
 	}

@@ -24,6 +24,7 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathStat:    (*Target).nodeStat,
 	peer.PathRead:    (*Target).nodeRead,
 	peer.PathStatus:  (*Target).nodeStatus,
+	peer.PathLookup:  (*Target).nodeLookup,
 }
 
 // serveNode answers another node: 200, or a peer.ErrorAnswer.

@@ -73,7 +73,10 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if !ok {
 		return t.forwardToProxy(r.Ctx(), r.ID)
 	}
-	b, err := t.bucket(object.AIS, r.Bucket)
+	b, err := t.s3Bucket(r)
+	if t.asksProxy(r, err) {
+		return t.forwardToProxy(r.Ctx(), r.ID)
+	}
 	if err != nil {
 		return err
 	}
@@ -143,7 +146,40 @@ func (t *Target) reach(n int64) error {
 // bucket finds a bucket by name. That there is none, or that it is about to go,
 // is said only after etcd was asked.
 func (t *Target) bucket(p object.Provider, name string) (*cluster.Bucket, error) {
-	if b, ok := t.cluster.State().Bucket(p, name); ok && b.State == cluster.BucketActive {
+	return t.bucketBy(name, func(s *cluster.State) (*cluster.Bucket, bool) { return s.Bucket(p, name) })
+}
+
+// s3Bucket finds the bucket that an S3 request names, as bucket does: that of the
+// provider in the query, else of two that share the name that of the setting
+// s3.provider.
+func (t *Target) s3Bucket(r *s3api.Request) (*cluster.Bucket, error) {
+	provider, err := s3api.ParseProvider(r)
+	if err != nil {
+		return nil, err
+	}
+	return t.bucketBy(r.Bucket, func(s *cluster.State) (*cluster.Bucket, bool) { return s.S3Bucket(provider, r.Bucket) })
+}
+
+// sourceBucket is s3Bucket for what an S3 request copies from: the request's own
+// bucket where it has the name.
+func (t *Target) sourceBucket(r *s3api.Request, name string) (*cluster.Bucket, error) {
+	if name == r.Bucket {
+		return t.s3Bucket(r)
+	}
+	return t.bucketBy(name, func(s *cluster.State) (*cluster.Bucket, bool) { return s.S3Bucket("", name) })
+}
+
+// asksProxy reports whether a request that failed with err to find its bucket is
+// one for a proxy, which looks for the bucket at the remote. One that a proxy sent
+// is not.
+func (t *Target) asksProxy(r *s3api.Request, err error) bool {
+	return err != nil && object.KindOf(err) == object.NoSuchBucket && t.cluster.State().Config.Backend.Enabled &&
+		r.Header(peer.HeaderHops) == ""
+}
+
+// bucketBy is bucket with another way to find it in a state.
+func (t *Target) bucketBy(name string, find func(*cluster.State) (*cluster.Bucket, bool)) (*cluster.Bucket, error) {
+	if b, ok := find(t.cluster.State()); ok && b.State == cluster.BucketActive {
 		return b, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
@@ -152,7 +188,7 @@ func (t *Target) bucket(p object.Provider, name string) (*cluster.Bucket, error)
 	if err != nil {
 		return nil, err
 	}
-	if b, ok := state.Bucket(p, name); ok {
+	if b, ok := find(state); ok {
 		return b, nil
 	}
 	return nil, object.E("target.bucket", name, object.NoSuchBucket, nil)

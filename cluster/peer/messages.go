@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"ais/cluster"
 	"ais/object"
 )
 
@@ -29,6 +30,7 @@ const (
 	PathStat    = "/_/stat"    // NameRequest → metadata (EncodeMeta)
 	PathRead    = "/_/read"    // ReadRequest → bytes
 	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
+	PathLookup  = "/_/lookup"  // LookupRequest → LookupAnswer
 )
 
 // BucketRequest names a bucket by its id.
@@ -94,10 +96,30 @@ type ReadRequest struct {
 	Length    int64          `json:"length"`
 }
 
+// LookupRequest asks a target what the remote store says of a bucket, which need
+// not be known here.
+type LookupRequest struct {
+	Bucket string              `json:"bucket"`
+	Remote cluster.RemoteProps `json:"remote,omitzero"` // the bucket's own settings
+}
+
+// LookupAnswer is what it says.
+type LookupAnswer struct {
+	Region    string `json:"region,omitempty"`
+	Versioned bool   `json:"versioned,omitempty"`
+}
+
 // ErrorAnswer is how a node says no to another: the text of an object.Kind.
 type ErrorAnswer struct {
 	Kind    string `json:"kind"`
 	Message string `json:"message"`
+}
+
+// Answered reports whether err is what another node answered, not that it could not
+// be asked.
+func Answered(err error) bool {
+	var e remoteError
+	return errors.As(err, &e)
 }
 
 // remoteError is a failure that another node reported.
