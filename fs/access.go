@@ -36,12 +36,20 @@ func (m *mountpath) noteRead(n object.Name) {
 	}
 }
 
+// forget drops what is noted in memory of an object that goes, or comes anew.
+func (a *accessTimes) forget(n object.Name) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.times, n)
+}
+
 // noteArrival makes now the time of the last read of a remote bucket's object,
 // whose Modified may be years ago: an eviction goes by that time.
 func (t *txn) noteArrival(r *record) error {
 	if r.Meta.Custom[object.CustomSource] == "" {
 		return nil
 	}
+	t.m.reads.forget(t.n)
 	return t.b.Set(t.key(kindAccess), binary.BigEndian.AppendUint64(nil, uint64(t.s.config.Now().UnixNano())), nil)
 }
 

@@ -2,12 +2,12 @@ package fs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -60,10 +60,7 @@ type coldest struct {
 // cut leaves the coldest, in order.
 func (c *coldest) cut() {
 	slices.SortFunc(c.found, func(a, b Idle) int {
-		if d := a.Accessed.Compare(b.Accessed); d != 0 {
-			return d
-		}
-		return strings.Compare(a.Name.Key, b.Name.Key)
+		return cmp.Or(a.Accessed.Compare(b.Accessed), cmp.Compare(a.Name.Bucket, b.Name.Bucket), cmp.Compare(a.Name.Key, b.Name.Key))
 	})
 	if len(c.found) >= c.most {
 		c.found = c.found[:c.most]

@@ -51,6 +51,13 @@ func putOp(key string, data []byte) func(*fs.Store, object.Durability) error {
 	}
 }
 
+func fillOp(key string, data []byte) func(*fs.Store, object.Durability) error {
+	return func(s *fs.Store, d object.Durability) error {
+		_, err := tryFill(s, name(key), data, d, fs.Terms{})
+		return err
+	}
+}
+
 func uploadOp(s *fs.Store, d object.Durability) error {
 	_, err := upload(s, name("k"), "u", d, part1, part2, small)
 	return err
@@ -71,6 +78,16 @@ func operations() []operation {
 		{"overwrite blob by inline", putOp("k", large), putOp("k", small), one("k", large), one("k", small)},
 		{"overwrite inline by blob", putOp("k", small), putOp("k", large), one("k", small), one("k", large)},
 		{"overwrite blob by blob", putOp("k", part1), putOp("k", large), one("k", part1), one("k", large)},
+		{"fill inline", none, fillOp("k", small), nothing, one("k", small)},
+		{"fill blob", none, fillOp("k", large), nothing, one("k", large)},
+		{"fill over blob", putOp("k", part1), fillOp("k", large), one("k", part1), one("k", large)},
+		{"fill in vain", putOp("k", part1), func(s *fs.Store, d object.Durability) error {
+			_, err := tryFill(s, name("k"), large, d, fs.Terms{If: func(*object.Meta) error { return object.Busy }})
+			if object.KindOf(err) != object.Busy {
+				return err
+			}
+			return nil
+		}, one("k", part1), one("k", part1)},
 		{"remove", putOp("k", large), func(s *fs.Store, d object.Durability) error {
 			_, err := s.Remove(name("k"), "", fs.Terms{}, d)
 			return err

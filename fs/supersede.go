@@ -85,6 +85,7 @@ func (t *txn) vacate() error {
 	if err := t.b.Delete(t.key(kindObject), nil); err != nil {
 		return err
 	}
+	t.m.reads.forget(t.n)
 	return t.b.Delete(t.key(kindAccess), nil)
 }
 
