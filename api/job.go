@@ -40,6 +40,15 @@ const (
 	WhatJobs        = "qryxstats"   // JobSnaps
 )
 
+// AboutJobs reports whether a value of the query parameter what is about jobs.
+func AboutJobs(what string) bool {
+	switch what {
+	case WhatJobStatus, WhatJobStatuses, WhatRunningJobs, WhatJobs:
+		return true
+	}
+	return false
+}
+
 // JobKind returns the kind that a person means by a word: its name, or a short
 // form; "" is any kind. The error is of kind Invalid.
 func JobKind(word string) (string, error) {
@@ -171,6 +180,19 @@ func (s *JobSnap) Running() bool { return s.Ended.IsZero() }
 // JobSnaps is jobs by the id of the target.
 type JobSnaps map[string][]JobSnap
 
+// Of returns the shares of the jobs that are listed.
+func (all JobSnaps) Of(jobs []JobStatus) JobSnaps {
+	out := JobSnaps{}
+	for node, snaps := range all {
+		for i := range snaps {
+			if slices.ContainsFunc(jobs, func(j JobStatus) bool { return j.ID == snaps[i].ID }) {
+				out[node] = append(out[node], snaps[i])
+			}
+		}
+	}
+	return out
+}
+
 // Statuses returns each job on the whole, the latest first. A job has ended when
 // every share has; one of whose targets knows nothing of it any more was aborted.
 func (all JobSnaps) Statuses() []JobStatus {
@@ -199,7 +221,9 @@ func (all JobSnaps) Statuses() []JobStatus {
 			if s.Started.Before(j.started) {
 				j.started = s.Started
 			}
-			j.Ended = max(j.Ended, s.Ended.UnixNano())
+			if !s.Running() {
+				j.Ended = max(j.Ended, s.Ended.UnixNano())
+			}
 		}
 	}
 	out := make([]*sum, 0, len(byID))

@@ -48,6 +48,13 @@ func (s *space) usageNow() (Usage, error) {
 	return u, s.err
 }
 
+// Room returns the room of the file system that a name's mountpath is on, as it was
+// within the last half second.
+func (s *Store) Room(n object.Name) (Usage, error) {
+	m, _ := s.place(n)
+	return m.space.usageNow()
+}
+
 // admit reports whether n more bytes may be written: nil, or NoSpace.
 func (s *space) admit(n int64) error {
 	u, err := s.usageNow()

@@ -149,6 +149,10 @@ func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {
 		return p.nativeList(ctx, to, message)
 	case call == "GET "+api.ActionSummary:
 		return p.nativeSummary(ctx, to, message)
+	case call == "POST "+api.ActionPrefetch, call == "DELETE "+api.ActionEvict, call == "DELETE "+api.ActionDelete:
+		return p.nativeNames(ctx, to, message)
+	case call == "DELETE "+api.ActionEvictBucket:
+		return p.nativeEvictBucket(ctx, to)
 	}
 	return unsupported(ctx, message.Action)
 }
@@ -343,6 +347,10 @@ func (p *Proxy) nativeCluster(ctx *fasthttp.RequestCtx, path string) error {
 		return api.WriteJSON(ctx, api.ConfigProperties(p.cluster.State().Config))
 	case ctx.IsGet() && what == api.WhatStats:
 		return api.WriteJSON(ctx, p.stats())
+	case ctx.IsGet() && api.AboutJobs(what):
+		return p.nativeJobs(ctx, what)
+	case ctx.IsPut() && path == api.PathCluster:
+		return p.nativeAct(ctx, path)
 	case ctx.IsPut() && !p.admin(ctx):
 		return object.E("native", path, object.Denied, errNotAdmin)
 	case ctx.IsPut() && path == api.PathSetConfig:
@@ -351,21 +359,33 @@ func (p *Proxy) nativeCluster(ctx *fasthttp.RequestCtx, path string) error {
 			given = append(given, api.Property{Name: string(key), Value: string(value)})
 		}
 		return p.setConfig(given)
-	case ctx.IsPut():
-		message, err := api.ReadAction(ctx)
-		if err != nil {
-			return err
-		}
-		if message.Action != api.ActionSetConfig {
-			return unsupported(ctx, message.Action)
-		}
-		given, err := api.ParseProperties(message)
-		if err != nil {
-			return err
-		}
-		return p.setConfig(given)
 	}
 	return unsupported(ctx, path+"?what="+what)
+}
+
+// nativeAct carries out an action on the cluster.
+func (p *Proxy) nativeAct(ctx *fasthttp.RequestCtx, path string) error {
+	message, err := api.ReadAction(ctx)
+	if err != nil {
+		return err
+	}
+	switch message.Action {
+	case api.ActionStart:
+		return p.nativeStart(ctx, message)
+	case api.ActionStop:
+		return p.nativeStop(ctx, message)
+	}
+	if !p.admin(ctx) {
+		return object.E("native", path, object.Denied, errNotAdmin)
+	}
+	if message.Action != api.ActionSetConfig {
+		return unsupported(ctx, message.Action)
+	}
+	given, err := api.ParseProperties(message)
+	if err != nil {
+		return err
+	}
+	return p.setConfig(given)
 }
 
 func (p *Proxy) setConfig(given api.Properties) error {

@@ -27,16 +27,15 @@ func (t *Target) evict(b *cluster.Bucket, n object.Name, only func(*object.Meta)
 	})
 }
 
-// drop removes an object here for good, if that is allowed.
+// drop removes an object here for good, if that is allowed. Where the power fails
+// soon after, it may be there again as if it had not been dropped.
 func (t *Target) drop(b *cluster.Bucket, n object.Name, allowed func(*object.Meta) error) (object.Meta, error) {
-	gate := func() error {
-		now, err := t.store.Stat(n, "")
-		if err != nil {
-			return err
+	terms := fs.Terms{Versioning: object.Unversioned, If: func(now *object.Meta) error {
+		if now == nil {
+			return object.E("target.drop", n.Key, object.NotFound, nil)
 		}
-		return allowed(&now)
-	}
-	// Where the power fails, what was evicted may be there again, as if it had not been.
-	removed, err := t.store.Remove(n, "", fs.Terms{Gate: gate, Versioning: object.Unversioned}, object.Process)
+		return allowed(now)
+	}}
+	removed, err := t.store.Remove(n, "", terms, object.Process)
 	return removed.Meta, err
 }

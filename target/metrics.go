@@ -29,6 +29,8 @@ type metrics struct {
 	lists    prometheus.Counter
 	relays   prometheus.Counter
 
+	jobMetrics
+
 	lifecycleScanned  prometheus.Counter
 	lifecycleErrors   prometheus.Counter
 	lifecycleDone     [lifecycleActions]prometheus.Counter // nil for keep
@@ -66,6 +68,7 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 		relays:   counter("relay_count", "Requests sent on to the node that could answer them."),
 	}
 	m.addLifecycle(registry, labels)
+	m.jobMetrics = newJobMetrics(counter)
 	m.byKind = map[s3api.Op]*kindMetrics{
 		s3api.GetObject: m.get, s3api.HeadObject: m.head, s3api.DeleteObject: m.del,
 		s3api.PutObject: m.put, s3api.CopyObject: m.put, s3api.UploadPart: m.put, s3api.UploadPartCopy: m.put,

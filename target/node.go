@@ -25,6 +25,10 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathRead:    (*Target).nodeRead,
 	peer.PathStatus:  (*Target).nodeStatus,
 	peer.PathLookup:  (*Target).nodeLookup,
+
+	peer.PathJobStart: (*Target).nodeJobStart,
+	peer.PathJobStop:  (*Target).nodeJobStop,
+	peer.PathJobs:     (*Target).nodeJobs,
 }
 
 // serveNode answers another node: 200, or a peer.ErrorAnswer.

@@ -42,6 +42,7 @@ type Target struct {
 	names      names
 	remotes    remotes
 	lifecycles lifecycleRules
+	jobs       jobs
 	started    time.Time
 }
 
@@ -86,6 +87,8 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	go func() { ended <- t.server.Serve(listener) }()
 	go t.dropRemoved(ctx)
 	go t.runLifecycles(ctx)
+	go t.watchSpace(ctx)
+	defer t.jobs.close()
 	select {
 	case err := <-ended:
 		return err

@@ -32,10 +32,9 @@ type JobWork struct {
 
 // JobQuery says which jobs are meant; what is empty means any.
 type JobQuery struct {
-	ID      string `json:"id,omitempty"`
-	Kind    string `json:"kind,omitempty"`
-	Bucket  uint64 `json:"bucket,omitempty"`
-	Running bool   `json:"running,omitempty"` // only those that have not ended
+	ID     string `json:"id,omitempty"`
+	Kind   string `json:"kind,omitempty"`
+	Bucket uint64 `json:"bucket,omitempty"`
 }
 
 // Job is a target's share of a job.
