@@ -1,9 +1,12 @@
 package fs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"sync"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"ais/object"
 )
@@ -67,6 +70,41 @@ func (m *mountpath) accessed(x *index, buf *scratch, n object.Name) time.Time {
 		at = int64(binary.BigEndian.Uint64([]byte(value)))
 	}
 	return time.Unix(0, at).UTC()
+}
+
+// accessedAlong is accessed for the name n of an object's key, where a walk over
+// objects goes on in order: reads, a walk over what is noted in the index, follows.
+func (m *mountpath) accessedAlong(reads *pebble.Iterator, key []byte, n object.Name) time.Time {
+	m.reads.mu.Lock()
+	at, ok := m.reads.times[n]
+	m.reads.mu.Unlock()
+	if ok {
+		return time.Unix(0, at).UTC()
+	}
+	if !follow(reads, key[1:]) {
+		return time.Time{}
+	}
+	v, err := reads.ValueAndErr()
+	if err != nil || len(v) != 8 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(v))).UTC()
+}
+
+// follow moves a walk on to a name, given by what follows the kind in its key, and
+// reports whether it is there.
+func follow(it *pebble.Iterator, name []byte) bool {
+	const near = 8 // steps that cost less than a search
+	for range near {
+		if !it.Valid() {
+			return false
+		}
+		if d := bytes.Compare(it.Key()[1:], name); d >= 0 {
+			return d == 0
+		}
+		it.Next()
+	}
+	return it.SeekGE(append([]byte{kindAccess}, name...)) && bytes.Equal(it.Key()[1:], name)
 }
 
 // flushReadsIfMany writes the times down when there are many, or it is time.

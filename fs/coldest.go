@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,8 +87,7 @@ func (c *coldest) walk(ctx context.Context, m *mountpath, x *index, bucket uint6
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		at := readAlong(reads, objects.Key())
-		if err := c.look(m, objects, at); err != nil {
+		if err := c.look(m, objects, reads); err != nil {
 			return err
 		}
 	}
@@ -102,25 +100,9 @@ func (x *index) walk(kind byte, bucket uint64) (*pebble.Iterator, error) {
 	return x.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: after(bytes.Clone(low))})
 }
 
-// readAlong moves a walk over access times to the name of an object's key, and
-// returns the time that is noted there, zero for none.
-func readAlong(reads *pebble.Iterator, key []byte) time.Time {
-	for reads.Valid() && bytes.Compare(reads.Key()[1:], key[1:]) < 0 {
-		reads.Next()
-	}
-	if !reads.Valid() || !bytes.Equal(reads.Key()[1:], key[1:]) {
-		return time.Time{}
-	}
-	v, err := reads.ValueAndErr()
-	if err != nil || len(v) != 8 {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(binary.BigEndian.Uint64(v))).UTC()
-}
-
 // look takes the object that a walk is at, if it is wanted. The whole record is
 // decoded only then.
-func (c *coldest) look(m *mountpath, it *pebble.Iterator, noted time.Time) error {
+func (c *coldest) look(m *mountpath, it, reads *pebble.Iterator) error {
 	bucket, key, _, err := parseName(it.Key())
 	if err != nil {
 		return err
@@ -134,7 +116,10 @@ func (c *coldest) look(m *mountpath, it *pebble.Iterator, noted time.Time) error
 		return err
 	}
 	n := object.Name{Bucket: bucket, Key: key}
-	at := m.lastUse(n, noted, r.Meta.Modified)
+	at := m.accessedAlong(reads, it.Key(), n)
+	if at.IsZero() {
+		at = r.Meta.Modified
+	}
 	if !c.wants(at) {
 		return nil
 	}
@@ -152,19 +137,4 @@ func (c *coldest) look(m *mountpath, it *pebble.Iterator, noted time.Time) error
 		c.cut()
 	}
 	return nil
-}
-
-// lastUse returns the time of the last read: as it is in memory, else as it is
-// noted in the index, else the time of the last write.
-func (m *mountpath) lastUse(n object.Name, noted, modified time.Time) time.Time {
-	m.reads.mu.Lock()
-	at, ok := m.reads.times[n]
-	m.reads.mu.Unlock()
-	switch {
-	case ok:
-		return time.Unix(0, at).UTC()
-	case !noted.IsZero():
-		return noted
-	}
-	return modified
 }

@@ -156,4 +156,41 @@ func wantAccessed(t *testing.T, c *cache, key string, want time.Time) {
 	if err != nil || !m.Accessed.Equal(want) {
 		t.Fatalf("%s was accessed at %v, want %v (%v)", key, m.Accessed, want, err)
 	}
+	page, err := c.List(7, object.Query{Limit: 10, Full: true})
+	i := slices.IndexFunc(page.Entries, func(e object.Entry) bool { return e.Key == key })
+	if err != nil || !page.Entries[i].Meta.Accessed.Equal(want) {
+		t.Fatalf("%s is listed as accessed at %v, want %v (%v)", key, page.Entries[i].Meta.Accessed, want, err)
+	}
+}
+
+// TestListsHaveAccessTimes lists objects of which few were read, such that the walk
+// over the times has to catch up, from the start, from the middle, and under
+// prefixes that are skipped.
+func TestListsHaveAccessTimes(t *testing.T) {
+	c := newCache(t)
+	c.config.Mountpaths, c.config.OS = []string{"/m1", "/m2"}, faultfs.New()
+	c.Store = open(t, c.config)
+	want := map[string]time.Time{}
+	for i := range 200 {
+		key := fmt.Sprintf("%c/%03d", 'a'+i/50, i)
+		put(t, c.Store, name(key), small)
+		if i%37 == 0 || i > 100 && i < 130 {
+			c.after(time.Second, func() { c.read(t, name(key)) })
+			want[key] = c.now
+		}
+	}
+	c.Close() // which writes them down
+	c.Store = open(t, c.config)
+	for _, q := range []object.Query{{}, {After: "a/020"}, {Prefix: "c/"}, {After: "b/099", Delimiter: "/"}} {
+		q.Limit, q.Full = 1000, true
+		page, err := c.List(7, q)
+		if err != nil || len(page.Entries) == 0 {
+			t.Fatal(len(page.Entries), err)
+		}
+		for _, e := range page.Entries {
+			if !e.Meta.Accessed.Equal(want[e.Key]) {
+				t.Fatalf("%+v: %s was accessed at %v, want %v", q, e.Key, e.Meta.Accessed, want[e.Key])
+			}
+		}
+	}
 }

@@ -11,9 +11,11 @@ import (
 
 // cursor walks one mountpath's names of a bucket in order.
 type cursor struct {
-	m  *mountpath
-	x  *index
-	it *pebble.Iterator
+	m      *mountpath
+	x      *index
+	bucket uint64
+	it     *pebble.Iterator
+	reads  *pebble.Iterator // of the access times of the same names; nil where they are not asked for
 }
 
 // cursors opens a walk over every mountpath. A list that leaves out a mountpath
@@ -34,9 +36,21 @@ func (s *Store) cursors(kind byte, bucket uint64, prefix string) ([]cursor, erro
 			_ = closeCursors(out)
 			return nil, err
 		}
-		out = append(out, cursor{m, x, it})
+		out = append(out, cursor{m: m, x: x, bucket: bucket, it: it})
 	}
 	return out, nil
+}
+
+// followAccess has the cursors know the access times of the names as well.
+func followAccess(all []cursor, bucket uint64, prefix string) (err error) {
+	low := appendText(appendBucket(nil, kindAccess, bucket), prefix)
+	high := after(bytes.Clone(low))
+	for i := range all {
+		if all[i].reads, err = all[i].x.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closeCursors ends the walks and returns what went wrong in them.
@@ -44,6 +58,9 @@ func closeCursors(all []cursor) error {
 	var errs error
 	for _, c := range all {
 		errs = errors.Join(errs, c.it.Error(), c.it.Close())
+		if c.reads != nil {
+			errs = errors.Join(errs, c.reads.Close())
+		}
 		c.x.leave()
 	}
 	return errs
@@ -69,6 +86,9 @@ func start(all []cursor, key []byte) {
 		} else {
 			all[i].it.SeekGE(key)
 		}
+		if all[i].reads != nil && all[i].it.Valid() {
+			all[i].reads.SeekGE(append([]byte{kindAccess}, all[i].it.Key()[1:]...))
+		}
 	}
 }
 
@@ -84,7 +104,8 @@ func seek(all []cursor, key []byte) {
 // List returns a page of a bucket's names, with q.Versions of all versions of each
 // and the delete markers, newest first. It costs the entries of the page, not what
 // lies under a common prefix, nor what comes before the page; without q.Versions
-// old versions cost nothing. With q.Full the metadata is whole but for Parts.
+// old versions cost nothing. With q.Full the metadata is whole but for Parts, and
+// without q.Versions it has the time of the last read.
 // Errors: Unavailable where a mountpath is failed, since the page would lack its
 // names; Invalid for a version id to go on after that can be none.
 func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error) {
@@ -103,6 +124,11 @@ func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error
 			page, err = object.Page{}, fault("fs.List", object.Name{Key: q.Prefix}, cerr)
 		}
 	}()
+	if q.Full {
+		if err := followAccess(all, bucket, q.Prefix); err != nil {
+			return object.Page{}, fault("fs.List", object.Name{Key: q.Prefix}, err)
+		}
+	}
 	start(all, listStart(kindObject, bucket, q))
 	page.Entries = make([]object.Entry, 0, min(q.Limit, 1000))
 	var skip []byte
@@ -150,6 +176,9 @@ func (c *cursor) entry(e *object.Entry, full bool) error {
 	var r record
 	err = decodeRecord(string(v), &r)
 	e.Meta = c.m.result(&r)
+	if c.reads != nil {
+		e.Meta.Accessed = c.m.accessedAlong(c.reads, c.it.Key(), object.Name{Bucket: c.bucket, Key: e.Key})
+	}
 	return err
 }
 

@@ -114,8 +114,9 @@ func BenchmarkList(b *testing.B) {
 		{Limit: 1000, Delimiter: "/"},
 		{Limit: 1000, Delimiter: "/", After: "dir00500/"},
 		{Limit: 1000, Delimiter: "/", Prefix: "dir00500/"},
+		{Limit: 1000, Full: true},
 	} {
-		b.Run(fmt.Sprintf("after=%s,delimiter=%s,prefix=%s", q.After, q.Delimiter, q.Prefix), func(b *testing.B) {
+		b.Run(fmt.Sprintf("after=%s,delimiter=%s,prefix=%s,full=%v", q.After, q.Delimiter, q.Prefix, q.Full), func(b *testing.B) {
 			for b.Loop() {
 				p, err := s.List(7, q)
 				if err != nil || len(p.Entries) == 0 {
@@ -124,6 +125,15 @@ func BenchmarkList(b *testing.B) {
 			}
 		})
 	}
+	b.Run("coldest", func(b *testing.B) {
+		for b.Loop() {
+			for _, dir := range c.Mountpaths {
+				if _, err := s.Coldest(b.Context(), dir, []uint64{7}, 10_000, func(uint64, *object.Meta) bool { return true }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 	b.Run("stat", func(b *testing.B) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		b.ReportAllocs()
