@@ -40,18 +40,36 @@ func (t *Target) serveComplete(c *call) error {
 // touching their bytes. What was announced of the object must be what the parts
 // give.
 func (t *Target) Complete(b *cluster.Bucket, n object.Name, id string, listed []object.Listed, announced s3api.Completion, cond object.Cond) (object.Meta, error) {
-	finish := func(parts []object.Part, u object.Upload) (object.Meta, error) {
-		m := u.Meta
-		m.ETag = object.MultipartETag(parts)
-		m.Parts = parts
-		if sum, ok := uploadSum(&u, parts); ok {
-			m.Sums = []object.Checksum{sum}
+	u, err := t.store.Upload(n, id)
+	if err == nil {
+		w, there, err := t.throughUpload(b, &u)
+		if err != nil {
+			return object.Meta{}, err
 		}
-		return m, announced.Check(&u, sizeOf(parts), m.Sums)
+		if w != nil {
+			return w.complete(&u, there, listed, announced, cond)
+		}
+	} else if object.KindOf(err) != object.NoSuchUpload { // it may have ended with the object that it was to make
+		return object.Meta{}, err
+	}
+	finish := func(parts []object.Part, u object.Upload) (object.Meta, error) {
+		return assembled(&u, parts, announced)
 	}
 	return t.commit(b, func(v object.Versioning) (object.Meta, error) {
 		return t.store.Publish(n, id, listed, b.Props.Multipart.MinPartSize, finish, fs.Terms{Cond: cond, Versioning: v}, b.Props.Durability)
 	})
+}
+
+// assembled returns the metadata of the object that parts of u make, if that is
+// what was announced.
+func assembled(u *object.Upload, parts []object.Part, announced s3api.Completion) (object.Meta, error) {
+	m := u.Meta
+	m.ETag = object.MultipartETag(parts)
+	m.Parts, m.Size = parts, sizeOf(parts)
+	if sum, ok := uploadSum(u, parts); ok {
+		m.Sums = []object.Checksum{sum}
+	}
+	return m, announced.Check(u, m.Size, m.Sums)
 }
 
 // uploadSum returns the additional checksum of the object that parts make: of

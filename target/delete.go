@@ -45,6 +45,11 @@ func absent(err error) bool {
 // names none, if cond holds: where the bucket has versions that leaves a delete
 // marker of owner. NotFound or NoSuchVersion where there is nothing to remove.
 func (t *Target) Delete(b *cluster.Bucket, n object.Name, version string, cond object.Cond, owner string) (removed fs.Removed, err error) {
+	if w, err := t.through(b); err != nil {
+		return removed, err
+	} else if w != nil {
+		return removed, w.delete(n, version, cond)
+	}
 	_, err = t.commit(b, func(v object.Versioning) (_ object.Meta, err error) {
 		removed, err = t.store.Remove(n, version, fs.Terms{Cond: cond, Versioning: v, Owner: owner}, b.Props.Durability)
 		return object.Meta{}, err
@@ -57,10 +62,17 @@ func (t *Target) Delete(b *cluster.Bucket, n object.Name, version string, cond o
 func (t *Target) DeleteMany(b *cluster.Bucket, list []fs.Removal, owner string) ([]fs.Removed, []error) {
 	var removed []fs.Removed
 	var errs []error
-	_, err := t.commit(b, func(v object.Versioning) (object.Meta, error) {
-		removed, errs = t.store.RemoveMany(list, fs.Terms{Versioning: v, Owner: owner}, b.Props.Durability)
-		return object.Meta{}, nil
-	})
+	w, err := t.through(b)
+	switch {
+	case err != nil:
+	case w != nil:
+		removed, errs = make([]fs.Removed, len(list)), w.deleteMany(list)
+	default:
+		_, err = t.commit(b, func(v object.Versioning) (object.Meta, error) {
+			removed, errs = t.store.RemoveMany(list, fs.Terms{Versioning: v, Owner: owner}, b.Props.Durability)
+			return object.Meta{}, nil
+		})
+	}
 	if err != nil {
 		removed, errs = make([]fs.Removed, len(list)), make([]error, len(list))
 	}

@@ -23,6 +23,9 @@ func (t *Target) describe(c *call, m *object.Meta) error {
 	if m.Owner, acl, err = t.ownership(c, m.Owner, acl, set); err != nil {
 		return err
 	}
+	if _, remote := c.bucket.Remote(); remote && len(acl) > 0 {
+		return remoteOnly[s3api.PutObjectACL]
+	}
 	m.ACL = acl.Encode()
 	return nil
 }

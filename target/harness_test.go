@@ -1,11 +1,14 @@
 package target
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +20,6 @@ import (
 	"ais/object"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/valyala/fasthttp"
 )
 
 // startAlone returns a target that is alone in a new cluster without users, and
@@ -97,24 +99,28 @@ type answer struct {
 	body   string
 }
 
-// ask hands the target a request; headers are names and values.
+// ask has the target serve a request on a connection of its own; headers are names
+// and values.
 func ask(t *testing.T, target *Target, method, uri, body string, headers ...string) answer {
 	t.Helper()
-	var in fasthttp.Request
-	in.Header.SetMethod(method)
-	in.Header.SetRequestURI(uri)
-	in.Header.SetHost("node.test:8081")
+	req, err := http.NewRequest(method, "http://node.test:8081"+uri, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := 0; i < len(headers); i += 2 {
-		in.Header.Set(headers[i], headers[i+1])
+		req.Header.Set(headers[i], headers[i+1])
 	}
-	in.SetBody([]byte(body))
-	in.Header.SetContentLength(len(body))
-	ctx := new(fasthttp.RequestCtx)
-	ctx.Init(&in, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1234}, nil)
-	target.handle(ctx)
-	a := answer{status: ctx.Response.StatusCode(), header: http.Header{}, body: string(ctx.Response.Body())}
-	for name, value := range ctx.Response.Header.All() {
-		a.header.Add(string(name), string(value))
+	client, server := net.Pipe()
+	defer client.Close()
+	go func() { _ = target.server.ServeConn(server) }()
+	go func() { _ = req.Write(client) }() // an answer may come before the body is read
+	resp, err := http.ReadResponse(bufio.NewReader(client), req)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return a
+	content, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(content)}
 }

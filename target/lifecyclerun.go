@@ -27,10 +27,11 @@ type compiledLifecycle struct {
 	lifecycle
 }
 
-// lifecycle returns the enabled rules of a bucket; nil for none.
+// lifecycle returns the enabled rules of a bucket; nil for none. A remote bucket's
+// are the remote's.
 func (t *Target) lifecycle(b *cluster.Bucket) *lifecycle {
 	document := b.Documents.Lifecycle
-	if document == "" {
+	if _, remote := b.Remote(); remote || document == "" {
 		return nil
 	}
 	day := t.cluster.State().Config.Lifecycle.Day

@@ -28,6 +28,7 @@ type metrics struct {
 	putBytes prometheus.Counter
 	lists    prometheus.Counter
 	relays   prometheus.Counter
+	unkept   prometheus.Counter
 
 	jobMetrics
 
@@ -66,6 +67,7 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 		putBytes: counter("put_bytes", "Bytes of objects written."),
 		lists:    counter("lst_count", "Shares of listing pages."),
 		relays:   counter("relay_count", "Requests sent on to the node that could answer them."),
+		unkept:   counter("remote_put_unkept_count", "Objects that were written to a remote bucket and could not be kept here."),
 	}
 	m.addLifecycle(registry, labels)
 	m.jobMetrics = newJobMetrics(counter)

@@ -39,6 +39,10 @@ func (t *Target) servePart(c *call) error {
 // PutPart stores what p delivers as a part of the upload, in place of an older
 // part of that number.
 func (t *Target) PutPart(b *cluster.Bucket, u *object.Upload, number int, p Payload) (object.Part, error) {
+	through, id, err := t.throughUpload(b, u)
+	if err != nil {
+		return object.Part{}, err
+	}
 	w, err := t.store.CreatePart(u.Name, u.ID, number, writeOptions(b, p.Size()))
 	if err != nil {
 		return object.Part{}, err
@@ -53,6 +57,9 @@ func (t *Target) PutPart(b *cluster.Bucket, u *object.Upload, number int, p Payl
 		if _, ok := object.Find(part.Sums, u.Algorithm); !ok {
 			part.Sums = append(part.Sums, p.Sum(u.Algorithm))
 		}
+	}
+	if through != nil {
+		return through.putPart(u, id, part, w)
 	}
 	return w.CommitPart(part)
 }

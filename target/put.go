@@ -54,6 +54,11 @@ func (t *Target) servePut(c *call) error {
 // Put stores what p delivers as the object's new version, if cond holds when it
 // is committed, and returns what was stored.
 func (t *Target) Put(b *cluster.Bucket, n object.Name, m object.Meta, cond object.Cond, p Payload) (object.Meta, error) {
+	if w, err := t.through(b); err != nil {
+		return object.Meta{}, err
+	} else if w != nil {
+		return w.put(n, m, cond, p)
+	}
 	if cond.Any() { // spare the transfer where the outcome is certain already
 		if err := t.mayWrite(n, cond); err != nil {
 			return object.Meta{}, err

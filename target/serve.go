@@ -89,6 +89,9 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if err := object.CheckKey(r.Key); err != nil {
 		return err
 	}
+	if err := checkRemoteOnly(r, b); err != nil {
+		return err
+	}
 	c := call{r: r, bucket: b, name: object.Name{Bucket: b.ID, Key: r.Key}}
 	home, err := t.home(&c)
 	if err != nil {

@@ -58,8 +58,8 @@ func (t *Target) update(c *call, change func(*object.Meta) error) error {
 // newVersion says in the answer which version a write has made, if it has one of
 // its own.
 func (c *call) newVersion(m *object.Meta) {
-	if m.VersionID != "" {
-		s3api.WriteVersion(c.r, m.VersionID)
+	if id := versionOf(m); id != "" {
+		s3api.WriteVersion(c.r, id)
 	}
 }
 

@@ -40,6 +40,7 @@ type Target struct {
 	metrics    *metrics
 	gates      gates
 	names      names
+	parts      names // the same for parts of uploads: upload/number
 	remotes    remotes
 	lifecycles lifecycleRules
 	jobs       jobs

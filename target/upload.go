@@ -40,19 +40,42 @@ func (t *Target) serveCreateUpload(c *call) error {
 func (t *Target) CreateUpload(b *cluster.Bucket, u object.Upload) (object.Upload, error) {
 	u.ID = cluster.NewUploadID(rand.Text(), t.cfg.ID)
 	u.Initiated = t.cfg.Now().UTC()
-	_, err := t.commit(b, func(object.Versioning) (object.Meta, error) {
-		return object.Meta{}, t.store.Begin(u, b.Props.Durability)
-	})
+	here := func() error {
+		_, err := t.commit(b, func(object.Versioning) (object.Meta, error) {
+			return object.Meta{}, t.store.Begin(u, b.Props.Durability)
+		})
+		return err
+	}
+	w, err := t.through(b)
+	switch {
+	case err != nil:
+	case w != nil:
+		err = w.begin(&u, here)
+	default:
+		err = here()
+	}
 	return u, err
 }
 
 // serveAbortUpload answers AbortMultipartUpload.
 func (t *Target) serveAbortUpload(c *call) error {
-	if err := t.store.Discard(c.name, c.r.UploadID()); err != nil {
+	if err := t.AbortUpload(c.bucket, c.name, c.r.UploadID()); err != nil {
 		return err
 	}
 	c.r.NoContent()
 	return nil
+}
+
+// AbortUpload ends an upload and removes its parts.
+func (t *Target) AbortUpload(b *cluster.Bucket, n object.Name, id string) error {
+	u, err := t.store.Upload(n, id)
+	if err != nil {
+		return err
+	}
+	if err := t.abortThere(b, &u); err != nil {
+		return err
+	}
+	return t.store.Discard(n, id)
 }
 
 // serveListParts answers ListParts.
