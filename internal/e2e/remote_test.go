@@ -265,3 +265,8 @@ func (p plain) pull(bucket, key string) (size int64, crc uint32, err error) {
 }
 
 func crcOf(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
+
+// slow makes reads of a bucket's objects slow.
+func (f flaky) slow(bucket string) (remove func()) {
+	return f.Inject(backendtest.Fault{Method: "GET", Path: "/" + bucket + "/", Delay: 700 * time.Millisecond})
+}
