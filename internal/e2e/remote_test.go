@@ -48,7 +48,7 @@ func Cached(t *testing.T, r Remote) *Cluster {
 // SecondAIS returns a shared cluster of AIS, with users, as a remote.
 func SecondAIS(t *testing.T) Remote {
 	t.Helper()
-	c := Shared(t, Options{Targets: 1, Auth: true, Users: "other", Plain: true})
+	c := Shared(t, Options{Targets: 1, Auth: true, S3Domain: "localhost", Plain: true})
 	return Remote{Name: "ais", Endpoint: c.URL(t, "proxy1"), Key: c.Key(t, "root")}
 }
 
@@ -129,8 +129,8 @@ func (r Remote) head(t testing.TB, bucket, key string) *s3.HeadObjectOutput {
 // env is what a process needs to go to the remote, in the variables that every AWS
 // program reads.
 func (r Remote) env() []string {
-	if r.Endpoint == "" {
-		return nil
+	if r.Key.Access == "" {
+		return []string{"AWS_EC2_METADATA_DISABLED=true"}
 	}
 	return []string{"AWS_ACCESS_KEY_ID=" + r.Key.Access, "AWS_SECRET_ACCESS_KEY=" + r.Key.Secret, "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true"}
 }
