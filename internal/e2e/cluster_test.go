@@ -33,6 +33,7 @@ type Options struct {
 	External                     []string // URLs of an etcd that is there; none: proxy1 embeds one
 	Remote                       Remote   // of the buckets of provider aws, which the targets have the key of
 	TargetEnv                    []string // more variables for the targets
+	Hosts                        string   // what /etc/hosts says to the targets; takes root
 	// Disk returns the directory of a target's mountpath; nil: below the cluster's own.
 	Disk func(target, mountpath int) string
 }
@@ -175,6 +176,13 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 	}
 	if root, ok := c.keys["root"]; ok && name == "proxy1" {
 		n.env = append(n.env, "AIS_ROOT_ACCESS_KEY="+root.Access, "AIS_ROOT_SECRET_KEY="+root.Secret)
+	}
+	if program == "aisnode" && c.o.Hosts != "" {
+		hosts := filepath.Join(c.Dir, "hosts")
+		if err := os.WriteFile(hosts, []byte(c.o.Hosts), 0o644); err != nil {
+			return err
+		}
+		n.args = append([]string{"unshare", "-m", "bash", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, n.args...)
 	}
 	if program == "aisnode" {
 		n.env = append(n.env, "AWS_CONFIG_FILE="+filepath.Join(c.Dir, "aws-config"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(c.Dir, "aws-credentials"))

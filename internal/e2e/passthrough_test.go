@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -68,7 +69,7 @@ func (r Remote) presignAt(t testing.TB, at time.Time, expires int, method, bucke
 		req.Header.Set(name, value)
 	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	signed, _, err := signer.PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: r.Key.Access, SecretAccessKey: r.Key.Secret}, req, "UNSIGNED-PAYLOAD", "s3", "us-east-1", at)
+	signed, _, err := signer.PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: r.Key.Access, SecretAccessKey: r.Key.Secret}, req, "UNSIGNED-PAYLOAD", "s3", cmp.Or(r.Region, "us-east-1"), at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ type Remote struct {
 	Name     string // moto, ais
 	Endpoint string
 	Key      Key
+	Region   string // "" is us-east-1
 }
 
 // eachRemote runs a test against both remotes: moto's server, which Amazon's
