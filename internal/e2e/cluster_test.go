@@ -84,6 +84,11 @@ func launch(dir string, o Options) (*Cluster, error) {
 	if o.Targets == 0 {
 		o.Targets = 3
 	}
+	if !o.Plain {
+		if err := buildRace(); err != nil {
+			return nil, err
+		}
+	}
 	ports, err := freePorts(2)
 	if err != nil {
 		return nil, err

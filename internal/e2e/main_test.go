@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 )
 
@@ -12,11 +13,9 @@ func TestMain(m *testing.M) {
 		fmt.Println("internal/e2e runs with AIS_E2E=1 (make e2e); it starts clusters and needs the clients that make test installs")
 		os.Exit(0)
 	}
-	for _, race := range []bool{true, false} {
-		if err := build(race); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	if err := build(false); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	code := m.Run()
 	stopShared()
@@ -25,6 +24,10 @@ func TestMain(m *testing.M) {
 
 // long reports whether the tests may take their time.
 func long() bool { return os.Getenv("AIS_E2E") == "long" }
+
+// buildRace builds the programs with the race detector, for the first cluster that
+// wants them.
+var buildRace = sync.OnceValue(func() error { return build(true) })
 
 func build(race bool) error {
 	args, cgo := []string{"build", "-o", binaries(race) + "/"}, "0"
