@@ -33,6 +33,7 @@ type fake struct {
 	corrupt bool // contents go out with a byte changed
 	users   map[string]*api.User
 	asked   []string // Authorization of the calls that came
+	jobs    []fakeJob
 }
 
 type fakeBucket struct {
@@ -142,6 +143,8 @@ func (f *fake) state() *cluster.State {
 
 func (f *fake) serveCluster(ctx *fasthttp.RequestCtx, path string) error {
 	switch what := string(ctx.QueryArgs().Peek(api.QueryWhat)); {
+	case path == api.PathCluster && (ctx.IsPut() || api.AboutJobs(what)):
+		return f.serveJobs(ctx, what)
 	case path == api.PathDaemon && what == api.WhatClusterMap:
 		return api.WriteJSON(ctx, api.NewClusterMap(f.state(), "proxy1"))
 	case path == api.PathCluster && what == api.WhatClusterConfig:
@@ -188,6 +191,9 @@ func (f *fake) serveBucket(ctx *fasthttp.RequestCtx) error {
 	}
 	m, err := api.ReadAction(ctx)
 	if err != nil {
+		return err
+	}
+	if done, err := f.serveNames(ctx, t.Bucket, m); done {
 		return err
 	}
 	if t.Bucket.Name == "" {

@@ -36,6 +36,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.createCommand(), a.listCommand(), a.putCommand(), a.getCommand(), a.removeCommand(),
 		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(),
+		a.prefetchCommand(), a.evictCommand(), a.jobCommand(), a.startCommand(), a.stopCommand(), a.waitCommand(),
 		a.authCommand(), a.tlsCommand(), a.probeCommand(),
 	)
 	return root
@@ -67,18 +68,18 @@ func (a *app) bucketCommand() *cobra.Command {
 	rm := a.bucketRemoveCommand("rm URI…")
 	rm.Aliases = []string{"destroy"}
 	return group("bucket", "Create, list, show, change and remove buckets",
-		a.createCommand(), a.listCommand(), rm, a.bucketShowCommand("show URI [SECTION…]"), a.bucketPropsCommand())
+		a.createCommand(), a.listCommand(), rm, a.bucketShowCommand("show URI [SECTION…]"), a.bucketPropsCommand(), a.evictCommand())
 }
 
 func (a *app) objectCommand() *cobra.Command {
 	return group("object", "Put, get, show and remove objects",
-		a.putCommand(), a.getCommand(), a.objectRemoveCommand(), a.objectShowCommand("show URI…"))
+		a.putCommand(), a.getCommand(), a.objectRemoveCommand(), a.objectShowCommand("show URI…"), a.prefetchCommand(), a.evictCommand())
 }
 
 func (a *app) showCommand() *cobra.Command {
-	return group("show", "Show buckets, objects, the cluster and its settings",
+	return group("show", "Show buckets, objects, jobs, the cluster and its settings",
 		a.bucketShowCommand("bucket URI [SECTION…]"), a.objectShowCommand("object URI…"),
-		a.clusterShowCommand("cluster [proxy|target|smap|NODE]"), a.configShowCommand())
+		a.clusterShowCommand("cluster [proxy|target|smap|NODE]"), a.configShowCommand(), a.jobShowCommand("job [KIND|ID] [BUCKET]"))
 }
 
 func (a *app) clusterCommand() *cobra.Command {
