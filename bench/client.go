@@ -53,10 +53,11 @@ type request struct {
 
 // result is what came of a request.
 type result struct {
-	bytes  int64  // of payload
-	upload string // of create
-	etag   string // of part
-	keys   int    // of list
+	bytes  int64     // of payload
+	upload string    // of create
+	etag   string    // of part
+	keys   int       // of list
+	first  time.Time // of a timed client's get: when the first byte came
 }
 
 // client does requests one after the other; each worker has its own.
@@ -99,13 +100,25 @@ func (e endpoint) makeBucket(ctx context.Context, properties string) error {
 	if _, err := c.do(ctx, &request{op: opMakeBucket}); err != nil {
 		return err
 	}
-	path, query := "/v1/buckets/"+e.bucket, "provider=ais"
-	w := wire{method: "PATCH", query: query, keep: true, body: []byte(`{"action":"set-bprops","value":` + properties + `}`)}
-	a, err := c.try(c.host, path+"?"+query, path, &w, "")
-	if err == nil && a.status != 200 {
-		err = fmt.Errorf("setting %s of %s: %d %s", properties, e.bucket, a.status, a.body)
-	}
+	_, err := c.native("PATCH", "/v1/buckets/"+e.bucket, "provider=ais", `{"action":"set-bprops","value":`+properties+`}`)
 	return err
+}
+
+// native does a call of the native API and returns the answer's body.
+func (c *rawClient) native(method, path, query, body string) ([]byte, error) {
+	w := wire{method: method, query: query, keep: true, body: []byte(body)}
+	if (method == "GET" || method == "DELETE") && body != "" {
+		w.headers = []string{"content-length:" + strconv.Itoa(len(body))}
+	}
+	uri := path
+	if query != "" {
+		uri += "?" + query
+	}
+	a, err := c.try(c.host, uri, path, &w, "")
+	if err == nil && a.status/100 != 2 {
+		err = fmt.Errorf("%w %d for %s %s %s: %.300s", errStatus, a.status, method, uri, body, a.body)
+	}
+	return a.body, err
 }
 
 func (e endpoint) newClient() client {
@@ -123,6 +136,7 @@ type rawClient struct {
 	conns   map[string]*connection
 	head    []byte
 	tickets map[string]ticket // by method and key, where requests go directly
+	timed   bool
 }
 
 // ticket is where a redirect pointed.
@@ -163,7 +177,7 @@ func (c *rawClient) do(_ context.Context, r *request) (result, error) {
 	if !good {
 		return result{}, fmt.Errorf("%w %d for %s %s: %.300s", errStatus, a.status, w.method, r.key, a.body)
 	}
-	res := result{bytes: int64(len(r.body)), etag: a.etag}
+	res := result{bytes: int64(len(r.body)), etag: a.etag, first: a.first}
 	switch r.op {
 	case opGet, opRange:
 		res.bytes = a.length
@@ -287,6 +301,7 @@ func (c *rawClient) try(host, uri, path string, w *wire, extra string) (answer, 
 			if conn, err = dial(host, c.secure); err != nil {
 				return answer{}, err
 			}
+			conn.timed = c.timed
 			c.conns[host] = conn
 			fresh = true
 		}

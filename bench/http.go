@@ -25,6 +25,8 @@ type connection struct {
 	vec  net.Buffers
 	sink []byte // where the kernel would put what it is told to drop
 
+	timed bool // answers say when their bodies began
+
 	left    int // for drop
 	dropErr error
 	drop    func(fd uintptr) bool
@@ -61,6 +63,7 @@ type answer struct {
 	location, etag string
 	body           []byte
 	closes         bool
+	first          time.Time // when the first byte of the body was there, where that was asked for
 }
 
 // send writes a request; the body may be nil.
@@ -116,6 +119,12 @@ func (c *connection) receive(toHead, keep bool) (a answer, err error) {
 		}
 	}
 	keep = keep || a.status >= 300
+	if c.timed && a.length > 0 && !toHead {
+		if _, err := c.r.Peek(1); err != nil {
+			return a, err
+		}
+		a.first = time.Now()
+	}
 	switch {
 	case toHead || a.status < 200 || a.status == 204 || a.status == 304:
 	case chunked:

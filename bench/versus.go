@@ -83,38 +83,44 @@ func (d *duel) signBoth() {
 
 // open reads what a playground's directory says of it, and makes the bucket.
 func (d *duel) open(ctx context.Context, i int, dir string) error {
+	var err error
+	if d.sides[i], err = readSide(dir, d.bucket); err != nil {
+		return err
+	}
+	d.sides[i].on.payload = d.payloads[i]
+	return d.sides[i].on.makeBucket(ctx, d.properties)
+}
+
+// readSide reads what a running playground's directory says of it.
+func readSide(dir, bucket string) (s side, err error) {
 	config, err := settingsOf(filepath.Join(dir, "config"))
 	if err != nil {
-		return err
+		return s, err
 	}
 	scheme := "http"
 	if config["tls"] == "on" {
 		scheme = "https"
 	}
-	s := &d.sides[i]
-	if s.on, err = parseEndpoint(fmt.Sprintf("%s://localhost:%s/s3", scheme, config["port"]), d.bucket); err != nil {
-		return err
+	if s.on, err = parseEndpoint(fmt.Sprintf("%s://localhost:%s/s3", scheme, config["port"]), bucket); err != nil {
+		return s, err
 	}
 	if err := loopbackOnly(s.on.host); err != nil {
-		return err
+		return s, err
 	}
 	if config["tls"] == "on" {
 		if err := s.on.trust(filepath.Join(dir, "tls/ca.pem")); err != nil {
-			return err
+			return s, err
 		}
 	}
-	s.on.payload = d.payloads[i]
 	if config["auth"] == "on" {
 		keys, err := settingsOf(filepath.Join(dir, "credentials")) // root is the first
 		if err != nil {
-			return err
+			return s, err
 		}
 		s.on.access, s.on.secret = keys["aws_access_key_id"], keys["aws_secret_access_key"]
 	}
-	if s.pids, err = findProcesses("", filepath.Join(dir, "run/*.pid"), ""); err != nil {
-		return err
-	}
-	return s.on.makeBucket(ctx, d.properties)
+	s.pids, err = findProcesses("", filepath.Join(dir, "run/*.pid"), "")
+	return s, err
 }
 
 // settingsOf reads lines of "name = value"; the first of a name counts.
