@@ -1,6 +1,7 @@
 package target
 
 import (
+	"errors"
 	"maps"
 
 	"ais/cluster"
@@ -123,6 +124,13 @@ func (from *CopySource) showVersion(r *s3api.Request, version string) {
 // Copy copies a version of an object, whose id it returns. Where both names live
 // on one mountpath of this target and the bytes need no new checksum, no byte moves.
 func (t *Target) Copy(req CopyRequest) (meta object.Meta, from string, err error) {
+	if w, err := t.through(req.Bucket); err != nil {
+		return object.Meta{}, "", err
+	} else if w != nil {
+		if meta, from, err = w.copy(&req); !errors.Is(err, errMoveBytes) {
+			return meta, from, err
+		}
+	}
 	src, err := t.source(req.Source)
 	if err != nil {
 		return object.Meta{}, "", err
@@ -132,12 +140,12 @@ func (t *Target) Copy(req CopyRequest) (meta object.Meta, from string, err error
 		return object.Meta{}, "", err
 	}
 	meta, err = t.copy(&req, src)
-	return meta, src.Meta().VersionID, err
+	return meta, versionOf(src.Meta()), err
 }
 
 func (t *Target) copy(req *CopyRequest, src *source) (object.Meta, error) {
 	meta := req.describe(src.Meta())
-	if src.local && req.shares(src.Meta()) {
+	if _, through := req.Bucket.Remote(); src.local && !through && req.shares(src.Meta()) {
 		same := func(now *object.Meta) error {
 			if now.Version != src.Meta().Version {
 				return object.E("target.Copy", req.Source.Name.Key, object.Busy, nil)

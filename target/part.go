@@ -102,7 +102,7 @@ func (t *Target) CopyPart(b *cluster.Bucket, u *object.Upload, number int, from 
 		return object.Part{}, "", err
 	}
 	p, err = t.copyPart(b, u, number, src, copyRange)
-	return p, src.Meta().VersionID, err
+	return p, versionOf(src.Meta()), err
 }
 
 func (t *Target) copyPart(b *cluster.Bucket, u *object.Upload, number int, src *source, copyRange string) (_ object.Part, err error) {

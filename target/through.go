@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"time"
 
 	"ais/backend"
@@ -192,6 +193,9 @@ func (u *turn) keep(m object.Meta, commit func(object.Meta) (object.Meta, error)
 		if now, ok := u.cluster.State().BucketByID(u.bucket.ID); !ok || !u.behind(now) {
 			return object.Meta{}, errDetached
 		}
+		if !u.keeps(u.n) {
+			return object.Meta{}, errOutOfSpace
+		}
 		return commit(m)
 	})
 	if err == nil {
@@ -199,8 +203,16 @@ func (u *turn) keep(m object.Meta, commit func(object.Meta) (object.Meta, error)
 		return kept, nil
 	}
 	u.metrics.unkept.Inc()
-	u.cfg.Logger.Warn("an object was written to the remote bucket and is not kept here", "bucket", u.bucket.Name, "key", u.n.Key, "err", err)
+	u.cfg.Logger.Log(context.Background(), levelOf(err), "an object was written to the remote bucket and is not kept here", "bucket", u.bucket.Name, "key", u.n.Key, "err", err)
 	return m, u.replaceOwn()
+}
+
+// levelOf is how loudly a write is said not to be kept: a full target goes on so.
+func levelOf(err error) slog.Level {
+	if errors.Is(err, errOutOfSpace) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // errDetached is why a write is not kept.

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"ais/backend"
 	"ais/backend/backendtest"
 	"ais/cluster"
 	"ais/fs"
@@ -630,4 +629,125 @@ func TestThroughNative(t *testing.T) {
 	}
 }
 
-var _ backend.Copier = (*backendtest.Mem)(nil)
+// copyRequest is a copy within the rig's remote buckets that anybody may make.
+func (g *rig) copyRequest(from *cluster.Bucket, key, to string) CopyRequest {
+	anybody := func(_ *object.Meta, err error) error { return err }
+	return CopyRequest{
+		Source: CopySource{Bucket: from, Name: object.Name{Bucket: from.ID, Key: key}, Granted: anybody}, Bucket: g.b, Name: g.name(to),
+	}
+}
+
+func TestThroughCopy(t *testing.T) {
+	g := newRig(t)
+	g.mem.Bucket("other")
+	other := makeBucket(t, g.Target, object.AWS, "other")
+	local := makeBucket(t, g.Target, object.AIS, "local")
+	body := "content"
+	if _, err := g.Put(other, object.Name{Bucket: other.ID, Key: "k"}, object.Meta{User: map[string]string{"a": "b"}}, object.Cond{}, newStream(strings.NewReader(body), 7, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Put(local, object.Name{Bucket: local.ID, Key: "k"}, object.Meta{}, object.Cond{}, newStream(strings.NewReader(body), 7, nil)); err != nil {
+		t.Fatal(err)
+	}
+	g.putHere("own", body)
+	far := makeBucket(t, g.Target, object.AWS, "mem", "extra.aws.endpoint", "http://elsewhere.test")
+	tests := []struct {
+		name   string
+		change func(*CopyRequest)
+		copies int // that the store makes
+		user   string
+		want   error
+	}{
+		{"of another bucket", func(*CopyRequest) {}, 1, "map[a:b]", nil},
+		{"with other metadata", func(r *CopyRequest) { r.Replace, r.User = true, map[string]string{"c": "d"} }, 1, "map[c:d]", nil},
+		{"of another class", func(r *CopyRequest) { r.StorageClass = "STANDARD_IA" }, 1, "map[a:b]", nil},
+		{"with tags", func(r *CopyRequest) { r.ReplaceTags, r.Tags = true, map[string]string{"t": "1"} }, 1, "map[a:b]", nil},
+		{"with a checksum", func(r *CopyRequest) { r.Algorithm = object.CRC32C }, 0, "map[a:b]", nil},
+		{"of a plain bucket", func(r *CopyRequest) { *r = g.copyRequest(local, "k", r.Name.Key) }, 0, "map[]", nil},
+		{"of one that is here only", func(r *CopyRequest) { *r = g.copyRequest(g.b, "own", r.Name.Key) }, 0, "map[]", nil},
+		{"source's condition", func(r *CopyRequest) { r.SourceCond.IfMatch = "x" }, 0, "", object.Precondition},
+		{"none there", func(r *CopyRequest) { r.Source.Name.Key = "none" }, 0, "", object.NotFound},
+		{"denied", func(r *CopyRequest) { r.Source.Granted = func(*object.Meta, error) error { return object.Denied } }, 0, "", object.Denied},
+		{"to another store", func(r *CopyRequest) { r.Bucket, r.Name.Bucket = far, far.ID }, 0, "map[a:b]", nil},
+	}
+	for i, tt := range tests {
+		req := g.copyRequest(other, "k", fmt.Sprint("copy", i))
+		tt.change(&req)
+		before := g.mem.Calls(backendtest.OpCopy)
+		m, _, err := g.Copy(req)
+		if !errors.Is(err, tt.want) || tt.want == nil && err != nil {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+			continue
+		}
+		if n := g.mem.Calls(backendtest.OpCopy) - before; n != tt.copies {
+			t.Errorf("%s: the store made %d copies", tt.name, n)
+		}
+		there, ok := g.mem.Body(req.Name.Key)
+		if tt.want != nil {
+			if ok {
+				t.Errorf("%s: there is a copy", tt.name)
+			}
+			continue
+		}
+		h, err := g.mem.Head(t.Context(), req.Name.Key, "")
+		if err != nil || there != body || h.ETag != m.ETag || m.Size != 7 || fmt.Sprint(metaOf(&h).User) != tt.user || h.StorageClass != req.StorageClass {
+			t.Errorf("%s: %q, %+v, at the remote %+v, %v", tt.name, there, m, h, err)
+		}
+	}
+}
+
+func TestThroughCopyOverS3(t *testing.T) {
+	g := newRig(t)
+	g.mem.KeepVersions(true)
+	if _, err := g.put("k", "content", object.Cond{}); err != nil {
+		t.Fatal(err)
+	}
+	a := ask(t, g.Target, "PUT", "/front/copy", "", "x-amz-copy-source", "/front/k")
+	h, err := g.mem.Head(t.Context(), "copy", "")
+	if err != nil || a.status != 200 || xmlText(t, a.body, "ETag") != `"`+h.ETag+`"` || a.header.Get("x-amz-version-id") != h.Version || a.header.Get("x-amz-copy-source-version-id") == "" {
+		t.Errorf("%+v, %v, at the remote %+v", a, err, h)
+	}
+	g.wantGone("copy")
+	u, _ := g.begin("parts")
+	a = ask(t, g.Target, "PUT", "/front/parts?partNumber=1&uploadId="+u.ID, "", "x-amz-copy-source", "/front/k", "x-amz-copy-source-range", "bytes=1-3")
+	if want := `"` + object.Sum(object.MD5, []byte("ont")).Hex() + `"`; a.status != 200 || xmlText(t, a.body, "ETag") != want {
+		t.Errorf("%+v, want ETag %s", a, want)
+	}
+	if _, err := g.complete(u, []object.Listed{{Number: 1, ETag: xmlText(t, a.body, "ETag")}}); err != nil {
+		t.Error(err)
+	}
+	g.wantHere("parts", "ont")
+}
+
+// A target that is full writes through and keeps nothing.
+func TestThroughOutOfSpace(t *testing.T) {
+	g := newRig(t)
+	_, err := g.cluster.UpdateConfig(t.Context(), func(c *cluster.Config) error {
+		c.Space = cluster.SpaceConfig{LowWM: 1, HighWM: 1, OutOfSpace: 1}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.cluster.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if g.keeps(g.name("k")) {
+		t.Skip("the disk is nearly empty")
+	}
+	if _, err := g.put("k", "body", object.Cond{}); err != nil {
+		t.Fatal(err)
+	}
+	g.wantGone("k")
+	u, listed := g.begin("parts", 7)
+	if _, err := g.complete(u, listed); err != nil {
+		t.Fatal(err)
+	}
+	g.wantGone("parts")
+	if _, err := g.store.Upload(u.Name, u.ID); !errors.Is(err, object.NoSuchUpload) {
+		t.Errorf("the parts are kept: %v", err)
+	}
+	if keys := fmt.Sprint(g.mem.Keys()); keys != "[k parts]" {
+		t.Errorf("the remote has %s", keys)
+	}
+}
