@@ -38,7 +38,11 @@ func (c *Control) Accept(ctx *fasthttp.RequestCtx, t auth.Ticket, decided bool) 
 		return nil
 	}
 	s := &subject{who: c.nobody, facts: t.Facts, verdict: t.Verdict, decided: decided, asOf: t.Revision}
-	if t.Principal != "" {
+	switch t.Principal {
+	case "":
+	case foreignPrincipal:
+		s.who = foreigner()
+	default:
 		if err := c.become(s, t.Principal, t.Session); err != nil {
 			return c.refused(object.E("access.Accept", t.Principal, object.Denied, err))
 		}

@@ -43,6 +43,9 @@ type Config struct {
 	// CORS, if not nil, returns the CORS rules of a bucket, nil for none. It is
 	// asked for many requests, so it must be quick.
 	CORS func(bucket string) CORSRules
+	// PassesOn, if not nil, reports whether the Handler sends a request on to
+	// another S3 server as it is: what that can do is not for this one to say.
+	PassesOn func(r *Request) bool
 	// ProgressTimeout is how long a client may take for the next 16 KiB of a body.
 	ProgressTimeout time.Duration
 }
@@ -103,21 +106,21 @@ func (s *Server) Serve(ctx *fasthttp.RequestCtx) {
 		err = s.dispatch(r)
 	}
 	if err != nil {
-		r.drain()
+		r.Drain()
 		s.fail(r, err)
 	}
 	s.allowOrigin(r)
 }
 
-// Bounds of drain.
+// Bounds of Drain.
 const (
 	drainSize = 16 << 20
 	drainTime = 2 * time.Second
 )
 
-// drain throws away what is left of the body, within bounds. A client that is
+// Drain throws away what is left of the body, within bounds. A client that is
 // still sending when the connection is closed sees a reset, not the error.
-func (r *Request) drain() {
+func (r *Request) Drain() {
 	stream := r.ctx.RequestBodyStream()
 	if stream == nil {
 		return
@@ -245,7 +248,7 @@ func (s *Server) dispatch(r *Request) (err error) {
 	case MethodNotAllowed, Unknown:
 		return MethodIsNotAllowed.With("Method", r.Method()).With("ResourceType", r.resourceType())
 	}
-	if err := r.checkFeatures(); err != nil {
+	if err := r.checkFeatures(); err != nil && (s.config.PassesOn == nil || !s.config.PassesOn(r)) {
 		return err
 	}
 	return s.config.Handler.ServeS3(r)
