@@ -69,6 +69,9 @@ func ofVersion(action string, version bool) string {
 // is allowed or Granted has the last word. Identify comes before it.
 func (c *Control) Admit(r *s3api.Request, b *cluster.Bucket) error {
 	s := subjectOf(r.Ctx())
+	if s != nil && s.who.ID == foreignPrincipal { // it is not for this cluster to serve
+		return c.refused(s3api.AccessDenied)
+	}
 	if s == nil || s.decided && !c.changed(s, b) {
 		return nil // auth is off, or a ticket says it
 	}

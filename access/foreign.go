@@ -61,26 +61,18 @@ func (c *Control) Foreign(r *s3api.Request) (*Foreign, error) {
 // remoteBucket finds the remote bucket that a request means; maybe says that it is
 // one, or can be one that is not known here.
 func remoteBucket(state *cluster.State, r *s3api.Request) (b *cluster.Bucket, maybe bool) {
-	wanted := object.Provider("")
-	if text, ok := r.Query("provider"); ok {
-		var err error
-		if wanted, err = object.ParseProvider(text); err != nil {
-			return nil, false
-		}
-	}
-	if wanted == object.AIS {
+	provider, err := s3api.ParseProvider(r)
+	if err != nil || provider == object.AIS {
 		return nil, false
 	}
-	remote, _ := state.Bucket(object.AWS, r.Bucket)
-	if remote != nil && remote.State != cluster.BucketActive {
-		remote = nil
+	b, ok := state.S3Bucket(provider, r.Bucket)
+	switch {
+	case !ok:
+		return nil, true
+	case b.Provider != object.AWS || b.State != cluster.BucketActive:
+		return nil, false
 	}
-	if wanted == "" && !(remote != nil && state.Config.S3Provider == object.AWS) {
-		if _, ours := state.Bucket(object.AIS, r.Bucket); ours {
-			return nil, false
-		}
-	}
-	return remote, true
+	return b, true
 }
 
 // passesOn reports whether requests that are signed in that way are sent on.

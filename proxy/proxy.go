@@ -58,7 +58,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	}
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.Expect = p, cfg.Domains, p.expect
-	protocol.CORS = p.corsRules
+	protocol.CORS, protocol.PassesOn = p.corsRules, passesOn(p.access)
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
 	if p.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err

@@ -54,6 +54,9 @@ var operations = map[s3api.Op]func(*Proxy, *s3api.Request) error{
 // ServeS3 implements s3api.Handler.
 func (p *Proxy) ServeS3(r *s3api.Request) error {
 	p.metrics.count(r.Op)
+	if passed, err := p.pass(r); passed || err != nil {
+		return err
+	}
 	if _, err := p.admit(r); err != nil {
 		return err
 	}
@@ -97,6 +100,9 @@ func (p *Proxy) ServeS3(r *s3api.Request) error {
 // asked for. What is answered here, by this node or by the owner, costs the
 // client no body.
 func (p *Proxy) expect(r *s3api.Request) (answered bool, err error) {
+	if passed, answered, err := p.passExpect(r); passed || err != nil {
+		return answered, err
+	}
 	if _, err := p.admit(r); err != nil {
 		return false, err
 	}

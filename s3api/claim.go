@@ -143,6 +143,13 @@ func (r *Request) EachHeader(yield func(name, value string)) {
 // aws-chunked; −1 where that is not announced.
 func (r *Request) WireSize() int64 { return int64(max(r.ctx.Request.Header.ContentLength(), -1)) }
 
+// IsCustomerKey reports whether a header is about an encryption whose key the client
+// brings with each request (SSE-C).
+func IsCustomerKey(header string) bool {
+	const prefix = "x-amz-server-side-encryption-customer-"
+	return len(header) > len(prefix) && equalFoldASCII(header[:len(prefix)], prefix)
+}
+
 // Wire returns the body as it is on the wire, neither decoded nor verified, but
 // for its length: it fails where fewer bytes come than were announced. It is not
 // for a request whose Body is read.

@@ -23,16 +23,20 @@ func newAccess(cfg *Config, members *etcd.Store) (*access.Control, error) {
 }
 
 // identify finds out who sends an S3 request: by its ticket where it has one, else
-// by its signature, as a proxy does.
-func (t *Target) identify(r *s3api.Request) error {
+// by its signature, as a proxy does; or what it is about where it was signed for S3
+// itself.
+func (t *Target) identify(r *s3api.Request) (*access.Foreign, error) {
 	ticketed, err := t.admit(r.Ctx())
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if f, err := t.access.Foreign(r); f != nil || err != nil {
+		return f, err
 	}
 	if _, err := t.access.Identify(r); err != nil || !ticketed {
-		return err
+		return nil, err
 	}
-	return t.access.AttachChunks(r)
+	return nil, t.access.AttachChunks(r)
 }
 
 // admit catches up with the sender's view of the cluster and, where the request
@@ -63,7 +67,7 @@ func (t *Target) admit(ctx *fasthttp.RequestCtx) (ticketed bool, err error) {
 // expectS3 refuses a request without a ticket whose sender may not have it, before
 // a byte of its body is asked for. A proxy has done that for the others.
 func (t *Target) expectS3(r *s3api.Request) (answered bool, err error) {
-	if err := t.identify(r); err != nil || r.Who == nil || operations[r.Op] == nil {
+	if f, err := t.identify(r); err != nil || f != nil || r.Who == nil || operations[r.Op] == nil {
 		return false, err
 	}
 	b, err := t.s3Bucket(r)

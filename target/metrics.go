@@ -1,8 +1,10 @@
 package target
 
 import (
+	"strconv"
 	"time"
 
+	"ais/backend/signed"
 	"ais/object"
 	"ais/s3api"
 
@@ -29,6 +31,7 @@ type metrics struct {
 	lists    prometheus.Counter
 	relays   prometheus.Counter
 	unkept   prometheus.Counter
+	pass     *prometheus.CounterVec
 
 	jobMetrics
 
@@ -69,6 +72,10 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 		relays:   counter("relay_count", "Requests sent on to the node that could answer them."),
 		unkept:   counter("remote_put_unkept_count", "Objects that were written to a remote bucket and could not be kept here."),
 	}
+	m.pass = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ais_target_pass_count", Help: "Requests executed at S3 as clients signed them, by operation and S3's status; 0 where it did not answer.", ConstLabels: labels,
+	}, []string{"op", "status"})
+	registry.MustRegister(m.pass)
 	m.addLifecycle(registry, labels)
 	m.jobMetrics = newJobMetrics(counter)
 	m.byKind = map[s3api.Op]*kindMetrics{
@@ -97,6 +104,16 @@ func (m *metrics) observe(op s3api.Op, d time.Duration, err error) {
 	if k := m.byKind[op]; k != nil {
 		k.observe(d, err)
 	}
+}
+
+// passed counts a request that was signed for S3 itself; answer is nil where S3 did
+// not answer.
+func (m *metrics) passed(op s3api.Op, answer *signed.Answer) {
+	status := 0
+	if answer != nil {
+		status = answer.Status
+	}
+	m.pass.WithLabelValues(op.String(), strconv.Itoa(status)).Inc()
 }
 
 func (k *kindMetrics) observe(d time.Duration, err error) {

@@ -66,8 +66,12 @@ func (t *Target) handle(ctx *fasthttp.RequestCtx) {
 
 // ServeS3 implements s3api.Handler.
 func (t *Target) ServeS3(r *s3api.Request) error {
-	if err := t.identify(r); err != nil {
+	foreign, err := t.identify(r)
+	if err != nil {
 		return err
+	}
+	if foreign != nil {
+		return t.servePass(r, foreign)
 	}
 	serve, ok := operations[r.Op]
 	if !ok {

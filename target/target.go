@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"ais/access"
+	"ais/backend/signed"
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
@@ -42,6 +43,7 @@ type Target struct {
 	names      names
 	parts      names // the same for parts of uploads: upload/number
 	remotes    remotes
+	signed     *signed.Client // executes what clients signed for S3 itself
 	lifecycles lifecycleRules
 	jobs       jobs
 	started    time.Time
@@ -64,6 +66,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 		started: cfg.Now(),
 	}
 	t.remotes.open = cfg.OpenBackend
+	t.signed = signed.New()
 	t.metrics = newMetrics(cfg.Registry, t)
 	var err error
 	if t.access, err = newAccess(&cfg, members); err != nil {
@@ -72,6 +75,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.TakeRequestID = t, cfg.Domains, true
 	protocol.Expect, protocol.CORS = t.expectS3, t.corsRules
+	protocol.PassesOn = t.passesOn
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
 	if t.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err

@@ -48,8 +48,8 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// close closes the answer that may be nil.
-func (a *Answer) close() {
+// Drop forgets an answer, which may be nil.
+func (a *Answer) Drop() {
 	if a != nil {
 		a.Body.Close() //nolint:errcheck // nobody wants it
 	}

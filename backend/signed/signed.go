@@ -101,26 +101,26 @@ func (c *Client) Do(ctx context.Context, config backend.Config, forms []Form, r 
 	for i := range list {
 		answer, err := c.try(ctx, &list[i], config.Timeout, r, sent)
 		if err != nil {
-			refused.close()
+			refused.Drop()
 			return nil, err
 		}
 		code := answer.code()
 		mismatch := code == mismatched || r.Method == http.MethodHead && answer.Status == http.StatusForbidden // which has no document
 		if !mismatch {
 			if refused != nil && list[i].guess && (code == "NoSuchBucket" || code == "InvalidBucketName") {
-				answer.close() // it knows no buckets in hosts: the signature it is that was wrong
+				answer.Drop() // it knows no buckets in hosts: the signature it is that was wrong
 				return refused, nil
 			}
 			if len(list) > 1 && answer.Status < 500 {
 				c.found.note(memory, list[i].host)
 			}
-			refused.close()
+			refused.Drop()
 			return answer, nil
 		}
 		if refused == nil {
 			refused = answer
 		} else {
-			answer.close()
+			answer.Drop()
 		}
 		if sent.spent() && i+1 < len(list) {
 			c.found.note(memory, list[i+1].host) // a client that tries again is to have another chance
