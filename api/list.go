@@ -13,6 +13,7 @@ const (
 	ListCached      uint64 = 1 << 0  // only objects that are here (remote buckets)
 	ListNameOnly    uint64 = 1 << 4  // names and nothing else
 	ListNameSize    uint64 = 1 << 5  // names and sizes
+	ListNotCached   uint64 = 1 << 9  // only objects that are not here (remote buckets)
 	ListNoRecursion uint64 = 1 << 11 // roll up what lies beyond the next '/'
 	ListNoDirs      uint64 = 1 << 13 // leave out what was rolled up
 )
@@ -22,6 +23,8 @@ const (
 	EntryStatusMask = 1<<5 - 1
 	EntryCached     = 1 << 6 // the object is here
 	EntryDir        = 1 << 8 // a common prefix, not an object
+	EntryChanged    = 1 << 10 // the remote has another version of what is here
+	EntryRemoved    = 1 << 11 // the remote no longer has what is here
 	EntryChunked    = 1 << 13
 )
 
@@ -121,11 +124,11 @@ func NewListResult(l ListMessage, page object.Page, node func(i int) string) Lis
 	}
 	for i := range page.Entries {
 		e := &page.Entries[i]
-		if e.Prefix && l.Has(ListNoDirs) {
+		if e.Prefix && l.Has(ListNoDirs) || e.Standing == object.Distant && l.Has(ListCached) || e.Standing != object.Distant && l.Has(ListNotCached) {
 			continue
 		}
 		id := ""
-		if node != nil && l.Wants("location") {
+		if node != nil && l.Wants("location") && e.Standing != object.Distant {
 			id = node(i)
 		}
 		r.Entries = append(r.Entries, newEntry(l, e, id))
@@ -138,12 +141,24 @@ func newEntry(l ListMessage, e *object.Entry, node string) Entry {
 		return Entry{Name: e.Key, Flags: EntryDir}
 	}
 	out := Entry{Name: e.Key, Flags: EntryCached}
-	if len(e.Meta.Parts) > 1 {
-		out.Flags |= EntryChunked
-	}
 	m := &e.Meta
 	if l.Wants("size") {
 		out.Size = m.Size
+	}
+	switch e.Standing {
+	case object.Distant:
+		out.Flags = 0
+		if l.Wants("checksum") && isMD5(m.ETag) {
+			out.Checksum = m.ETag
+		}
+		return out
+	case object.Changed:
+		out.Flags |= EntryChanged
+	case object.Removed:
+		out.Flags |= EntryRemoved
+	}
+	if len(m.Parts) > 1 {
+		out.Flags |= EntryChunked
 	}
 	if l.Wants("checksum") {
 		out.Checksum = m.Checksum.Hex()
@@ -152,7 +167,7 @@ func newEntry(l ListMessage, e *object.Entry, node string) Entry {
 		out.Atime = formatTime(accessed(m), l.TimeFormat)
 	}
 	if l.Wants("version") {
-		out.Version = formatVersion(m.Version)
+		out.Version = versionOf(m)
 	}
 	if l.Wants("copies") {
 		out.Copies = 1
@@ -185,6 +200,25 @@ func formatTime(t time.Time, layout string) string {
 		layout = time.RFC822
 	}
 	return t.UTC().Format(layout)
+}
+
+// isMD5 reports whether an ETag can be the MD5 of the content.
+func isMD5(etag string) bool {
+	for i := range len(etag) {
+		if unhex(etag[i]) < 0 {
+			return false
+		}
+	}
+	return len(etag) == 32
+}
+
+// versionOf returns the version of an object: the remote's where it is a remote
+// bucket's, "" where that keeps none.
+func versionOf(m *object.Meta) string {
+	if m.Custom[object.CustomSource] != "" {
+		return m.Custom[object.CustomVersion]
+	}
+	return formatVersion(m.Version)
 }
 
 // formatVersion writes the counter, which is what AIStore shows for a bucket

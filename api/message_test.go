@@ -24,7 +24,7 @@ func testMeta() object.Meta {
 	return object.Meta{
 		Size: 1075, Modified: time.Date(2026, 11, 22, 15, 13, 0, 5, time.UTC), ETag: "0102-md5", Version: object.Version{Term: 3, Counter: 7},
 		Checksum: object.Checksum{Algorithm: object.MD5, Value: []byte{1, 2}}, Mountpath: "/mp1",
-		User: map[string]string{"k": "v"}, Custom: map[string]string{"source": "aws"},
+		User: map[string]string{"k": "v"}, Custom: map[string]string{"source": "aws", "version": "7"},
 	}
 }
 
@@ -49,7 +49,7 @@ func TestWireForm(t *testing.T) {
 		{"list message", ListMessage{Props: "name", Flags: 2064, Prefix: "p"},
 			`{"uuid":"","props":"name","prefix":"p","continuation_token":"","target":"","flags":"2064","pagesize":0}`},
 		{"list, all", list, `{"uuid":"list","continuation_token":"d/","entries":[{"name":"a","checksum":"0102","atime":"22 Nov 26 15:13 UTC","version":"7",` +
-			`"location":"t[t1]:mp[/mp1]","custom-md":"[X-Amz-Meta-k:v source:aws]","size":"1075","copies":1,"flags":64},{"name":"d/","flags":256}],"flags":0}`},
+			`"location":"t[t1]:mp[/mp1]","custom-md":"[X-Amz-Meta-k:v source:aws version:7]","size":"1075","copies":1,"flags":64},{"name":"d/","flags":256}],"flags":0}`},
 		{"list, default", plain, `{"uuid":"u","continuation_token":"d/","entries":[{"name":"a","size":"1075","flags":64},{"name":"d/","flags":256}],"flags":0}`},
 		{"empty list", NewListResult(ListMessage{UUID: "u"}, object.Page{}, nil), `{"uuid":"u","continuation_token":"","entries":[],"flags":0}`},
 		{"error", &ErrorMessage{Code: "ErrBckNotFound", Message: "m", Status: 404},

@@ -33,7 +33,7 @@ type ObjectInfo struct {
 // NewObjectInfo returns what node, the owner of the object, says of it.
 func NewObjectInfo(b Bucket, key string, m *object.Meta, node string) ObjectInfo {
 	i := ObjectInfo{
-		Bucket: b, Name: key, Size: m.Size, Version: formatVersion(m.Version), ETag: m.ETag,
+		Bucket: b, Name: key, Size: m.Size, Version: versionOf(m), ETag: m.ETag,
 		Modified: m.Modified, Accessed: accessed(m), Custom: customOf(m), Copies: 1, Present: true,
 		Parts: len(m.Parts), ContentType: m.Header.ContentType,
 	}
@@ -45,6 +45,8 @@ func NewObjectInfo(b Bucket, key string, m *object.Meta, node string) ObjectInfo
 	}
 	if m.Mountpath != "" {
 		i.Mountpaths = []string{m.Mountpath}
+	} else if m.Custom[object.CustomSource] != "" { // at the remote only
+		i.Present, i.Copies, i.Accessed, node = false, 0, time.Time{}, ""
 	}
 	if node != "" {
 		i.Location = FormatLocation(node, m.Mountpath)

@@ -43,8 +43,21 @@ type Entry struct {
 	Prefix   bool   // Key is a common prefix, and Meta is empty
 	UploadID string // in a listing of uploads
 	Latest   bool   // in a listing of versions: the current one of its key
+	Standing Standing
 	Meta     Meta   // Size, Modified, ETag and StorageClass at least; all with Query.Full
 }
+
+// Standing says where the object of an entry is, in a listing that shows both a
+// remote bucket and what is kept of it here.
+type Standing uint8
+
+// The standings.
+const (
+	Kept    Standing = iota // here: as it is at the remote, or without one
+	Distant                 // only at the remote, which says what Meta is
+	Changed                 // here, and with another content at the remote: of Meta Size, ETag and Modified are the remote's
+	Removed                 // here, and no longer at the remote
+)
 
 // Page is a part of a listing. Entries ascend by Key and name each key once, in a
 // listing of versions each version once, a key's newest first.

@@ -20,6 +20,9 @@ func (p *Proxy) serveList(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
+	if _, remote := b.Remote(); remote && list.Query.Versions {
+		return errUseRemote("The versions of objects in a remote bucket")
+	}
 	var page object.Page
 	if list.Query.Limit > 0 {
 		page, err = p.List(b, list.Query)
@@ -45,10 +48,24 @@ func (p *Proxy) serveList(r *s3api.Request) error {
 	return nil
 }
 
-// List returns a page of the bucket's names, merged from every target that may
-// hold some. Where one of them cannot be asked there is no page, but an error of
-// kind Unavailable: a short list would be taken for the truth.
+// List returns a page of the bucket's names. Of a remote bucket they are the
+// remote's, of an ais:// bucket in front of one its own besides. Where whom it takes
+// cannot be asked there is no page, but an error of kind Unavailable: a short list
+// would be taken for the truth.
 func (p *Proxy) List(b *cluster.Bucket, q object.Query) (object.Page, error) {
+	_, remote := b.Remote()
+	switch {
+	case !remote:
+		return p.listHere(b, q)
+	case b.Provider == object.AIS:
+		return p.listFront(b, q)
+	}
+	return p.listRemote(b, q)
+}
+
+// listHere returns a page of what the targets have, merged from every one that may
+// have some.
+func (p *Proxy) listHere(b *cluster.Bucket, q object.Query) (object.Page, error) {
 	return p.merge(b, q.Limit, func(ctx context.Context, node cluster.Node, last *object.Entry, limit int) (object.Page, error) {
 		q := q
 		q.Limit = limit

@@ -263,7 +263,7 @@ func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.
 	if err != nil {
 		return err
 	}
-	page, err := p.List(b, list.Query())
+	page, err := p.nativePage(b, list)
 	if err != nil {
 		return err
 	}
@@ -276,6 +276,15 @@ func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.
 		return node.ID
 	}
 	return api.WriteList(ctx, api.NewListResult(list, page, owner))
+}
+
+// nativePage returns a page of the bucket's names: of a remote one with where each
+// object is, or only of what is here, which takes no remote.
+func (p *Proxy) nativePage(b *cluster.Bucket, list api.ListMessage) (object.Page, error) {
+	if _, remote := b.Remote(); remote && !list.Has(api.ListCached) {
+		return p.listBoth(b, list.Query(), nil)
+	}
+	return p.listHere(b, list.Query())
 }
 
 // nativeSummary answers what a bucket holds. The targets keep count, so there is

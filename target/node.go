@@ -26,6 +26,8 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathStatus:  (*Target).nodeStatus,
 	peer.PathLookup:  (*Target).nodeLookup,
 
+	peer.PathRemoteList: (*Target).nodeRemoteList,
+
 	peer.PathJobStart: (*Target).nodeJobStart,
 	peer.PathJobStop:  (*Target).nodeJobStop,
 	peer.PathJobs:     (*Target).nodeJobs,

@@ -31,6 +31,8 @@ const (
 	PathRead    = "/_/read"    // ReadRequest → bytes
 	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
 	PathLookup  = "/_/lookup"  // LookupRequest → LookupAnswer
+
+	PathRemoteList = "/_/remote-list" // ListRequest → a page of the remote bucket behind this one; it may be shorter than asked for
 )
 
 // BucketRequest names a bucket by its id.
