@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -27,7 +28,8 @@ func (p *Proxy) serveListBuckets(r *s3api.Request) error {
 	var list []s3api.BucketEntry
 	more := false
 	for _, b := range state.Buckets() {
-		if b.State != cluster.BucketActive || b.Name <= q.After || !strings.HasPrefix(b.Name, q.Prefix) {
+		entry := s3api.BucketEntry{Name: b.Name, Created: b.Created, Provider: b.Provider}
+		if b.State != cluster.BucketActive || entry.Position() <= q.After || !strings.HasPrefix(b.Name, q.Prefix) {
 			continue
 		}
 		if !p.lists(r.Ctx(), b) {
@@ -36,7 +38,10 @@ func (p *Proxy) serveListBuckets(r *s3api.Request) error {
 		if more = len(list) == q.Limit; more {
 			break
 		}
-		list = append(list, s3api.BucketEntry{Name: b.Name, Created: b.Created, Provider: b.Provider})
+		if here, ok := state.Bucket(object.AIS, b.Name); ok && b.Provider != object.AIS && here.State == cluster.BucketActive && p.lists(r.Ctx(), here) {
+			entry.Note = fmt.Sprintf("(WARNING: {%s, Provider: %s} and {%s, Provider: %s} share the same name)", here.Name, here.Provider, b.Name, b.Provider)
+		}
+		list = append(list, entry)
 	}
 	owner := access.Owner(state, userID(r.Ctx()))
 	r.WriteXML(func(b []byte) []byte { return s3api.AppendListBuckets(b, owner, q, list, more) })
@@ -267,6 +272,10 @@ func (p *Proxy) serveLocation(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	r.WriteXML(func(out []byte) []byte { return s3api.AppendLocation(out, b.Region) })
+	region := b.Region
+	if b.Provider == object.AWS && region == "us-east-1" {
+		region = "" // as S3 shows it
+	}
+	r.WriteXML(func(out []byte) []byte { return s3api.AppendLocation(out, region) })
 	return nil
 }

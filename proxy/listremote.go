@@ -13,7 +13,7 @@ import (
 
 // errUseRemote refuses what the remote does for its buckets, and AIS does not.
 func errUseRemote(what string) error {
-	return object.E("proxy.remote", "", object.Unsupported, s3api.NotImplemented.Say(what+" are at the remote: ask it."))
+	return object.E("proxy.remote", "", object.Unsupported, say(s3api.NotImplemented, what+" are at the remote: ask it."))
 }
 
 // listRemote returns a page of the remote bucket behind b, which one target asks
@@ -40,11 +40,11 @@ func remoteError(err error) error {
 	}
 	switch kind := object.KindOf(err); kind {
 	case object.Unavailable:
-		return object.E("proxy.remote", "", kind, s3api.ServiceUnavailable.Say("The remote store cannot be reached: "+text(err)))
+		return object.E("proxy.remote", "", kind, say(s3api.ServiceUnavailable, "The remote store cannot be reached: "+text(err)))
 	case object.Denied:
-		return object.E("proxy.remote", "", kind, s3api.AccessDenied.Say("The remote store denies access: "+text(err)))
+		return object.E("proxy.remote", "", kind, say(s3api.AccessDenied, "The remote store denies access: "+text(err)))
 	case object.Unsupported:
-		return object.E("proxy.remote", "", kind, s3api.NotImplemented.Say(text(err)))
+		return object.E("proxy.remote", "", kind, say(s3api.NotImplemented, text(err)))
 	}
 	return err
 }

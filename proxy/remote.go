@@ -165,9 +165,6 @@ func (p *Proxy) createRemote(ctx *fasthttp.RequestCtx, b cluster.Bucket, look bo
 	}
 	if look {
 		answer, err := p.lookUp(b.Name, b.Props.Remote)
-		if object.KindOf(err) == object.NoSuchBucket && err != nil {
-			err = object.E(op, b.Name, object.NoSuchBucket, errors.New("the remote store has no bucket of this name, and none is made there"))
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -208,6 +205,9 @@ func (p *Proxy) checkBackend(ctx *fasthttp.RequestCtx, b *cluster.Bucket, to *cl
 		return object.E(op, name, object.Unsupported, errNoBackend)
 	}
 	_, err := p.lookUp(name, to.Remote)
+	if object.KindOf(err) == object.NoSuchBucket && err != nil {
+		return object.E(op, name, object.Invalid, errors.New("the remote store has no bucket of this name"))
+	}
 	return err
 }
 
@@ -280,9 +280,9 @@ func lookupError(name string, err error) error {
 	case object.NoSuchBucket, object.Unsupported:
 		return object.E(op, name, kind, errors.New(text(err)))
 	case object.Denied:
-		return object.E(op, name, kind, s3api.AccessDenied.Say("The remote store denies access to a bucket of this name: "+text(err)))
+		return object.E(op, name, kind, say(s3api.AccessDenied, "The remote store denies access to a bucket of this name: "+text(err)))
 	default:
-		return object.E(op, name, object.Unavailable, s3api.ServiceUnavailable.Say("No bucket of this name is known here, and the remote store did not answer: "+text(err)))
+		return object.E(op, name, object.Unavailable, say(s3api.ServiceUnavailable, "No bucket of this name is known here, and the remote store did not answer: "+text(err)))
 	}
 }
 
@@ -294,3 +294,13 @@ func text(err error) string {
 	}
 	return err.Error()
 }
+
+// told is a cause that clients of both interfaces are told.
+type told struct{ answer *s3api.Error }
+
+func (t told) Error() string { return t.answer.Message }
+func (t told) Unwrap() error { return t.answer }
+
+// say returns the cause of an error that S3 clients are told as the S3 error with
+// that message, and native ones in these words.
+func say(as *s3api.Error, message string) error { return told{as.Say(message)} }

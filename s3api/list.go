@@ -169,7 +169,7 @@ var Anyone = Owner{ID: "65a011a29cdf8ec533ec3d1ccaae921c", DisplayName: "anonymo
 // ListBucketsQuery asks for a page of the buckets.
 type ListBucketsQuery struct {
 	Prefix string
-	After  string // a bucket's name
+	After  string // Position of a bucket
 	Limit  int
 }
 
@@ -209,3 +209,6 @@ type BucketEntry struct {
 	// Note follows the provider, for a name that two providers share.
 	Note string
 }
+
+// Position is where the bucket is in a list: those of one name are next to each other.
+func (e *BucketEntry) Position() string { return e.Name + "\x00" + string(e.Provider) }

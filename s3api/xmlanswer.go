@@ -34,7 +34,7 @@ func AppendListBuckets(b []byte, owner Owner, q ListBucketsQuery, buckets []Buck
 	}
 	if more {
 		b = append(b, "<ContinuationToken>"...)
-		b = append(appendToken(b, buckets[len(buckets)-1].Name), "</ContinuationToken>"...)
+		b = append(appendToken(b, buckets[len(buckets)-1].Position()), "</ContinuationToken>"...)
 	}
 	return append(b, "</ListAllMyBucketsResult>"...)
 }

@@ -59,7 +59,7 @@ func answerHint(m *api.ErrorMessage) string {
 				return "'ais ls' lists the buckets, 'ais create " + uri + "' makes this one."
 			}
 			if strings.HasPrefix(uri, "s3://") {
-				return "Buckets that S3 clients make here are ais:// buckets; this version has no remote ones ('ais ls' lists all)."
+				return "Nor does the remote store have it, or backend.aws.enabled is off; buckets that S3 clients make here are ais:// buckets ('ais ls' lists all)."
 			}
 		}
 		return "'ais ls' lists the buckets."
