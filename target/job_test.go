@@ -267,6 +267,33 @@ func TestMayEvict(t *testing.T) {
 	}
 }
 
+func TestLRUDue(t *testing.T) {
+	now := time.Now()
+	ran := func(took, ago time.Duration, objects int64) *job {
+		j := &job{started: now.Add(-ago - took)}
+		j.objects.Store(objects)
+		j.end(now.Add(-ago), nil)
+		return j
+	}
+	for _, tt := range []struct {
+		name string
+		last *job
+		want bool
+	}{
+		{"never ran", nil, true},
+		{"runs", &job{started: now}, false},
+		{"found something", ran(time.Second, 10*time.Second, 1), true},
+		{"found something just now", ran(time.Second, 9*time.Second, 1), false},
+		{"took long", ran(time.Hour, 5*time.Minute, 1), true},
+		{"found nothing", ran(time.Second, 10*time.Second, 0), false},
+		{"found nothing long ago", ran(time.Second, 5*time.Minute, 0), true},
+	} {
+		if got := lruDue(tt.last, now, 5*time.Minute); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
 // Room is made with what was not used for longest, and no more than it takes.
 func TestMakeRoom(t *testing.T) {
 	target, _ := startAlone(t)

@@ -34,11 +34,11 @@ func usedPercent(u fs.Usage) float64 {
 const spaceEvery = 5 * time.Second
 
 // watchSpace makes room whenever a mountpath is fuller than space.highwm, until ctx
-// ends. What could not be brought below it is tried again after lru.interval.
+// ends. Where there was nothing to evict it is tried again after lru.interval.
 func (t *Target) watchSpace(ctx context.Context) {
 	tick := time.NewTicker(spaceEvery)
 	defer tick.Stop()
-	var next time.Time // of a mountpath that stays full
+	var last *job
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,29 +46,38 @@ func (t *Target) watchSpace(ctx context.Context) {
 		case <-tick.C:
 		}
 		c := t.cluster.State().Config
-		full := len(t.fuller(c.Space.HighWM)) > 0
-		if !full {
-			next = time.Time{}
+		if len(t.fuller(c.Space.HighWM)) == 0 || len(t.lruBuckets()) == 0 || !lruDue(last, t.cfg.Now(), c.LRU.Interval) {
 			continue
 		}
-		now := t.cfg.Now()
-		if latest := now.Add(c.LRU.Interval); next.After(latest) { // the interval was made shorter
-			next = latest
-		}
-		if now.Before(next) || len(t.lruBuckets()) == 0 || t.lruRunning() {
-			continue
-		}
-		next = now.Add(c.LRU.Interval)
 		request := peer.JobRequest{ID: "lru-" + rand.Text()[:8], Kind: api.JobLRU, Targets: []string{t.cfg.ID}}
-		if _, err := t.startJob(request); err != nil {
+		j, err := t.startJob(request)
+		if err != nil {
 			t.cfg.Logger.Warn("cannot make room", "err", err)
+			continue
 		}
+		last = j
 	}
 }
 
-// lruRunning reports whether room is being made.
-func (t *Target) lruRunning() bool {
-	return slices.ContainsFunc(t.jobs.find(peer.JobQuery{Kind: api.JobLRU}), func(j *job) bool { return j.endedAt().IsZero() })
+// lruRest is how much longer than it took a run waits for the next one.
+const lruRest = 10
+
+// lruDue reports whether it is time to make room again after the last run, nil for
+// none: at once where that found something, but not all the time, since each run
+// looks at all names.
+func lruDue(last *job, now time.Time, interval time.Duration) bool {
+	if last == nil {
+		return true
+	}
+	ended := last.endedAt()
+	if ended.IsZero() {
+		return false
+	}
+	pause := interval
+	if last.objects.Load() > 0 {
+		pause = min(interval, lruRest*ended.Sub(last.started))
+	}
+	return now.Sub(ended) >= pause
 }
 
 // disk is one file system, and the mountpaths on it.
