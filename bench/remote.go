@@ -162,32 +162,33 @@ func randomBody(n size) []byte {
 	return body
 }
 
-// paired measures the same on the remote and through front, in turn; who begins
-// changes from round to round.
-func (b *behind) paired(rounds int, remote, front func() (time.Duration, error)) (r, f []float64, err error) {
-	for round := range rounds {
-		for i := range 2 {
-			do, to := remote, &r
-			if (i+round)%2 == 1 {
-				do, to = front, &f
-			}
-			took, err := do()
-			if err != nil {
-				return nil, nil, err
-			}
-			*to = append(*to, took.Seconds()*1000)
+// timing is how long one thing took at the remote and through front, in ms, by round.
+type timing struct{ remote, front []float64 }
+
+// round measures both, in turn: who begins changes from round to round.
+func (t *timing) round(remote, front func() (time.Duration, error)) error {
+	first := len(t.remote) % 2
+	for i := range 2 {
+		do, to := remote, &t.remote
+		if i != first {
+			do, to = front, &t.front
 		}
+		took, err := do()
+		if err != nil {
+			return err
+		}
+		*to = append(*to, took.Seconds()*1000)
 	}
-	return r, f, nil
+	return nil
 }
 
 // compare prints the median of the rounds' ratios.
-func (b *behind) compare(what string, remote, front []float64, limit float64) {
+func (b *behind) compare(what string, t *timing, limit float64) {
 	var ratios []float64
-	for i := range remote {
-		ratios = append(ratios, front[i]/remote[i])
+	for i := range t.remote {
+		ratios = append(ratios, t.front[i]/t.remote[i])
 	}
-	b.t.check(what+", front / remote", medianOf(ratios), limit, fmt.Sprintf("%.2f ms to %.2f", medianOf(front), medianOf(remote)))
+	b.t.check(what+", front / remote", medianOf(ratios), limit, fmt.Sprintf("%.2f ms to %.2f", medianOf(t.front), medianOf(t.remote)))
 }
 
 // metric adds a counter up over the targets of a playground.

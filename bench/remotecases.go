@@ -29,24 +29,23 @@ func (b *behind) firstByte(ctx context.Context, n size) error {
 		res, err := c.do(ctx, &request{op: opGet, key: key, length: int64(n)})
 		return res.first.Sub(start), err
 	}
-	var remote, front []float64
-	for round := range b.rounds + 3 { // in the first ones connections are made
+	var t timing
+	for round := range b.rounds + 3 {
+		if round == 3 { // in the first ones connections were made
+			t = timing{}
+		}
 		var err error
 		if key, err = b.fresh(ctx, body); err != nil {
 			return err
 		}
-		r, f, err := b.paired(1, func() (time.Duration, error) { return get(clients[0]) }, func() (time.Duration, error) { return get(clients[1]) })
-		if err != nil {
+		if err := t.round(func() (time.Duration, error) { return get(clients[0]) }, func() (time.Duration, error) { return get(clients[1]) }); err != nil {
 			return err
-		}
-		if round >= 3 {
-			remote, front = append(remote, r...), append(front, f...)
 		}
 		if err := b.drop(ctx, key); err != nil {
 			return err
 		}
 	}
-	b.compare("cold GET "+n.String()+", first byte", remote, front, 1.3)
+	b.compare("cold GET "+n.String()+", first byte", &t, 1.3)
 	return nil
 }
 
@@ -89,8 +88,8 @@ func (b *behind) download(ctx context.Context) error {
 		}},
 	}
 	for _, way := range ways {
-		var remote, front []float64
-		for round := range b.rounds {
+		var t timing
+		for range b.rounds {
 			key, err := b.fresh(ctx, body)
 			if err != nil {
 				return err
@@ -102,22 +101,14 @@ func (b *behind) download(ctx context.Context) error {
 					return time.Since(start), err
 				}
 			}
-			one, other := timed(func(key string) error { return direct(ctx, key) }), timed(way.get)
-			var r, f []float64
-			if round%2 == 0 {
-				r, f, err = b.paired(1, one, other)
-			} else {
-				f, r, err = b.paired(1, other, one)
-			}
-			if err != nil {
+			if err := t.round(timed(func(key string) error { return direct(ctx, key) }), timed(way.get)); err != nil {
 				return err
 			}
-			remote, front = append(remote, r...), append(front, f...)
 			if err := b.drop(ctx, key); err != nil {
 				return err
 			}
 		}
-		b.compare(fmt.Sprintf("cold GET %s, %d at once, %s", b.large, b.concurrency, way.name), remote, front, 1/0.9)
+		b.compare(fmt.Sprintf("cold GET %s, %d at once, %s", b.large, b.concurrency, way.name), &t, 1/0.9)
 	}
 	return nil
 }
@@ -207,11 +198,13 @@ func (b *behind) list(ctx context.Context) error {
 		name string
 		do   func() (time.Duration, error)
 	}{{"S3", s3(b.front.on)}, {"native with cached", native}} {
-		r, f, err := b.paired(max(3, b.rounds/2), s3(b.remote.on), way.do)
-		if err != nil {
-			return err
+		var t timing
+		for range max(3, b.rounds/2) {
+			if err := t.round(s3(b.remote.on), way.do); err != nil {
+				return err
+			}
 		}
-		b.compare(fmt.Sprintf("list of %d, %s", b.listObjects, way.name), r, f, 1.2)
+		b.compare(fmt.Sprintf("list of %d, %s", b.listObjects, way.name), &t, 1.2)
 	}
 	return nil
 }
