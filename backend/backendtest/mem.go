@@ -91,6 +91,9 @@ func (m *Mem) Bucket(name string) *Mem {
 	return &Mem{name: name, store: m.store}
 }
 
+// Name returns the bucket's name.
+func (m *Mem) Name() string { return m.name }
+
 // Open is a backend.Open: the bucket of that name in the same store, which need not
 // be there.
 func (m *Mem) Open(c backend.Config) (backend.Backend, error) {
@@ -408,7 +411,7 @@ func (m *Mem) Put(ctx context.Context, key string, o backend.PutOptions) (backen
 }
 
 func readBody(key string, r io.Reader, size int64) ([]byte, error) {
-	body, err := io.ReadAll(r)
+	body, err := io.ReadAll(io.LimitReader(r, size))
 	if err != nil {
 		return nil, object.E("mem.read", key, object.Internal, err)
 	}
@@ -462,7 +465,6 @@ func (m *Mem) Copy(ctx context.Context, bucket, from, version, key string, meta 
 	as.Checksum = v.meta.Digest
 	if meta != nil {
 		as = *meta
-		as.Checksum = v.meta.Digest
 	}
 	return given(m.store.add(to, key, as, v.body, "")), nil
 }

@@ -17,6 +17,11 @@ var (
 	_ backend.Copier  = (*Mem)(nil)
 )
 
+func TestMem(t *testing.T) {
+	m := NewMem()
+	Run(t, func() backend.Backend { return m })
+}
+
 func TestMemVersions(t *testing.T) {
 	m, ctx := NewMem(), context.Background()
 	m.KeepVersions(true)

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"ais/backend/s3"
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
@@ -121,6 +122,10 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, members.Close()) }()
+
+	stores := s3.New(s3.Options{AppID: "ais-" + version})
+	defer stores.Close()
+	cfg.OpenBackend = stores.Open
 
 	peerConfig := peer.DefaultConfig()
 	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
