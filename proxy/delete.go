@@ -54,7 +54,11 @@ func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey, owner stri
 		}
 		s.add(i, k)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+	timeout := p.cfg.PeerTimeout
+	if _, remote := b.Remote(); remote { // the targets ask the remote about conditions, then have it delete
+		timeout += 2 * p.cluster.State().Config.Backend.Timeout
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, s := range shares {

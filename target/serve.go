@@ -112,7 +112,7 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 		err = t.granted(&c, nil, err)
 	}
 	t.metrics.observe(r.Op, t.cfg.Now().Sub(started), err)
-	return err
+	return explained(err)
 }
 
 // verify checks the request's ticket. A key that is not known here may be one
