@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"ais/api"
+	"ais/backend/backendtest"
 	"ais/cluster"
 	"ais/object"
 	"ais/s3api"
@@ -63,5 +66,88 @@ func TestJobsOverHTTP(t *testing.T) {
 		if status != test.status || !strings.Contains(body, test.has) {
 			t.Errorf("%s %s %s by %s: %d %s, want %d", test.method, test.path, test.body, test.who.AccessKey, status, body, test.status)
 		}
+	}
+}
+
+// A job from its start to what is told of it afterwards.
+func TestJobsRun(t *testing.T) {
+	p, mem := startRemote(t, cluster.AuthOff)
+	const far = api.PathBuckets + "/mem?provider=aws"
+	p.want(t, "POST", far, `{"action":"create-bck"}`, 200, "")
+	for _, key := range []string{"a1", "a2", "b1"} {
+		p.want(t, "PUT", "/mem/"+key+"?provider=aws", "12345", 200, "")
+	}
+	here := func(want string) {
+		t.Helper()
+		var page api.ListResult
+		body := p.want(t, "GET", far, `{"action":"list","value":{"flags":"1"}}`, 200, "")
+		if err := json.Unmarshal([]byte(body), &page); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range page.Entries {
+			names = append(names, e.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("here are %s; want %s", got, want)
+		}
+	}
+	here("a1 a2 b1")
+	ended := func(id string) (s api.JobStatus) {
+		t.Helper()
+		for s.Ended == 0 {
+			body := p.want(t, "GET", api.PathCluster+"?what=status", `{"ID":"`+id+`"}`, 200, id)
+			if err := json.Unmarshal([]byte(body), &s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	id := p.want(t, "DELETE", far, `{"action":"evict-listrange","value":{"template":"a{1..5}"}}`, 200, "J")
+	if s := ended(id); s.Aborted || s.Err != "" || s.Kind != api.JobEvict {
+		t.Errorf("%+v", s)
+	}
+	here("b1")
+	if keys := mem.Keys(); len(keys) != 3 {
+		t.Errorf("at the remote: %q", keys)
+	}
+	p.want(t, "GET", api.PathCluster+"?what=qryxstats", `{"kind":"evict"}`, 200, `"loc-objs":"2"`)
+	p.want(t, "GET", api.PathCluster+"?what=status_all", `{"bck":{"name":"mem","provider":"aws"}}`, 200, id)
+	p.want(t, "GET", api.PathCluster+"?what=running_all", `{}`, 200, "[]")
+	p.want(t, "GET", api.PathCluster+"?what=status", `{"id":"nosuch"}`, 404, "nosuch")
+	p.want(t, "PUT", api.PathCluster, `{"action":"stop","value":{"ID":"nosuch"}}`, 404, "nosuch")
+	p.want(t, "PUT", api.PathCluster, `{"action":"stop","value":{"Kind":"evict"}}`, 200, "")
+
+	hold := make(chan struct{})
+	mem.Hook(func(ctx context.Context, op, _ string) error {
+		if op == backendtest.OpList {
+			select {
+			case <-hold:
+			case <-ctx.Done():
+			}
+		}
+		return ctx.Err()
+	})
+	id = p.want(t, "POST", far, `{"action":"prefetch-listrange","value":{}}`, 200, "J")
+	p.want(t, "GET", api.PathCluster+"?what=running_all", `{}`, 200, "prefetch-listrange["+id+"]")
+	p.want(t, "PUT", api.PathCluster, `{"action":"stop","value":{"ID":"`+id+`"}}`, 200, "")
+	if s := ended(id); !s.Aborted || s.Err != "stopped on request" {
+		t.Errorf("%+v", s)
+	}
+	close(hold)
+
+	id = p.want(t, "DELETE", far+"&keep_bck_md=true", `{"action":"evict-remote-bck"}`, 200, "J")
+	ended(id)
+	here("")
+	id = p.want(t, "DELETE", far, `{"action":"delete-listrange","value":{"objnames":["a1"]}}`, 200, "J")
+	ended(id)
+	if keys := mem.Keys(); len(keys) != 2 {
+		t.Errorf("at the remote: %q", keys)
+	}
+	if answer := p.want(t, "DELETE", far, `{"action":"evict-remote-bck"}`, 200, ""); answer != "" {
+		t.Errorf("answer %q", answer)
+	}
+	if _, ok := p.cluster.State().Bucket(object.AWS, "mem"); ok || len(mem.Keys()) != 2 {
+		t.Error("the bucket is here still, or its objects are gone there")
 	}
 }
