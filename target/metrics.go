@@ -34,6 +34,7 @@ type metrics struct {
 	pass     *prometheus.CounterVec
 
 	jobMetrics
+	remote remoteMetrics
 
 	lifecycleScanned  prometheus.Counter
 	lifecycleErrors   prometheus.Counter
@@ -78,6 +79,7 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 	registry.MustRegister(m.pass)
 	m.addLifecycle(registry, labels)
 	m.jobMetrics = newJobMetrics(counter)
+	m.remote = newRemoteMetrics(registry, labels, counter, t.cfg.Now)
 	m.byKind = map[s3api.Op]*kindMetrics{
 		s3api.GetObject: m.get, s3api.HeadObject: m.head, s3api.DeleteObject: m.del,
 		s3api.PutObject: m.put, s3api.CopyObject: m.put, s3api.UploadPart: m.put, s3api.UploadPartCopy: m.put,

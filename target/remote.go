@@ -41,7 +41,7 @@ func (t *Target) remoteNamed(name string, own cluster.RemoteProps) (backend.Back
 	if err != nil {
 		return nil, err
 	}
-	there, _ := t.remotes.byConfig.LoadOrStore(key, opened)
+	there, _ := t.remotes.byConfig.LoadOrStore(key, t.metrics.remote.counted(opened))
 	return there.(backend.Backend), nil
 }
 
