@@ -21,8 +21,8 @@ const (
 // Flags of an Entry; the low 5 bits are its status, 0 for ok.
 const (
 	EntryStatusMask = 1<<5 - 1
-	EntryCached     = 1 << 6 // the object is here
-	EntryDir        = 1 << 8 // a common prefix, not an object
+	EntryCached     = 1 << 6  // the object is here
+	EntryDir        = 1 << 8  // a common prefix, not an object
 	EntryChanged    = 1 << 10 // the remote has another version of what is here
 	EntryRemoved    = 1 << 11 // the remote no longer has what is here
 	EntryChunked    = 1 << 13

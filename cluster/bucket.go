@@ -21,6 +21,7 @@ type Bucket struct {
 	Owner      string            `json:"owner,omitempty"`      // id of the user who made it; "" while auth is off
 	Versioning object.Versioning `json:"versioning,omitempty"` // S3's; Props.Versioning is AIStore's
 	Documents  Documents         `json:"documents,omitzero"`
+	LastRemote string            `json:"last_remote,omitempty"` // what backend_bck was when it was something: what is kept of it may be here
 
 	Revision int64 `json:"-"` // of etcd, of the last change of this bucket
 }

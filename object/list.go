@@ -44,7 +44,7 @@ type Entry struct {
 	UploadID string // in a listing of uploads
 	Latest   bool   // in a listing of versions: the current one of its key
 	Standing Standing
-	Meta     Meta   // Size, Modified, ETag and StorageClass at least; all with Query.Full
+	Meta     Meta // Size, Modified, ETag and StorageClass at least; all with Query.Full
 }
 
 // Standing says where the object of an entry is, in a listing that shows both a

@@ -178,11 +178,34 @@ func (p *Proxy) serveDeleteBucket(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.deleteBucket(b, false); err != nil {
+	if _, remote := b.Remote(); remote {
+		err = p.deleteFront(b)
+	} else {
+		err = p.deleteBucket(b, false)
+	}
+	if err != nil {
 		return err
 	}
 	r.NoContent()
 	return nil
+}
+
+// deleteFront is deleteBucket for a bucket with a remote one behind it, of which what
+// is kept here is no reason against it, but what it lists is. Nothing is removed at
+// the remote: an aws:// bucket cannot be deleted so.
+func (p *Proxy) deleteFront(b *cluster.Bucket) error {
+	if b.Provider == object.AWS {
+		return object.E("proxy.deleteBucket", b.Name, object.Unsupported, say(s3api.NotImplemented,
+			"A remote bucket is not deleted by AIS. 'ais evict "+b.URL()+"' drops what is kept of it here; to delete it, ask the remote."))
+	}
+	page, err := p.List(b, object.Query{Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(page.Entries) > 0 {
+		return object.E("proxy.deleteBucket", b.Name, object.NotEmpty, nil)
+	}
+	return p.deleteBucket(b, true)
 }
 
 // deleteBucket removes a bucket that is empty, or one with all its objects where

@@ -23,6 +23,8 @@ type bucketConfig struct {
 	show func(out []byte, kept string) []byte
 	// limit is the largest document, in bytes.
 	limit int
+	// atRemote names what a bucket with a remote one behind it cannot be given.
+	atRemote string
 	// quiet is set where S3 answers a PUT with 204.
 	quiet bool
 }
@@ -39,7 +41,7 @@ var (
 	}
 	lifecycleConfig = bucketConfig{
 		of:    func(d *cluster.Documents) *string { return &d.Lifecycle },
-		limit: s3api.MaxLifecycleBody,
+		limit: s3api.MaxLifecycleBody, atRemote: "The lifecycle rules of a remote bucket",
 		parse: func(document []byte) (string, error) {
 			rules, err := s3api.ParseLifecycle(document)
 			return string(s3api.AppendLifecycle(nil, rules)), err
@@ -101,6 +103,9 @@ func (c *bucketConfig) servePut(p *Proxy, r *s3api.Request) error {
 		return err
 	}
 	err = p.changeBucket(b, func(b *cluster.Bucket) error {
+		if _, remote := b.Remote(); remote && c.atRemote != "" {
+			return errUseRemote(c.atRemote)
+		}
 		*c.of(&b.Documents) = kept
 		if c.check == nil {
 			return nil
@@ -176,7 +181,17 @@ func (p *Proxy) serveVersioning(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	r.WriteXML(func(out []byte) []byte { return s3api.AppendVersioning(out, b.Versioning) })
+	versioning := b.Versioning
+	if name, remote := b.Remote(); remote {
+		info, err := p.lookUp(name, b.Props.Remote)
+		if err != nil {
+			return err
+		}
+		if info.Versioned {
+			versioning = object.Versioned
+		}
+	}
+	r.WriteXML(func(out []byte) []byte { return s3api.AppendVersioning(out, versioning) })
 	return nil
 }
 
@@ -191,6 +206,9 @@ func (p *Proxy) servePutVersioning(r *s3api.Request) error {
 		return err
 	}
 	return p.changeBucket(b, func(b *cluster.Bucket) error {
+		if _, remote := b.Remote(); remote {
+			return errUseRemote("The versions of objects in a remote bucket")
+		}
 		b.Versioning = versioning
 		return nil
 	})

@@ -88,9 +88,20 @@ func (p *Proxy) ask(t *testing.T, who s3api.Credentials, service, method, path, 
 	for name, values := range req.Header {
 		in.Header.Set(name, values[0])
 	}
-	in.SetBody([]byte(body))
 	ctx := new(fasthttp.RequestCtx)
-	ctx.Init(&in, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1234}, nil)
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	ctx.Init2(connection{here}, nil, false)
+	in.CopyTo(&ctx.Request)
+	ctx.Request.SetBodyStream(strings.NewReader(body), len(body))
 	p.handle(ctx)
 	return ctx.Response.StatusCode(), string(ctx.Response.Body())
+}
+
+// connection is one that comes from a network.
+type connection struct{ net.Conn }
+
+func (connection) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1234}
 }

@@ -57,13 +57,12 @@ func (p *Proxy) listFront(b *cluster.Bucket, q object.Query) (object.Page, error
 		if e.Standing != object.Removed || !e.Prefix {
 			return e.Standing != object.Removed, nil
 		}
-		return p.hasOwn(b, e.Key)
+		return p.holds(b, e.Key, func(m *object.Meta) bool { return m.Custom[object.CustomSource] == "" })
 	})
 }
 
-// hasOwn reports whether there are objects here under the prefix that the remote
-// does not have because they never came from there.
-func (p *Proxy) hasOwn(b *cluster.Bucket, prefix string) (bool, error) {
+// holds reports whether there is an object here under the prefix that is as asked.
+func (p *Proxy) holds(b *cluster.Bucket, prefix string, asked func(*object.Meta) bool) (bool, error) {
 	q := object.Query{Prefix: prefix, Limit: s3api.MaxKeys, Full: true}
 	for {
 		page, err := p.listHere(b, q)
@@ -71,7 +70,7 @@ func (p *Proxy) hasOwn(b *cluster.Bucket, prefix string) (bool, error) {
 			return false, err
 		}
 		for i := range page.Entries {
-			if page.Entries[i].Meta.Custom[object.CustomSource] == "" {
+			if asked(&page.Entries[i].Meta) {
 				return true, nil
 			}
 		}

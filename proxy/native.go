@@ -187,7 +187,7 @@ func (p *Proxy) nativeCreate(ctx *fasthttp.RequestCtx, to api.Target, message ap
 			return err
 		}
 	}
-	b := cluster.Bucket{Provider: to.Bucket.Provider, Name: to.Bucket.Name, Owner: userID(ctx), Props: props}
+	b := cluster.Bucket{Provider: to.Bucket.Provider, Name: to.Bucket.Name, Owner: userID(ctx), Props: props, LastRemote: props.BackendBck}
 	if b.Provider == object.AWS {
 		_, err := p.createRemote(ctx, b, !ctx.QueryArgs().GetBool(api.QuerySkipLookup))
 		return err
@@ -247,7 +247,13 @@ func (p *Proxy) nativeSetProps(ctx *fasthttp.RequestCtx, to api.Target, message 
 	}
 	wait, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
 	defer cancel()
-	_, err = p.cluster.UpdateProps(wait, b, change)
+	_, err = p.cluster.UpdateBucket(wait, b, func(b *cluster.Bucket) error {
+		err := change(&b.Props)
+		if b.Props.BackendBck != "" {
+			b.LastRemote = b.Props.BackendBck
+		}
+		return err
+	})
 	return err
 }
 

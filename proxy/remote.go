@@ -179,6 +179,9 @@ func (p *Proxy) createRemote(ctx *fasthttp.RequestCtx, b cluster.Bucket, look bo
 // to change from what b has and cannot: a remote bucket must be there, and where the
 // cluster has users only administrators may lend them its credentials.
 //
+// Before another remote bucket is put behind it than the last, nothing may be kept of
+// that: it would be taken for the new one's.
+//
 // Objects and uploads that the bucket has stay. What was put while no remote was
 // there is the bucket's own, and never leaves for one; an upload that was begun before
 // ends with an error.
@@ -203,6 +206,15 @@ func (p *Proxy) checkBackend(ctx *fasthttp.RequestCtx, b *cluster.Bucket, to *cl
 	name, _ := after.Remote()
 	if !p.cluster.State().Config.Backend.Enabled {
 		return object.E(op, name, object.Unsupported, errNoBackend)
+	}
+	if last := b.LastRemote; last != "" && to.BackendBck != last {
+		kept, err := p.holds(b, "", func(m *object.Meta) bool { return m.Custom[object.CustomSource] != "" })
+		if err != nil {
+			return err
+		}
+		if kept {
+			return object.E(op, name, object.Invalid, errors.New("there are objects here of "+last+": while that is behind the bucket, 'ais evict "+b.URL()+"' drops them"))
+		}
 	}
 	_, err := p.lookUp(name, to.Remote)
 	if object.KindOf(err) == object.NoSuchBucket && err != nil {

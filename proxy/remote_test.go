@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,13 +111,19 @@ func runTarget(t *testing.T, members *etcd.Store, mem *backendtest.Mem, on net.L
 
 // want asks without credentials and fails unless the answer has the status, and the
 // text in its body.
-func (p *Proxy) want(t *testing.T, method, path, body string, status int, has string) string {
+func (p *Proxy) want(t *testing.T, method, path, body string, status int, has string, headers ...string) string {
 	t.Helper()
-	got, answer := p.ask(t, s3api.Credentials{}, "", method, path, body, "Content-Length", strconv.Itoa(len(body)))
+	got, answer := p.ask(t, s3api.Credentials{}, "", method, path, body, headers...)
 	if got != status || !strings.Contains(answer, has) {
 		t.Fatalf("%s %s: %d %s, want %d and %q", method, path, got, answer, status, has)
 	}
 	return answer
+}
+
+// put writes an object over S3.
+func (p *Proxy) put(t *testing.T, path, body string) {
+	t.Helper()
+	p.want(t, "PUT", path, body, 200, "", "Content-Length", strconv.Itoa(len(body)))
 }
 
 // TestFirstUse: a remote bucket that nobody has named before is found by the S3 and
@@ -237,7 +244,7 @@ func TestTwoOfAName(t *testing.T) {
 	mem.Set("far", "1")
 	p.want(t, "PUT", "/s3/mem?provider=ais", "", 200, "")
 	p.want(t, "PUT", "/s3/mem?provider=ais", "", 200, "")
-	p.want(t, "PUT", "/s3/mem/near", "1", 200, "") // relayed, with the provider that the bucket has
+	p.put(t, "/s3/mem/near", "1") // relayed, with the provider that the bucket has
 	p.want(t, "PUT", "/s3/mem?provider=aws", "", 200, "")
 	p.want(t, "GET", "/s3/mem", "", 200, "<Key>near</Key>")
 	p.want(t, "GET", "/s3/mem?provider=aws", "", 200, "<Key>far</Key>")
@@ -310,4 +317,159 @@ func TestRemoteLists(t *testing.T) {
 	p.want(t, "GET", "/s3/mem", "", 503, "cannot be reached")
 	p.want(t, "GET", "/v1/buckets/mem?provider=aws", `{"action":"list","value":{}}`, 503, "")
 	p.want(t, "GET", "/v1/buckets/mem?provider=aws", `{"action":"list","value":{"flags":"1"}}`, 200, `"entries":[]`)
+}
+
+// listed returns a native listing with all that is shown, one line an entry.
+func (p *Proxy) listed(t *testing.T, bucket, value string) (out []string) {
+	t.Helper()
+	status, body := p.ask(t, s3api.Credentials{}, "", "GET", "/v1/buckets/"+bucket, `{"action":"list","value":`+value+`}`, "Accept", "application/json")
+	var page api.ListResult
+	if err := json.Unmarshal([]byte(body), &page); err != nil || status != 200 {
+		t.Fatalf("%d %v %s", status, err, body)
+	}
+	for _, e := range page.Entries {
+		line := fmt.Sprintf("%s %d", e.Name, e.Size)
+		for _, f := range []struct {
+			bit  int
+			name string
+		}{{api.EntryCached, "cached"}, {api.EntryChanged, "changed"}, {api.EntryRemoved, "removed"}, {api.EntryDir, "dir"}} {
+			if e.Flags&f.bit != 0 {
+				line += " " + f.name
+			}
+		}
+		if e.Version != "" {
+			line += " v"
+		}
+		if e.Atime != "" {
+			line += " a"
+		}
+		out = append(out, line)
+	}
+	if page.ContinuationToken != "" {
+		out = append(out, "…")
+	}
+	return out
+}
+
+func (p *Proxy) wantList(t *testing.T, bucket, value string, want ...string) {
+	t.Helper()
+	if got := p.listed(t, bucket, value); !slices.Equal(got, want) {
+		t.Errorf("list %s of %s: %q, want %q", value, bucket, got, want)
+	}
+}
+
+// TestListsWithState: a native listing says of each object whether it is here, and
+// whether the remote still has it so.
+func TestListsWithState(t *testing.T) {
+	p, mem := startRemote(t, cluster.AuthOff)
+	mem.KeepVersions(true)
+	for _, key := range []string{"changed", "d/gone", "d/far", "gone", "kept", "last"} {
+		mem.Set(key, "1")
+	}
+	for _, key := range []string{"changed", "d/gone", "gone", "kept"} {
+		p.put(t, "/s3/mem/"+key, "1")
+	}
+	mem.Set("changed", "22")
+	mem.Drop("gone")
+	mem.Drop("d/gone")
+	const props = `"props":"name,size,version,atime,cached,status"`
+	wait(t, func() bool { return strings.Contains(fmt.Sprint(p.listed(t, "mem?provider=aws", "{"+props+"}")), "kept 1 cached v a") })
+	p.wantList(t, "mem?provider=aws", "{"+props+"}",
+		"changed 2 cached changed v a", "d/far 1", "d/gone 1 cached removed v a", "gone 1 cached removed v a", "kept 1 cached v a", "last 1")
+	p.wantList(t, "mem?provider=aws", `{"flags":"1"}`, "changed 1 cached", "d/gone 1 cached", "gone 1 cached", "kept 1 cached")
+	p.wantList(t, "mem?provider=aws", `{"flags":"512"}`, "d/far 1", "last 1")
+	p.wantList(t, "mem?provider=aws", `{"flags":"2048"}`, "changed 2 cached changed", "d/ 0 dir", "gone 1 cached removed", "kept 1 cached", "last 1")
+	for size, pages := range map[int]int{1: 6, 2: 3, 4: 2, 6: 1} {
+		after, n := "", 0
+		var all []string
+		for {
+			got := p.listed(t, "mem?provider=aws", fmt.Sprintf(`{"pagesize":%d,"continuation_token":"%s"}`, size, after))
+			n++
+			if got[len(got)-1] != "…" {
+				all = append(all, got...)
+				break
+			}
+			all = append(all, got[:len(got)-1]...)
+			after, _, _ = strings.Cut(all[len(all)-1], " ")
+		}
+		if n != pages || len(all) != 6 {
+			t.Errorf("pages of %d: %d, %q", size, n, all)
+		}
+	}
+	// S3 shows the remote's truth.
+	if got := names(p.want(t, "GET", "/s3/mem", "", 200, "")); !slices.Equal(got, []string{"changed", "d/far", "kept", "last"}) {
+		t.Errorf("over S3: %q", got)
+	}
+}
+
+// TestInFront: an ais:// bucket in front of a remote one has what the remote has, and
+// what was put before.
+func TestInFront(t *testing.T) {
+	p, mem := startRemote(t, cluster.AuthOff)
+	mem.Set("far", "1")
+	mem.Set("kept", "1")
+	mem.Set("own", "remote")
+	mem.Set("d/gone", "1")
+	p.want(t, "POST", "/v1/buckets/front", `{"action":"create-bck"}`, 200, "")
+	p.put(t, "/s3/front/own", "local")
+	p.put(t, "/s3/front/e/own", "local")
+	set := func(value string, status int, has string) {
+		t.Helper()
+		p.want(t, "PATCH", "/v1/buckets/front", `{"action":"set-bprops","value":`+value+`}`, status, has)
+	}
+	set(`{"backend_bck":"aws://absent"}`, 400, "has no bucket of this name")
+	set(`{"backend_bck":"ais://mem"}`, 400, "aws://NAME")
+	p.want(t, "PUT", "/s3/front?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", 200, "")
+	set(`{"backend_bck":"aws://mem"}`, 400, "keeps versions")
+	p.want(t, "DELETE", "/v1/buckets/front", `{"action":"destroy-bck"}`, 200, "")
+	p.want(t, "POST", "/v1/buckets/front", `{"action":"create-bck"}`, 200, "")
+	p.put(t, "/s3/front/own", "local")
+	p.put(t, "/s3/front/e/own", "local")
+
+	set(`{"backend_bck":"aws://mem"}`, 200, "")
+	p.put(t, "/s3/front/kept", "1")
+	p.put(t, "/s3/front/d/gone", "1")
+	p.want(t, "GET", "/s3/front/own", "", 200, "local")
+	mem.Drop("d/gone")
+	wait(t, func() bool { return strings.Contains(fmt.Sprint(p.listed(t, "front", "{}")), "kept 1 cached") })
+	p.wantList(t, "front", "{}", "d/gone 1 cached removed", "e/own 5 cached", "far 1", "kept 1 cached", "own 5 cached")
+	if got := names(p.want(t, "GET", "/s3/front", "", 200, "<Size>5</Size>")); !slices.Equal(got, []string{"e/own", "far", "kept", "own"}) {
+		t.Errorf("over S3: %q", got)
+	}
+	if got := names(p.want(t, "GET", "/s3/front?delimiter=/", "", 200, "")); !slices.Equal(got, []string{"e/", "far", "kept", "own"}) {
+		t.Errorf("rolled up over S3: %q", got)
+	}
+
+	mem.KeepVersions(true)
+	p.want(t, "GET", "/s3/front?versioning", "", 200, "<Status>Enabled</Status>")
+	p.want(t, "PUT", "/s3/front?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", 501, "at the remote")
+	p.want(t, "PUT", "/s3/front?lifecycle", "<LifecycleConfiguration><Rule><ID>1</ID><Status>Enabled</Status><Filter/><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>", 501, "at the remote")
+	p.want(t, "DELETE", "/s3/front", "", 409, "BucketNotEmpty")
+	p.want(t, "DELETE", "/s3/mem?provider=aws", "", 501, "ais evict")
+
+	// Another remote may not take over what is kept of the last.
+	mem.Bucket("second")
+	set(`{"backend_bck":"aws://second"}`, 400, "ais evict ais://front")
+	set(`{"backend_bck":"none"}`, 200, "")
+	p.wantList(t, "front", "{}", "d/gone 1 cached", "e/own 5 cached", "kept 1 cached", "own 5 cached")
+	set(`{"backend_bck":"aws://second"}`, 400, "ais evict ais://front")
+	set(`{"backend_bck":"aws://mem"}`, 200, "")
+	p.want(t, "PATCH", "/v1/buckets/front", `{"action":"reset-bprops"}`, 200, "")
+	p.wantList(t, "front", `{"flags":"512"}`, "far 1")
+
+	for _, key := range []string{"far", "kept", "own"} {
+		mem.Drop(key)
+	}
+	p.want(t, "DELETE", "/s3/front", "", 409, "BucketNotEmpty") // its own
+	p.want(t, "DELETE", "/v1/buckets/front", `{"action":"destroy-bck"}`, 200, "")
+}
+
+// wait waits until the condition holds.
+func wait(t *testing.T, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain")
+		}
+	}
 }
