@@ -25,7 +25,7 @@ func TestRemoteBucketOnFirstUse(t *testing.T) {
 		}
 		p.do(t, "HEAD", "/"+b, nil).want(t, 200, "")
 		wantIn(t, string(p.do(t, "GET", "/", nil).body), "<Name>"+b+"</Name>", "Provider: aws")
-		wantIn(t, c.ais(t, "ls s3:"), "aws://"+b)
+		wantIn(t, c.ais(t, "ls s3:"), "s3://"+b)
 
 		absent := bucketName(t)
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
@@ -61,7 +61,7 @@ func TestRemoteBucketByHand(t *testing.T) {
 	ais evict aws://`+b+`
 	REMOTE s3 ls s3://`+b+`/
 	`)
-	wantIn(t, out, `"aws://`+b+`" created`, "CACHED", "STATUS", "content")
+	wantIn(t, out, `"s3://`+b+`" created`, "CACHED", "STATUS", "content")
 	if _, err := c.Shell(t).try(t, "ais ls s3: --json | grep "+b); err == nil {
 		t.Error("an evicted bucket is listed")
 	}
