@@ -93,6 +93,9 @@ func TestPassThroughCurl(t *testing.T) {
 		b := r.bucket(t)
 		sh := c.RemoteShell(t, r)
 		sh.env = append(sh.env, "B="+b, "REMOTE_ENDPOINT="+r.Endpoint, "REMOTE_KEY="+r.Key.Access, "REMOTE_SECRET="+r.Key.Secret)
+		if r.Name == "moto" { // it takes the form that curl says this is for none of the object's
+			sh.env = append(sh.env, "TYPE=Content-Type: text/plain")
+		}
 		sh.write(t, "presign.py", []byte(`
 import boto3, os, sys
 from botocore.config import Config
@@ -102,14 +105,14 @@ url = s3.generate_presigned_url(sys.argv[1], Params={"Bucket": os.environ["B"], 
 print(url.replace(os.environ["REMOTE_ENDPOINT"], os.environ["ENDPOINT"]))
 `))
 		out := sh.run(t, `
-		curl -sS -f -L -X PUT -d 'testing 1 2 3' "$(python3 presign.py put_object s3v4 test.txt)"
+		curl -sS -f -L -X PUT ${TYPE:+-H "$TYPE"} -d 'testing 1 2 3' "$(python3 presign.py put_object s3v4 test.txt)"
 		REMOTE s3 cp s3://$B/test.txt - ; echo
 		curl -sS -f -L "$(python3 presign.py get_object s3v4 test.txt)" | grep -x 'testing 1 2 3'
 		curl -sS -f -L -I "$(python3 presign.py head_object s3v4 test.txt)"
 		curl -sS -f -L "$(python3 presign.py get_object s3 test.txt)" | grep -x 'testing 1 2 3'
 		curl -sS -f -L -X DELETE "$(python3 presign.py delete_object s3v4 test.txt)"
 		[ "$(curl -sS -o /dev/null -w '%{http_code}' "$(python3 presign.py get_object s3v4 test.txt)")" = 404 ]
-		curl -sS -f -L -X PUT -d 'testing 1 2 3' "$(python3 presign.py put_object s3v4 test.txt)"
+		curl -sS -f -L -X PUT ${TYPE:+-H "$TYPE"} -d 'testing 1 2 3' "$(python3 presign.py put_object s3v4 test.txt)"
 		`)
 		wantIn(t, out, "testing 1 2 3", "Content-Length: 13")
 		if got := c.here(t, b); !slices.Equal(got, []string{"test.txt"}) {
@@ -121,8 +124,7 @@ print(url.replace(os.environ["REMOTE_ENDPOINT"], os.environ["ENDPOINT"]))
 	c := Start(t, Options{Targets: 2, Remote: r, Plain: true})
 	c.ais(t, "config cluster features S3-Presigned-Request")
 	b := r.bucket(t)
-	sh := c.Shell(t)
-	sh.run(t, `curl -sS -f -L -X PUT -d 'testing 1 2 3' "$ENDPOINT`+r.presign(t, "PUT", b, "test.txt", false)+`"`)
+	c.Shell(t).run(t, `curl -sS -f -L -X PUT -H 'Content-Type: text/plain' -d 'testing 1 2 3' "$ENDPOINT`+r.presign(t, "PUT", b, "test.txt", false)+`"`)
 	out := c.ais(t, "bucket ls s3://"+b+" --all")
 	wantIn(t, strings.Join(strings.Fields(out), " "), "NAME SIZE CACHED STATUS test.txt 13B yes ok")
 }
@@ -274,7 +276,7 @@ func TestPassThroughForged(t *testing.T) {
 			there := r.plain()
 			there.key = Key{}
 			direct := there.do(t, method, target, body, "X-Amz-Meta-Color: red")
-			if a.status != 403 || a.status != direct.status || a.code != direct.code || a.text != direct.text || bytes.Contains(a.body, []byte("secret")) {
+			if a.status < 400 || a.status != direct.status || a.code != direct.code || a.text != direct.text || bytes.Contains(a.body, []byte("secret")) {
 				t.Errorf("%s %s: %v\nthe remote itself says %v", key, what, a, direct)
 			}
 		}
@@ -527,5 +529,5 @@ func TestPassThroughBroken(t *testing.T) {
 	if got := r.plain().list(t, b); !slices.Equal(got, []string{"up"}) {
 		t.Errorf("at the remote: %q", got)
 	}
-	c.nothingHalf(t)
+	c.nothingHalf(t, b)
 }

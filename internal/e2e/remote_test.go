@@ -49,7 +49,7 @@ func Cached(t *testing.T, r Remote) *Cluster {
 // SecondAIS returns a shared cluster of AIS, with users, as a remote.
 func SecondAIS(t *testing.T) Remote {
 	t.Helper()
-	c := Shared(t, Options{Targets: 1, Auth: true, S3Domain: "localhost", Plain: true})
+	c := Shared(t, Options{Targets: 1, Auth: true, Redirect: "never", S3Domain: "localhost", Plain: true})
 	return Remote{Name: "ais", Endpoint: c.URL(t, "proxy1"), Key: c.Key(t, "root")}
 }
 
@@ -240,12 +240,17 @@ func (c *Cluster) here(t testing.TB, bucket string) []string {
 	return names
 }
 
-// nothingHalf waits until no target has an unfinished write.
-func (c *Cluster) nothingHalf(t *testing.T) {
+// nothingHalf waits until the targets hold no more blob files than the buckets have
+// objects here.
+func (c *Cluster) nothingHalf(t *testing.T, buckets ...string) {
 	t.Helper()
-	Eventually(t, 20*time.Second, "staging is empty", func() error {
-		if n := c.files(t, "staging"); n > 0 {
-			return fmt.Errorf("%d files", n)
+	Eventually(t, 90*time.Second, "what is half is swept", func() error {
+		objects := 0
+		for _, b := range buckets {
+			objects += len(c.here(t, b))
+		}
+		if blobs := c.files(t, "blobs"); blobs > objects {
+			return fmt.Errorf("%d blob files for %d objects", blobs, objects)
 		}
 		return nil
 	})

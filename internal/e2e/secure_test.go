@@ -35,7 +35,7 @@ func (c *Cluster) file(name string) string { return filepath.Join(c.Dir, "tls", 
 // secure makes what nodes with TLS or Auth need before they start.
 func (c *Cluster) secure() error {
 	if c.o.Auth {
-		c.keys = map[string]Key{"root": {"ROOT" + hex.EncodeToString(random(uint64(os.Getpid()), 4)), hex.EncodeToString(random(uint64(time.Now().UnixNano()), 16))}}
+		c.keys = map[string]Key{"root": {"ROOT" + hex.EncodeToString(random(uint64(os.Getpid())<<32^uint64(time.Now().UnixNano()), 8)), hex.EncodeToString(random(uint64(time.Now().UnixNano()), 16))}}
 	}
 	if !c.o.TLS {
 		return nil
