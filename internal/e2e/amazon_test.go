@@ -38,7 +38,7 @@ func TestPassThroughAmazonsNames(t *testing.T) {
 		regional = "s3.us-west-2.amazonaws.com"
 		bucket   = "bucket"
 	)
-	store := Start(t, Options{Targets: 1, Auth: true, Plain: true, Redirect: "never", S3Domain: regional, ProxyArgs: []string{"--s3-domain", "s3.amazonaws.com"}})
+	store := Start(t, Options{Targets: 1, Auth: true, Plain: true, Redirect: "never", S3Domain: regional, ProxyArgs: []string{"--s3-domain", "s3.amazonaws.com"}, TargetArgs: []string{"--s3-domain", "s3.amazonaws.com"}})
 	key := store.Key(t, "root")
 	store.As(t, "root").do(t, "PUT", "/"+bucket, nil).want(t, 200, "")
 	dir := t.TempDir()

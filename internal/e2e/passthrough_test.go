@@ -381,8 +381,9 @@ func goClient(t *testing.T, c *Cluster, r Remote, bucket string, inHost bool) {
 	if got := c.here(t, bucket); len(got) != 3 {
 		t.Errorf("here: %q", got)
 	}
-	wrong := s3.New(sdk.Options(), func(o *s3.Options) {
-		o.Credentials = credentials.NewStaticCredentialsProvider(r.Key.Access, r.Key.Secret+"x", "")
+	wrong := s3.New(s3.Options{
+		HTTPClient: client, Region: "us-east-1", UsePathStyle: !inHost, BaseEndpoint: aws.String(r.Endpoint),
+		Credentials: credentials.NewStaticCredentialsProvider(r.Key.Access, r.Key.Secret+"x", ""),
 	})
 	if _, err := wrong.GetObject(ctx(t), &s3.GetObjectInput{Bucket: b, Key: aws.String("dir/é ")}); err == nil || !strings.Contains(err.Error(), "SignatureDoesNotMatch") {
 		t.Errorf("with another secret: %v", err)
