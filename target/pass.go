@@ -211,6 +211,8 @@ func (p *pass) answerHeaders(a *signed.Answer) {
 		h.Del(name)
 		if strings.HasPrefix(name, "X-Amz-") {
 			name = strings.ToLower(name)
+		} else if name == "Etag" {
+			name = "ETag"
 		}
 		for _, value := range values {
 			h.Add(name, value)

@@ -157,11 +157,17 @@ func checksOf(m *backend.Meta, validate bool) (list []check) {
 			list = append(list, check{h, c.Value})
 		}
 	}
-	if sum, err := hex.DecodeString(m.ETag); err == nil && len(sum) == md5.Size && !m.Opaque {
+	if sum, ok := etagMD5(m); ok {
 		add(object.Checksum{Algorithm: object.MD5, Value: sum})
 	}
 	add(m.Digest)
 	return list
+}
+
+// etagMD5 returns the MD5 of an object's bytes where its ETag is that.
+func etagMD5(m *backend.Meta) (sum []byte, ok bool) {
+	sum, err := hex.DecodeString(m.ETag)
+	return sum, err == nil && len(sum) == md5.Size && !m.Opaque
 }
 
 // heldBack is how much of an object is not given out before all of it is here and

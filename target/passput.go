@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -27,6 +28,7 @@ func (t *Target) passPut(p *pass) error {
 	defer staged.Abort()
 	out := newOutlet(p.r.WireSize())
 	body.Tee(out)
+	body.Want(object.MD5)
 	var answer *signed.Answer
 	var failed error
 	done := make(chan struct{})
@@ -62,7 +64,7 @@ func (t *Target) passPut(p *pass) error {
 	out.release()
 	<-done
 	if failed == nil && answer.OK() {
-		t.keepPut(p, staged, answer, sum, body.Sums())
+		t.keepPut(p, staged, answer, sum, body.Sum(object.MD5), body.Sums())
 		t.metrics.putBytes.Add(float64(body.Size()))
 	}
 	return p.relayOr(answer, failed)
@@ -95,19 +97,23 @@ func (t *Target) passEmpty(p *pass) error {
 		return err
 	}
 	if answer.OK() {
-		t.keepPut(p, staged, answer, object.Sum(staged.algorithm, nil), nil)
+		t.keepPut(p, staged, answer, object.Sum(staged.algorithm, nil), object.Sum(object.MD5, nil), nil)
 	}
 	return p.relay(answer, answer.Body)
 }
 
-// keepPut commits what was staged as what S3 now has. That it cannot be kept is no
-// error: it is there.
-func (t *Target) keepPut(p *pass, staged *stage, answer *signed.Answer, sum object.Checksum, sums []object.Checksum) {
+// keepPut commits what was staged as what S3 now has, if that is the same as far as
+// its ETag tells. That it cannot be kept is no error: it is there.
+func (t *Target) keepPut(p *pass, staged *stage, answer *signed.Answer, sum, md5 object.Checksum, sums []object.Checksum) {
 	meta, err := s3api.ParseMeta(p.r)
-	if err != nil || staged.w == nil || staged.err != nil || signed.ETag(answer.Header) == "" {
+	said := signed.Meta(answer.Header, 0)
+	if err != nil || staged.w == nil || staged.err != nil || said.ETag == "" {
 		return
 	}
-	said := signed.Meta(answer.Header, 0)
+	if there, ok := etagMD5(&said); ok && !bytes.Equal(there, md5.Value) {
+		t.cfg.Logger.Warn("an object is not kept: S3 says that it has other bytes", "bucket", p.bucket.URL(), "key", p.name.Key, "etag", said.ETag)
+		return
+	}
 	said.Header, said.User, said.StorageClass = meta.Header, meta.User, meta.StorageClass
 	kept := metaOf(&said)
 	kept.Checksum, kept.Sums = sum, sums
