@@ -17,9 +17,10 @@ import (
 
 // pass is a request that was signed for S3 itself and is executed there.
 type pass struct {
-	*call // its bucket is nil where the cluster does not know it
+	*call // its bucket is nil where there is none here, and what passes is not kept
 	*access.Foreign
 	store backend.Config // where it goes
+	fresh bool           // the bucket is provisional: it has an id, and is not there yet
 }
 
 // passes are the operations that can be passed on. Of the others part would have
@@ -59,11 +60,24 @@ func (t *Target) servePass(r *s3api.Request, f *access.Foreign) error {
 		}
 		own = f.Bucket.Props.Remote
 	}
+	if f.Bucket == nil {
+		t.provisional(&p)
+		defer t.giveBack(&p)
+	}
 	p.store = t.remoteConfig(r.Bucket, own)
 	started := t.cfg.Now()
 	err := serve(t, &p)
 	t.metrics.observe(r.Op, t.cfg.Now().Sub(started), err)
 	return err
+}
+
+// ask is execute, and adds the bucket where that is due.
+func (t *Target) ask(p *pass, body io.Reader, size int64, edit func(http.Header)) (*signed.Answer, error) {
+	answer, err := t.execute(p, body, size, edit)
+	if err == nil && answer.OK() {
+		t.learn(p)
+	}
+	return answer, err
 }
 
 // execute sends the request to S3, with body, size bytes of it, and what edit
@@ -80,13 +94,7 @@ func (t *Target) execute(p *pass, body io.Reader, size int64, edit func(http.Hea
 		AccessKey: p.Claim.AccessKey, Region: p.Claim.Region, Body: body, Size: size,
 	})
 	t.metrics.passed(p.r.Op, answer)
-	if err != nil {
-		return nil, err
-	}
-	if answer.OK() {
-		t.learn(p)
-	}
-	return answer, nil
+	return answer, err
 }
 
 // signedQuery is the query without what clients and proxies add for this cluster.
@@ -104,30 +112,9 @@ func signedQuery(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// learn adds the bucket, which the cluster does not know, now that S3 has said yes
-// to somebody about an object in it.
-func (t *Target) learn(p *pass) {
-	if p.bucket != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
-	defer cancel()
-	made, err := t.cluster.CreateBucket(ctx, cluster.Bucket{
-		Provider: object.AWS, Name: p.r.Bucket, Region: p.Claim.Region,
-		Props: cluster.DefaultProps(object.AWS, false, t.cluster.State().Config),
-	})
-	if err != nil {
-		if object.KindOf(err) != object.Exists {
-			t.cfg.Logger.Warn("a remote bucket is not added", "bucket", p.r.Bucket, "err", err)
-		}
-		return
-	}
-	t.cfg.Logger.Info("remote bucket added", "bucket", made.URL())
-}
-
 // passAsItIs passes a request on that changes no object and reads no bytes of one.
 func (t *Target) passAsItIs(p *pass) error {
-	answer, err := t.execute(p, wireBody(p.r), p.r.WireSize(), nil)
+	answer, err := t.ask(p, wireBody(p.r), p.r.WireSize(), nil)
 	if err != nil {
 		return err
 	}
@@ -156,7 +143,7 @@ func (t *Target) passChange(p *pass) error {
 			return err
 		}
 	}
-	answer, err := t.execute(p, wireBody(p.r), p.r.WireSize(), nil)
+	answer, err := t.ask(p, wireBody(p.r), p.r.WireSize(), nil)
 	if err != nil {
 		return err
 	}

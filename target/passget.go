@@ -30,7 +30,7 @@ func (t *Target) passGet(p *pass) error {
 		return t.passAsItIs(p)
 	}
 	outdated, end := t.names.fetch(p.name)
-	answer, err := t.execute(p, nil, 0, nil)
+	answer, err := t.ask(p, nil, 0, nil)
 	if err != nil {
 		end()
 		return err
@@ -65,7 +65,7 @@ func (t *Target) passWarm(p *pass) (served bool, err error) {
 	if err != nil || !fromRemote(&now) || now.Size == 0 {
 		return false, nil // whatever it is: S3 has it
 	}
-	answer, err := t.execute(p, nil, 0, func(h http.Header) { h.Set("Range", "bytes=0-0") })
+	answer, err := t.ask(p, nil, 0, func(h http.Header) { h.Set("Range", "bytes=0-0") })
 	if err != nil {
 		return false, err
 	}
@@ -119,6 +119,10 @@ func (t *Target) passLocal(p *pass, checked *object.Meta) (served bool, err erro
 // passCold relays an object and keeps it on the way.
 func (t *Target) passCold(p *pass, answer *signed.Answer, outdated *atomic.Bool, end func()) error {
 	if answer.Status != http.StatusOK || answer.Length < 0 || signed.ETag(answer.Header) == "" || signed.Private(answer.Header) {
+		end()
+		return p.relay(answer, answer.Body)
+	}
+	if p.bucket == nil { // somebody else has added it meanwhile
 		end()
 		return p.relay(answer, answer.Body)
 	}

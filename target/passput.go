@@ -64,6 +64,7 @@ func (t *Target) passPut(p *pass) error {
 	out.release()
 	<-done
 	if failed == nil && answer.OK() {
+		t.learn(p)
 		t.keepPut(p, staged, answer, sum, body.Sum(object.MD5), body.Sums())
 		t.metrics.putBytes.Add(float64(body.Size()))
 	}
@@ -92,7 +93,7 @@ func (t *Target) passEmpty(p *pass) error {
 			return err
 		}
 	}
-	answer, err := t.execute(p, nil, 0, nil)
+	answer, err := t.ask(p, nil, 0, nil)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (t *Target) passEmpty(p *pass) error {
 func (t *Target) keepPut(p *pass, staged *stage, answer *signed.Answer, sum, md5 object.Checksum, sums []object.Checksum) {
 	meta, err := s3api.ParseMeta(p.r)
 	said := signed.Meta(answer.Header, 0)
-	if err != nil || staged.w == nil || staged.err != nil || said.ETag == "" {
+	if err != nil || p.bucket == nil || staged.w == nil || staged.err != nil || said.ETag == "" {
 		return
 	}
 	if there, ok := etagMD5(&said); ok && !bytes.Equal(there, md5.Value) {

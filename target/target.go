@@ -44,6 +44,7 @@ type Target struct {
 	parts      names // the same for parts of uploads: upload/number
 	remotes    remotes
 	signed     *signed.Client // executes what clients signed for S3 itself
+	reserved   reservedIDs
 	lifecycles lifecycleRules
 	jobs       jobs
 	started    time.Time

@@ -14,8 +14,10 @@ import (
 
 // CreateBucket creates a bucket of b's Provider, Name, Region and Props, and
 // returns it as stored: with an id that no bucket ever had, and the newest
-// placement generation. Errors: Exists, with the bucket that is there;
-// Unavailable while the cluster has no target; Invalid.
+// placement generation. Where b has an id, which must be a reserved one, that is
+// given, if b's generation is the newest. Errors: Exists, with the bucket that is
+// there; Unavailable while the cluster has no target; Invalid; Busy for a reserved
+// id of an older generation.
 func (s *Store) CreateBucket(ctx context.Context, b cluster.Bucket) (cluster.Bucket, error) {
 	const op = "cluster.CreateBucket"
 	if err := b.Check(); err != nil {
@@ -23,6 +25,7 @@ func (s *Store) CreateBucket(ctx context.Context, b cluster.Bucket) (cluster.Buc
 	}
 	key := s.keys.bucket(b.Provider, b.Name)
 	keys := []string{key, s.keys.bucketID(), s.keys.clusterMap()}
+	reserved := b.ID != 0
 	b.Created = s.config.Now().UTC()
 	b.State = cluster.BucketActive
 	// Creations race for the next id: those of this node take turns.
@@ -52,7 +55,12 @@ func (s *Store) CreateBucket(ctx context.Context, b cluster.Bucket) (cluster.Buc
 		if !ok {
 			return nil, object.E(op, b.Name, object.Unavailable, errors.New("the cluster has no target yet"))
 		}
-		b.Generation = g.Number
+		if reserved && b.Generation != g.Number {
+			return nil, object.E(op, b.Name, object.Busy, errors.New("the cluster has another placement by now"))
+		}
+		if b.Generation = g.Number; reserved {
+			return []write{{key: key, value: encode(b)}}, nil
+		}
 		if b.ID, err = nextBucketID(read[s.keys.bucketID()]); err != nil {
 			return nil, object.E(op, b.Name, object.Corrupt, err)
 		}

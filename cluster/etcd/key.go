@@ -18,6 +18,7 @@ import (
 //	live/<id>                  cluster.Live, on the node's lease
 //	buckets/<provider>/<name>  cluster.Bucket
 //	bucket-id                  the last bucket id given
+//	bucket-id-reserved         who reserved ids last
 //	config                     cluster.Config
 //	ticketkeys                 sealedKeys
 //	users/<id>                 storedUser, its secrets sealed
@@ -30,6 +31,7 @@ func (k keyspace) clusterMap() string    { return string(k) + "map" }
 func (k keyspace) node(id string) string { return string(k) + "nodes/" + id }
 func (k keyspace) live(id string) string { return string(k) + "live/" + id }
 func (k keyspace) bucketID() string      { return string(k) + "bucket-id" }
+func (k keyspace) reserved() string      { return string(k) + "bucket-id-reserved" }
 func (k keyspace) config() string        { return string(k) + "config" }
 func (k keyspace) ticketKeys() string    { return string(k) + "ticketkeys" }
 func (k keyspace) users() string         { return string(k) + "users/" }
