@@ -49,8 +49,9 @@ type jobs struct {
 // job is this target's share of one job.
 type job struct {
 	peer.JobRequest
-	started time.Time
-	cancel  context.CancelCauseFunc
+	started  time.Time
+	byItself bool // nobody asked for it, so there is nothing to tell where there was nothing to do
+	cancel   context.CancelCauseFunc
 
 	objects, bytes, failed, total atomic.Int64
 
@@ -74,11 +75,17 @@ func (t *Target) startJob(req peer.JobRequest) (*job, error) {
 	if !ok {
 		return nil, object.E("target.job", req.Kind, object.Unsupported, nil)
 	}
+	j := &job{JobRequest: req, started: t.cfg.Now()}
+	return j, t.runJob(j, work)
+}
+
+// runJob starts the work of a job.
+func (t *Target) runJob(j *job, work func(*Target, context.Context, *job) error) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	j := &job{JobRequest: req, started: t.cfg.Now(), cancel: cancel}
+	j.cancel = cancel
 	if err := t.jobs.add(j); err != nil {
 		cancel(nil)
-		return nil, err
+		return err
 	}
 	go func() {
 		defer t.jobs.running.Done()
@@ -88,9 +95,14 @@ func (t *Target) startJob(req peer.JobRequest) (*job, error) {
 			err = cause
 		}
 		j.end(t.cfg.Now(), err)
-		t.cfg.Logger.Info("job ended", "job", j.ID, "kind", j.Kind, "objects", j.objects.Load(), "failed", j.failed.Load(), "err", err)
+		objects, failed := j.objects.Load(), j.failed.Load()
+		if j.byItself && err == nil && objects+failed == 0 {
+			t.jobs.remove(j.ID)
+			return
+		}
+		t.cfg.Logger.Info("job ended", "job", j.ID, "kind", j.Kind, "objects", objects, "failed", failed, "err", err)
 	}()
-	return j, nil
+	return nil
 }
 
 // add takes a job that is about to run, and forgets those that ended long ago.
@@ -134,6 +146,13 @@ func (s *jobs) forget(now time.Time) (running int) {
 		}
 	}
 	return running
+}
+
+// remove forgets a job.
+func (s *jobs) remove(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, id)
 }
 
 // find returns the jobs that q asks for, the latest first.

@@ -181,6 +181,22 @@ func TestJobsEnd(t *testing.T) {
 	}
 }
 
+// Of what ran by itself nothing is told where there was nothing to do.
+func TestJobByItself(t *testing.T) {
+	target, _ := startAlone(t)
+	for i, did := range []int64{0, 1} {
+		j := &job{JobRequest: peer.JobRequest{ID: fmt.Sprint(i), Kind: api.JobLRU}, byItself: true}
+		err := target.runJob(j, func(_ *Target, _ context.Context, j *job) error { j.objects.Add(did); return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		target.jobs.running.Wait()
+		if told := len(target.jobs.find(peer.JobQuery{ID: j.ID})); int64(told) != did {
+			t.Errorf("%d objects, and %d jobs are told of", did, told)
+		}
+	}
+}
+
 // A remote that is away does not keep a job trying name after name.
 func TestJobGivesUp(t *testing.T) {
 	target, mem := startAlone(t)

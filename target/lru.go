@@ -50,8 +50,8 @@ func (t *Target) watchSpace(ctx context.Context) {
 			continue
 		}
 		request := peer.JobRequest{ID: "lru-" + rand.Text()[:8], Kind: api.JobLRU, Targets: []string{t.cfg.ID}}
-		j, err := t.startJob(request)
-		if err != nil {
+		j := &job{JobRequest: request, started: t.cfg.Now(), byItself: true}
+		if err := t.runJob(j, (*Target).lruJob); err != nil {
 			t.cfg.Logger.Warn("cannot make room", "err", err)
 			continue
 		}

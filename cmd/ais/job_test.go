@@ -199,5 +199,8 @@ func TestEvict(t *testing.T) {
 	r.fails("evict s3://abc --template a{1..0}", 2, "begins after its end")
 	r.fails("evict s3://abc --prefix a --list b", 2, "one of them")
 	r.fails("prefetch s3://", 2, "names no bucket")
+	r.want("rm ais://abc --prefix tmp/ --wait", tableText("Started delete-listrange[J6]: ais://abc/tmp/*.", "delete-listrange[J6] finished"))
+	r.want("object rm s3://abc --list a,b", "Started delete-listrange[J7]: 2 objects of s3://abc. To monitor the progress, run 'ais show job J7'\n")
+	r.fails("rm ais://abc/a --prefix b", 2, "named twice")
 	r.fails("prefetch s3://abc --num-workers 1000", 2, "64 workers")
 }

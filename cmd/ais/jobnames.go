@@ -206,3 +206,20 @@ func (a *app) evictBucket(ctx context.Context, b api.Bucket, keep bool, w *waiti
 	}
 	return a.done(map[string]any{"evicted": b.String(), "kept": id != ""}, "Evicted bucket %s%s", b, kept)
 }
+
+// removeNames starts a job that removes the objects of a bucket that flags name.
+func (a *app) removeNames(cmd *cobra.Command, uri string, names *nameFlags, w *waiting) error {
+	b, rest, err := bucketAndRest(uri)
+	if err != nil {
+		return err
+	}
+	m, what, err := names.message(b, rest)
+	if err != nil {
+		return err
+	}
+	id, err := a.client.StartNames(cmd.Context(), b, api.ActionDelete, m)
+	if err != nil {
+		return err
+	}
+	return a.started(cmd.Context(), api.JobDelete, id, what, w)
+}

@@ -133,21 +133,30 @@ func shorten(digest string) string {
 }
 
 func (a *app) objectRemoveCommand() *cobra.Command {
-	return &cobra.Command{
+	var names nameFlags
+	var w waiting
+	cmd := &cobra.Command{
 		Use:               "rm URI…",
 		Short:             "Remove objects",
-		Example:           "  ais object rm ais://abc/README.md",
+		Example:           "  ais object rm ais://abc/README.md\n  ais object rm ais://abc --prefix images/",
 		Args:              args(1, -1, "the object, as in ais://abc/README.md"),
 		ValidArgsFunction: a.completeObjects,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			for _, uri := range given {
-				if err := a.removeObject(cmd, uri); err != nil {
+				remove := a.removeObject
+				if names.any() {
+					remove = func(cmd *cobra.Command, uri string) error { return a.removeNames(cmd, uri, &names, &w) }
+				}
+				if err := remove(cmd, uri); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+	names.flags(cmd)
+	w.flags(cmd)
+	return cmd
 }
 
 func (a *app) removeObject(cmd *cobra.Command, uri string) error {
@@ -164,6 +173,8 @@ func (a *app) removeObject(cmd *cobra.Command, uri string) error {
 // removeCommand is "ais rm", for objects and, with a bucket alone, for buckets.
 func (a *app) removeCommand() *cobra.Command {
 	var yes bool
+	var names nameFlags
+	var w waiting
 	cmd := &cobra.Command{
 		Use:               "rm URI…",
 		Short:             "Remove objects, or buckets",
@@ -175,6 +186,8 @@ func (a *app) removeCommand() *cobra.Command {
 				_, key, err := parseURI(uri)
 				switch {
 				case err != nil:
+				case names.any():
+					err = a.removeNames(cmd, uri, &names, &w)
 				case key != "":
 					err = a.removeObject(cmd, uri)
 				default:
@@ -188,5 +201,7 @@ func (a *app) removeCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask, even if there are objects in the bucket")
+	names.flags(cmd)
+	w.flags(cmd)
 	return cmd
 }
