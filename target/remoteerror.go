@@ -2,23 +2,32 @@ package target
 
 import (
 	"errors"
+	"strings"
 
 	"ais/backend"
 	"ais/object"
 	"ais/s3api"
 )
 
-// explained adds to an error of a remote bucket what the remote answered, where a
-// client would otherwise take it for this cluster's own state: that it may not, or
-// that the service is away.
+// explained adds to an error of a remote bucket what the remote answered, or that it
+// did not, where a client would otherwise take it for this cluster's own state: that
+// it may not, or that the service is away.
 func explained(err error) error {
 	var there *backend.Error
-	if err == nil || !errors.As(err, &there) {
+	var failed *object.Error
+	switch {
+	case !errors.As(err, &failed):
 		return err
-	}
-	switch object.KindOf(err) {
-	case object.Denied, object.Unavailable, object.Busy, object.NoSuchBucket, object.Unsupported, object.Invalid:
-		return errors.Join(err, s3api.FromError(err).Say("The remote bucket answered "+there.Error()))
+	case errors.As(err, &there):
+		switch failed.Kind {
+		case object.Denied, object.Unavailable, object.Busy, object.NoSuchBucket, object.Unsupported, object.Invalid:
+			return errors.Join(err, s3api.FromError(err).Say("The remote bucket answered "+there.Error()))
+		}
+	case failed.Kind == object.Unavailable && strings.HasPrefix(failed.Op, remoteOp):
+		return errors.Join(err, s3api.FromError(err).Say("The remote bucket cannot be reached. Please try again."))
 	}
 	return err
 }
+
+// remoteOp begins the operation in an error of package backend/s3.
+const remoteOp = "s3."

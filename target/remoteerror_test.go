@@ -15,7 +15,7 @@ func TestExplained(t *testing.T) {
 	tests := []struct {
 		err  error
 		code string
-		says bool
+		says bool // what the remote answered
 	}{
 		{object.E("s3.Put", "k", object.Denied, there), "AccessDenied", true},
 		{object.E("s3.Put", "k", object.Unavailable, there), "ServiceUnavailable", true},
@@ -32,5 +32,12 @@ func TestExplained(t *testing.T) {
 	}
 	if explained(nil) != nil {
 		t.Error("an error from nothing")
+	}
+	away := explained(object.E("s3.Put", "k", object.Unavailable, errors.New("connection refused")))
+	if e := s3api.FromError(away); e.Code != "ServiceUnavailable" || !strings.Contains(e.Message, "cannot be reached") || strings.Contains(e.Message, "refused") {
+		t.Errorf("away: %+v", e)
+	}
+	if e := s3api.FromError(explained(object.E("fs.Commit", "k", object.Unavailable, nil))); strings.Contains(e.Message, "remote") {
+		t.Errorf("one of this target's own: %+v", e)
 	}
 }
