@@ -23,6 +23,22 @@ func (c *Client) CreateBucket(ctx context.Context, b Bucket, p Properties) error
 	return c.act(ctx, http.MethodPost, b, ActionCreate, value)
 }
 
+// AddBucket is CreateBucket for a remote bucket that is not looked for at the remote.
+func (c *Client) AddBucket(ctx context.Context, b Bucket, p Properties) error {
+	var value any
+	if len(p) > 0 {
+		value = p
+	}
+	r := bucketCall(http.MethodPost, BucketPath(b), b)
+	r.query.Set(QuerySkipLookup, "true")
+	r, err := r.withAction(ActionCreate, "", value)
+	if err != nil {
+		return err
+	}
+	_, err = c.finish(ctx, r)
+	return err
+}
+
 // DestroyBucket removes a bucket and all objects in it. Kind: NoSuchBucket.
 func (c *Client) DestroyBucket(ctx context.Context, b Bucket) error {
 	return c.act(ctx, http.MethodDelete, b, ActionDestroy, nil)

@@ -373,7 +373,9 @@ func TestListsWithState(t *testing.T) {
 	mem.Drop("gone")
 	mem.Drop("d/gone")
 	const props = `"props":"name,size,version,atime,cached,status"`
-	wait(t, func() bool { return strings.Contains(fmt.Sprint(p.listed(t, "mem?provider=aws", "{"+props+"}")), "kept 1 cached v a") })
+	wait(t, func() bool {
+		return strings.Contains(fmt.Sprint(p.listed(t, "mem?provider=aws", "{"+props+"}")), "kept 1 cached v a")
+	})
 	p.wantList(t, "mem?provider=aws", "{"+props+"}",
 		"changed 2 cached changed v a", "d/far 1", "d/gone 1 cached removed v a", "gone 1 cached removed v a", "kept 1 cached v a", "last 1")
 	p.wantList(t, "mem?provider=aws", `{"flags":"1"}`, "changed 1 cached", "d/gone 1 cached", "gone 1 cached", "kept 1 cached")

@@ -13,11 +13,18 @@ import (
 
 func (a *app) createCommand() *cobra.Command {
 	var props string
+	var skipLookup bool
 	cmd := &cobra.Command{
 		Use:   "create URI…",
-		Short: "Create buckets",
+		Short: "Create buckets, or add remote ones",
+		Long: `Create buckets, or add remote ones.
+
+A remote bucket, aws://NAME or s3://NAME, is added if the remote store has it; nothing
+is made there. One that is not added is looked for when it is first used.`,
 		Example: `  ais create ais://abc
-  ais create ais://abc --props="checksum.type=md5"`,
+  ais create ais://abc --props="checksum.type=md5"
+  ais create aws://data
+  ais create ais://front --props="backend_bck=aws://data"`,
 		Args: args(1, -1, "the bucket, as in ais://abc"),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			p, err := parseProps(props)
@@ -29,14 +36,18 @@ func (a *app) createCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				err = a.client.CreateBucket(cmd.Context(), b, p)
+				create := a.client.CreateBucket
+				if skipLookup {
+					create = a.client.AddBucket
+				}
+				err = create(cmd.Context(), b, p)
 				if errors.Is(err, object.Exists) {
 					return fmt.Errorf("bucket %q already exists", b)
 				}
 				if err != nil {
 					return err
 				}
-				if err := a.done(map[string]any{"created": b.String()}, "%q created", b); err != nil {
+				if err := a.done(map[string]any{"created": b.String()}, "%q created", strings.TrimRight(uri, "/")); err != nil {
 					return err
 				}
 			}
@@ -44,6 +55,7 @@ func (a *app) createCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&props, "props", "", "properties, `\"NAME=VALUE NAME=VALUE\"` or JSON")
+	cmd.Flags().BoolVar(&skipLookup, "skip-lookup", false, "add a remote bucket without asking whether it is there")
 	return cmd
 }
 
@@ -74,7 +86,7 @@ func (a *app) bucketRemoveCommand(use string) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:               use,
-		Short:             "Remove buckets and all objects in them",
+		Short:             "Remove buckets and all objects in them; of remote ones what is kept here",
 		Args:              args(1, -1, "the bucket, as in ais://abc"),
 		ValidArgsFunction: a.completeBuckets,
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -98,6 +110,9 @@ func (a *app) destroyURI(cmd *cobra.Command, uri string, yes bool) error {
 		return err
 	}
 	ctx := cmd.Context()
+	if b.Provider == object.AWS {
+		return a.forget(cmd, b)
+	}
 	if !yes {
 		page, err := a.client.ListPage(ctx, b, api.ListMessage{PageSize: 1, Flags: api.ListNameOnly})
 		if err != nil {
@@ -116,6 +131,15 @@ func (a *app) destroyURI(cmd *cobra.Command, uri string, yes bool) error {
 		return err
 	}
 	return a.done(map[string]any{"destroyed": b.String()}, "%q destroyed", b)
+}
+
+// forget removes a remote bucket from the cluster, and what is kept of it, and nothing
+// at the remote.
+func (a *app) forget(cmd *cobra.Command, b api.Bucket) error {
+	if err := a.client.DestroyBucket(cmd.Context(), b); err != nil {
+		return err
+	}
+	return a.done(map[string]any{"evicted": b.String()}, "%q evicted; at the remote nothing was removed", b)
 }
 
 // ask puts a question to the person at the terminal.

@@ -25,6 +25,8 @@ type listOptions struct {
 	all        bool
 	countOnly  bool
 	flat       bool // does not recurse
+	cached     bool // only what is here
+	distant    bool // only what is not
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -70,7 +72,10 @@ func (a *app) listCommand() *cobra.Command {
 	flags.StringVar(&o.startAfter, "start-after", "", "only names after this one")
 	flags.IntVar(&o.limit, "limit", 0, "how many to list at most")
 	flags.IntVar(&o.pageSize, "page-size", 0, "names in one answer of the cluster")
-	flags.BoolVar(&o.all, "all", false, "show the status, and list remote buckets that are not here yet")
+	flags.BoolVar(&o.all, "all", false, "show the status")
+	flags.BoolVar(&o.cached, "cached", false, "of a remote bucket, only what is here")
+	flags.BoolVar(&o.distant, "not-cached", false, "of a remote bucket, only what is not here")
+	cmd.MarkFlagsMutuallyExclusive("cached", "not-cached")
 	flags.BoolVar(&o.countOnly, "count-only", false, "only count")
 	flags.BoolVar(&o.flat, "nr", false, "do not recurse: roll up what lies in folders")
 	return cmd
@@ -167,8 +172,14 @@ func yesNo(b bool) string {
 	return "no"
 }
 
-// formatStatus names the status in the low bits of an entry's flags.
+// formatStatus names the status in an entry's flags.
 func formatStatus(flags int) string {
+	switch {
+	case flags&api.EntryChanged != 0:
+		return "version-changed" // at the remote
+	case flags&api.EntryRemoved != 0:
+		return "deleted"
+	}
 	names := []string{"ok", "misplaced(node)", "misplaced(mountpath)", "replica", "replica(object-is-missing)"}
 	if s := flags & api.EntryStatusMask; s < len(names) {
 		return names[s]
@@ -180,7 +191,7 @@ func formatStatus(flags int) string {
 func (o listOptions) chosen(b api.Bucket) ([]column, error) {
 	words := []string{"size"}
 	if b.Provider != object.AIS {
-		words = append(words, "cached")
+		words = append(words, "cached", "status")
 	}
 	switch {
 	case o.props == "all":
@@ -223,6 +234,12 @@ func (a *app) listObjects(cmd *cobra.Command, b api.Bucket, o listOptions) error
 	}
 	if o.countOnly {
 		message.Flags |= api.ListNameOnly
+	}
+	if o.cached {
+		message.Flags |= api.ListCached
+	}
+	if o.distant {
+		message.Flags |= api.ListNotCached
 	}
 	start, count := time.Now(), 0
 	out := a.entryWriter(chosen)
