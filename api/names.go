@@ -17,6 +17,7 @@ const (
 	QueryNamespace = "namespace"
 	QueryWhat      = "what"
 	QueryProps     = "props"
+	QueryLatest    = "latest-ver" // true: compare what is cached with the remote bucket first
 	QueryReadiness = "readiness"
 	QueryPresence  = "presence"
 

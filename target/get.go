@@ -1,7 +1,9 @@
 package target
 
 import (
+	"errors"
 	"strconv"
+	"strings"
 
 	"ais/fs"
 	"ais/object"
@@ -20,37 +22,34 @@ func (t *Target) serveGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	reader, err := t.open(c, version)
+	for tries := 1; ; tries++ {
+		err := t.get(c, version, cond)
+		if tries == openTries || !errors.Is(err, errChanged) {
+			return err
+		}
+	}
+}
+
+// get is one try to answer GetObject. It fails with errChanged where the object has
+// changed in the remote bucket while the answer began.
+func (t *Target) get(c *call, version string, cond object.Cond) error {
+	o, err := t.open(c, version)
 	if err != nil {
 		return err
 	}
-	meta := *reader.Meta() // outlives the reader
+	meta := o.meta // outlives what was opened
 	part, err := choose(c.r, cond, &meta)
 	if err != nil {
-		reader.Close()
+		o.Close()
 		return err
 	}
-	if err := t.send(c.r.Ctx(), reader, part.Range, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
+	if err := t.send(c.r.Ctx(), o, part.Range, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
 		return err
 	}
 	c.showVersion(&meta)
 	part.writeHeaders(c.r, &meta)
 	t.showExpiry(c, &meta)
 	return nil
-}
-
-// open opens the version that the call names, if its sender may have the operation.
-func (t *Target) open(c *call, version string) (*fs.Reader, error) {
-	reader, err := t.store.Open(c.name, version)
-	if err != nil {
-		marker, _ := fs.Marker(err)
-		return nil, t.seen(c, &marker, err)
-	}
-	if err := t.granted(c, reader.Meta(), nil); err != nil {
-		reader.Close()
-		return nil, err
-	}
-	return reader, nil
 }
 
 // serveHead answers HeadObject: what serveGet would say, without the bytes.
@@ -112,6 +111,9 @@ func choose(r *s3api.Request, cond object.Cond, m *object.Meta) (chosen, error) 
 // one piece has one part.
 func choosePart(m *object.Meta, number int) (chosen, error) {
 	if len(m.Parts) == 0 {
+		if fromRemote(m) && partsOf(m.ETag) > 1 {
+			return chosen{}, s3api.NotImplemented.Say("Where the parts of this object begin is not known here: it was written to the remote bucket. Ask for a range instead.")
+		}
 		if number != 1 {
 			return chosen{}, object.E("target.get", strconv.Itoa(number), object.InvalidPart, nil)
 		}
@@ -128,14 +130,40 @@ func choosePart(m *object.Meta, number int) (chosen, error) {
 	return chosen{}, object.E("target.get", strconv.Itoa(number), object.InvalidPart, nil)
 }
 
+// partsOf returns the number of parts that an ETag, of S3's form for objects that
+// were written in parts, says; 1 for any other ETag.
+func partsOf(etag string) int {
+	if _, number, ok := strings.Cut(etag, "-"); ok {
+		if n, err := strconv.Atoi(number); err == nil {
+			return n
+		}
+	}
+	return 1
+}
+
 // firstBlock is how much of a validated read is verified before the answer begins.
 const firstBlock = 1 << 20
 
-// send makes bytes of the object the body of the answer, and closes reader
-// whatever comes. Where validate is set they are verified against the block
-// checksums before they go out. A small payload is in memory already and goes
-// out together with the headers, in one system call.
-func (t *Target) send(ctx *fasthttp.RequestCtx, reader *fs.Reader, r object.Range, validate bool) error {
+// send makes bytes of the object the body of the answer, and closes o whatever
+// comes. Where validate is set, those that are here are verified against the block
+// checksums before they go out.
+func (t *Target) send(ctx *fasthttp.RequestCtx, o *opened, r object.Range, validate bool) error {
+	if o.here != nil {
+		return t.sendHere(ctx, o.here, r, validate)
+	}
+	section, err := o.cold.section(r)
+	if err != nil {
+		o.Close()
+		return err
+	}
+	t.metrics.getBytes.Add(float64(r.Length))
+	ctx.Response.SetBodyStream(section, int(r.Length))
+	return nil
+}
+
+// sendHere is send from this node's own store. A small payload is in memory already
+// and goes out together with the headers, in one system call.
+func (t *Target) sendHere(ctx *fasthttp.RequestCtx, reader *fs.Reader, r object.Range, validate bool) error {
 	if payload, ok := reader.Inline(); ok {
 		defer reader.Close()
 		if validate {

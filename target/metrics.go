@@ -36,6 +36,8 @@ type metrics struct {
 	jobMetrics
 	remote remoteMetrics
 
+	fetchMetrics
+
 	lifecycleScanned  prometheus.Counter
 	lifecycleErrors   prometheus.Counter
 	lifecycleDone     [lifecycleActions]prometheus.Counter // nil for keep
@@ -80,6 +82,7 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 	m.addLifecycle(registry, labels)
 	m.jobMetrics = newJobMetrics(counter)
 	m.remote = newRemoteMetrics(registry, labels, counter, t.cfg.Now)
+	m.fetchMetrics = newFetchMetrics(counter)
 	m.byKind = map[s3api.Op]*kindMetrics{
 		s3api.GetObject: m.get, s3api.HeadObject: m.head, s3api.DeleteObject: m.del,
 		s3api.PutObject: m.put, s3api.CopyObject: m.put, s3api.UploadPart: m.put, s3api.UploadPartCopy: m.put,

@@ -117,28 +117,27 @@ func (t *Target) nativePut(c *nativeCall) error {
 func (t *Target) nativeGet(c *nativeCall) error {
 	started := t.cfg.Now()
 	err := t.nativeRead(c)
+	for tries := 1; tries < openTries && errors.Is(err, errChanged); tries++ {
+		err = t.nativeRead(c)
+	}
 	t.metrics.get.observe(t.cfg.Now().Sub(started), err)
 	return err
 }
 
 func (t *Target) nativeRead(c *nativeCall) error {
-	reader, err := t.store.Open(c.name, "")
+	o, err := t.openNative(c)
 	if err != nil {
-		return t.mayReadNative(c, nil, err)
-	}
-	meta := *reader.Meta() // outlives the reader
-	if err := t.mayReadNative(c, &meta, nil); err != nil {
-		reader.Close()
 		return err
 	}
+	meta := o.meta // outlives what was opened
 	h := &c.ctx.Response.Header
 	r, partial, err := object.ParseRange(string(c.ctx.Request.Header.Peek("Range")), meta.Size)
 	if err != nil {
-		reader.Close()
+		o.Close()
 		h.Set("Content-Range", "bytes */"+strconv.FormatInt(meta.Size, 10))
 		return err
 	}
-	if err := t.send(c.ctx, reader, r, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
+	if err := t.send(c.ctx, o, r, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
 		return err
 	}
 	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
@@ -151,15 +150,52 @@ func (t *Target) nativeRead(c *nativeCall) error {
 	return nil
 }
 
+// openNative opens the object that the call names, if its sender may read it.
+func (t *Target) openNative(c *nativeCall) (*opened, error) {
+	if _, ok := c.bucket.Remote(); ok {
+		return t.openRemote(c.bucket, c.name, t.wishNative(c))
+	}
+	o, err := t.openHere(c.name, "")
+	if err != nil {
+		return nil, t.mayReadNative(c, nil, err)
+	}
+	if err := t.mayReadNative(c, &o.meta, nil); err != nil {
+		o.Close()
+		return nil, err
+	}
+	return o, nil
+}
+
+// wishNative returns how the call wants its object.
+func (t *Target) wishNative(c *nativeCall) wish {
+	return wish{
+		latest: c.ctx.QueryArgs().GetBool(api.QueryLatest), header: string(c.ctx.Request.Header.Peek("Range")),
+		may:         func(m *object.Meta, err error) error { return t.mayReadNative(c, m, err) },
+		unreachable: func() { c.ctx.Response.Header.Set(headerRemote, remoteUnreachable) },
+	}
+}
+
+// statNative returns the metadata of the object that the call names, if its sender
+// may read it.
+func (t *Target) statNative(c *nativeCall) (object.Meta, error) {
+	if _, ok := c.bucket.Remote(); ok {
+		return t.statRemote(c.bucket, c.name, t.wishNative(c))
+	}
+	meta, err := t.store.Stat(c.name, "")
+	return meta, t.mayReadNative(c, &meta, err)
+}
+
 func (t *Target) nativeHead(c *nativeCall) error {
 	started := t.cfg.Now()
-	meta, err := t.store.Stat(c.name, "")
-	err = t.mayReadNative(c, &meta, err)
+	meta, err := t.statNative(c)
 	t.metrics.head.observe(t.cfg.Now().Sub(started), err)
 	if err != nil {
 		return err
 	}
 	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
+	if meta.Mountpath == "" {
+		info.Present, info.Copies, info.Location = false, 0, "" // it is at the remote bucket only
+	}
 	api.SetObjectInfo(&c.ctx.Response.Header, &info, string(c.ctx.QueryArgs().Peek(api.QueryProps)))
 	c.ctx.Response.Header.SetContentLength(int(meta.Size))
 	c.ctx.Response.SkipBody = true

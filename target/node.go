@@ -200,7 +200,13 @@ func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	meta, err := t.store.Stat(object.Name{Bucket: req.Bucket, Key: req.Key}, req.VersionID)
+	n := object.Name{Bucket: req.Bucket, Key: req.Key}
+	var meta object.Meta
+	if b, ok := t.remoteBacked(req.Bucket); ok {
+		meta, err = t.statRemote(b, n, wish{version: req.VersionID})
+	} else {
+		meta, err = t.store.Stat(n, req.VersionID)
+	}
 	if err != nil {
 		return err
 	}
@@ -213,7 +219,11 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	reader, err := t.store.Open(object.Name{Bucket: req.Bucket, Key: req.Key}, req.VersionID)
+	n, r := object.Name{Bucket: req.Bucket, Key: req.Key}, object.Range{Offset: req.Offset, Length: req.Length}
+	if b, ok := t.remoteBacked(req.Bucket); ok {
+		return t.nodeReadRemote(ctx, b, n, req.VersionID, req.ETag, r)
+	}
+	reader, err := t.store.Open(n, req.VersionID)
 	if err != nil {
 		return err
 	}
@@ -221,12 +231,26 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 		reader.Close()
 		return object.E("target.read", req.Key, object.Busy, errors.New("the object has changed"))
 	}
-	section, err := reader.Range(req.Offset, req.Length)
+	section, err := reader.Range(r.Offset, r.Length)
 	if err != nil {
 		reader.Close()
 		return err
 	}
 	ctx.Response.SetBodyStream(streamOf(ctx, section), int(req.Length))
+	return nil
+}
+
+// nodeReadRemote is nodeRead of a bucket with a remote one behind it.
+func (t *Target) nodeReadRemote(ctx *fasthttp.RequestCtx, b *cluster.Bucket, n object.Name, version, etag string, r object.Range) error {
+	o, section, err := t.rangeRemote(b, n, version, etag, r)
+	if err != nil {
+		return err
+	}
+	if o.here != nil {
+		ctx.Response.SetBodyStream(streamOf(ctx, section.(*fs.Section)), int(r.Length))
+	} else {
+		ctx.Response.SetBodyStream(section, int(r.Length))
+	}
 	return nil
 }
 

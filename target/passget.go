@@ -106,7 +106,7 @@ func (t *Target) passLocal(p *pass, checked *object.Meta) (served bool, err erro
 		reader.Close()
 		return true, err
 	}
-	if err := t.send(p.r.Ctx(), reader, part.Range, p.bucket.Props.Checksum.ValidateWarmGet); err != nil {
+	if err := t.sendHere(p.r.Ctx(), reader, part.Range, p.bucket.Props.Checksum.ValidateWarmGet); err != nil {
 		return true, err
 	}
 	if id := meta.Custom[object.CustomVersion]; id != "" {
@@ -173,10 +173,6 @@ func etagMD5(m *backend.Meta) (sum []byte, ok bool) {
 	sum, err := hex.DecodeString(m.ETag)
 	return sum, err == nil && len(sum) == md5.Size && !m.Opaque
 }
-
-// heldBack is how much of an object is not given out before all of it is here and
-// verified.
-const heldBack = 64 << 10
 
 // keeping is an object on its way from S3 to a client, that is kept here too.
 type keeping struct {

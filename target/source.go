@@ -47,6 +47,9 @@ func (s *source) open() (err error) {
 		return err
 	}
 	if s.node.ID == s.target.cfg.ID {
+		if _, ok := s.from.Bucket.Remote(); ok {
+			return s.openRemote()
+		}
 		s.reader, err = s.target.store.Open(s.from.Name, s.version)
 		s.local = true
 		return err
@@ -59,6 +62,26 @@ func (s *source) open() (err error) {
 		return err
 	}
 	s.meta, err = peer.DecodeMeta(answer)
+	return err
+}
+
+// openRemote is open on this target, of a bucket with a remote one behind it. What
+// is not here is opened when its bytes are asked for.
+func (s *source) openRemote() (err error) {
+	w := wish{version: s.version}
+	reader, want, err := s.target.openKept(s.from.Bucket, s.from.Name, &w)
+	switch {
+	case err != nil:
+		return err
+	case reader != nil:
+		s.reader, s.local = reader, true
+		s.version = "" // of the store's versions it is the only one
+		return nil
+	case want != nil:
+		s.meta = metaOf(want)
+		return nil
+	}
+	s.meta, err = s.target.statRemote(s.from.Bucket, s.from.Name, w)
 	return err
 }
 
@@ -78,6 +101,10 @@ func (s *source) Range(r object.Range) (io.ReadCloser, error) {
 	}
 	if s.local {
 		return s.reader.Range(r.Offset, r.Length)
+	}
+	if s.node.ID == s.target.cfg.ID {
+		_, section, err := s.target.rangeRemote(s.from.Bucket, s.from.Name, s.version, s.meta.ETag, r)
+		return section, err
 	}
 	req := peer.ReadRequest{
 		Bucket: s.from.Bucket.ID, Key: s.from.Name.Key, VersionID: s.version, Version: s.meta.Version, ETag: s.meta.ETag, Offset: r.Offset, Length: r.Length,

@@ -12,8 +12,14 @@ func (t *Target) stat(c *call) (object.Meta, error) {
 	if err != nil {
 		return object.Meta{}, err
 	}
-	meta, err := t.store.Stat(c.name, version)
-	if err = t.seen(c, &meta, err); err != nil {
+	var meta object.Meta
+	if _, ok := c.bucket.Remote(); ok {
+		meta, err = t.statRemote(c.bucket, c.name, t.wish(c, version))
+	} else {
+		meta, err = t.store.Stat(c.name, version)
+		err = t.seen(c, &meta, err)
+	}
+	if err != nil {
 		return object.Meta{}, err
 	}
 	c.showVersion(&meta)
@@ -64,8 +70,14 @@ func (c *call) newVersion(m *object.Meta) {
 }
 
 // showVersion says in the answer which version it is about, in a bucket that has or
-// had versions.
+// had versions; of a remote object the remote's.
 func (c *call) showVersion(m *object.Meta) {
+	if fromRemote(m) {
+		if id, ok := m.Custom[object.CustomVersion]; ok {
+			s3api.WriteVersion(c.r, id)
+		}
+		return
+	}
 	if c.bucket.Versioning != object.Unversioned || m.VersionID != "" {
 		s3api.WriteVersion(c.r, m.VersionID)
 	}

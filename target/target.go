@@ -45,6 +45,8 @@ type Target struct {
 	remotes    remotes
 	signed     *signed.Client // executes what clients signed for S3 itself
 	reserved   reservedIDs
+	fetches    fetches
+	down       down
 	lifecycles lifecycleRules
 	jobs       jobs
 	started    time.Time
@@ -68,6 +70,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	}
 	t.remotes.open = cfg.OpenBackend
 	t.signed = signed.New()
+	t.fetches = newFetches()
 	t.metrics = newMetrics(cfg.Registry, t)
 	var err error
 	if t.access, err = newAccess(&cfg, members); err != nil {
@@ -94,6 +97,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	go t.dropRemoved(ctx)
 	go t.runLifecycles(ctx)
 	go t.watchSpace(ctx)
+	defer t.fetches.end()
 	defer t.jobs.close()
 	select {
 	case err := <-ended:
