@@ -8,6 +8,7 @@ import (
 	"ais/backend"
 	"ais/object"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -37,10 +38,11 @@ func (b *bucket) Copy(ctx context.Context, from, key, version, to string, m *obj
 	if err != nil {
 		return backend.Meta{}, o.fail(err)
 	}
-	s := seen{version: out.VersionId, encryption: out.ServerSideEncryption, customerKey: out.SSECustomerAlgorithm}
-	if r := out.CopyObjectResult; r != nil {
-		s.etag, s.modified = r.ETag, r.LastModified
+	made := out.CopyObjectResult
+	if made == nil || aws.ToString(made.ETag) == "" {
+		return backend.Meta{}, o.fail(errNonsense)
 	}
+	s := seen{version: out.VersionId, encryption: out.ServerSideEncryption, customerKey: out.SSECustomerAlgorithm, etag: made.ETag, modified: made.LastModified}
 	return s.meta(), nil
 }
 

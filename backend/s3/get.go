@@ -28,6 +28,9 @@ func (b *bucket) Head(ctx context.Context, key, version string) (backend.Meta, e
 	if err != nil {
 		return backend.Meta{}, o.fail(err)
 	}
+	if aws.ToString(out.ETag) == "" {
+		return backend.Meta{}, o.fail(errNonsense)
+	}
 	return seenHead(out).meta(), nil
 }
 
@@ -90,8 +93,8 @@ var errNonsense = errors.New("the store's answer does not fit the request")
 
 // announced reads from an answer's headers which bytes it has, and of how many.
 func announced(asked *object.Range, out *s3.GetObjectOutput) (object.Range, int64, error) {
-	if out.ContentLength == nil || *out.ContentLength < 0 {
-		return object.Range{}, 0, fmt.Errorf("%w: no length", errNonsense)
+	if out.ContentLength == nil || *out.ContentLength < 0 || aws.ToString(out.ETag) == "" {
+		return object.Range{}, 0, fmt.Errorf("%w: no length, or no ETag", errNonsense)
 	}
 	length := *out.ContentLength
 	if out.ContentRange == nil { // all of it, which a store may answer always

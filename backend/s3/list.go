@@ -77,6 +77,9 @@ func pageOf(out *s3.ListObjectsV2Output, q object.Query) (object.Page, error) {
 	wanted := func(key string) bool { return key > q.After && !(skip && strings.HasPrefix(key, q.After)) }
 	begun := func(prefix string) bool { return prefix != q.After && strings.HasPrefix(q.After, prefix) }
 	var failed error
+	if out.Name == nil && out.IsTruncated == nil {
+		failed = errNonsense // whatever that was, it is no empty bucket
+	}
 	for i := range out.Contents {
 		from := &out.Contents[i]
 		key, err := plain(from.Key)

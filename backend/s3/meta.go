@@ -94,14 +94,24 @@ func user(metadata map[string]string) (map[string]string, object.Checksum) {
 	for k, v := range metadata {
 		out[strings.ToLower(k)] = v
 	}
-	algorithm, err := object.ParseAlgorithm(out[backend.MetaDigestType])
-	value, err2 := hex.DecodeString(out[backend.MetaDigestValue])
-	delete(out, backend.MetaDigestType)
-	delete(out, backend.MetaDigestValue)
+	kind, digest := take(out, backend.MetaDigestType), take(out, backend.MetaDigestValue)
+	algorithm, err := object.ParseAlgorithm(kind)
+	value, err2 := hex.DecodeString(digest)
 	if h := algorithm.New(); err != nil || err2 != nil || h == nil || h.Size() != len(value) {
 		return out, object.Checksum{}
 	}
 	return out, object.Checksum{Algorithm: algorithm, Value: value}
+}
+
+// take removes what AIS noted, or AIStore, which has the header's prefix in the name.
+func take(metadata map[string]string, key string) string {
+	value := metadata[key]
+	if value == "" {
+		value = metadata["x-amz-meta-"+key]
+	}
+	delete(metadata, key)
+	delete(metadata, "x-amz-meta-"+key)
+	return value
 }
 
 // metadata is the inverse of user.

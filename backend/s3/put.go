@@ -52,6 +52,9 @@ func (b *bucket) Put(ctx context.Context, key string, p backend.PutOptions) (bac
 	if err != nil {
 		return backend.Meta{}, o.fail(err)
 	}
+	if aws.ToString(out.ETag) == "" {
+		return backend.Meta{}, o.fail(errNonsense)
+	}
 	s := seen{size: p.Size, etag: out.ETag, version: out.VersionId, encryption: out.ServerSideEncryption, customerKey: out.SSECustomerAlgorithm}
 	return s.meta(), nil
 }

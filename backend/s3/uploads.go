@@ -59,7 +59,10 @@ func (u uploads) Put(ctx context.Context, key, id string, number int, body io.Re
 	if err != nil {
 		return "", o.fail(err)
 	}
-	return object.Unquote(aws.ToString(out.ETag)), nil
+	if aws.ToString(out.ETag) == "" {
+		return "", o.fail(errNonsense)
+	}
+	return object.Unquote(*out.ETag), nil
 }
 
 // Complete implements backend.Uploads.
@@ -80,6 +83,9 @@ func (u uploads) Complete(ctx context.Context, key, id string, parts []object.Li
 	}, o.options)
 	if err != nil {
 		return backend.Meta{}, o.fail(err)
+	}
+	if aws.ToString(out.ETag) == "" {
+		return backend.Meta{}, o.fail(errNonsense)
 	}
 	s := seen{etag: out.ETag, version: out.VersionId, encryption: out.ServerSideEncryption}
 	return s.meta(), nil
