@@ -209,14 +209,14 @@ func TestSlowReader(t *testing.T) {
 // TestSlowUpload uploads for longer than the timeout: as long as it gets on, it may.
 func TestSlowUpload(t *testing.T) {
 	f := startFake(t)
-	b := f.open(t, time.Second)
-	f.Inject(backendtest.Fault{Upload: true, Rate: 10_000_000})
-	text := strings.Repeat("x", 16<<20)
+	b := f.open(t, 2*time.Second)
+	f.Inject(backendtest.Fault{Upload: true, Rate: 8_000_000})
+	text := strings.Repeat("x", 24<<20)
 	began := time.Now()
 	if err := put(b, "k", text); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < time.Second {
+	if took := time.Since(began); took < 2*time.Second {
 		t.Errorf("it took %v: not slow", took)
 	}
 	f.Clear()

@@ -93,15 +93,6 @@ func (g guarded) Do(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	r = r.WithContext(ctx)
 	o.arm()
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &sending{r.Body, o}
-		if again := r.GetBody; again != nil {
-			r.GetBody = func() (io.ReadCloser, error) {
-				body, err := again()
-				return &sending{body, o}, err
-			}
-		}
-	}
 	if o.kind == asked {
 		each := o.b.config.Timeout / attempts
 		slow := time.AfterFunc(each, func() { cancel(fmt.Errorf("%w: nothing for %v", errTimeout, each)) })
@@ -119,17 +110,18 @@ func (g guarded) Do(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// sending is the body of a request.
-type sending struct {
-	io.ReadCloser
+// own is what a caller wants written. To read it, for a digest first and then to
+// send it, is to get on.
+type own struct {
+	io.ReadSeeker
 	o *operation
 }
 
-func (s *sending) Read(p []byte) (int, error) {
-	s.o.arm()
-	n, err := s.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && s.o.ctx.Err() == nil {
-		s.o.failed.CompareAndSwap(nil, &err)
+func (b *own) Read(p []byte) (int, error) {
+	b.o.arm()
+	n, err := b.ReadSeeker.Read(p)
+	if err != nil && err != io.EOF && b.o.ctx.Err() == nil {
+		b.o.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }

@@ -32,10 +32,11 @@ func (b *bucket) Put(ctx context.Context, key string, p backend.PutOptions) (bac
 	if err != nil {
 		return backend.Meta{}, o.fail(err)
 	}
-	body, err := section(p.Body, 0, p.Size)
+	start, err := p.Body.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return backend.Meta{}, object.E("s3.put", key, object.KindOf(err), err)
 	}
+	body := &own{section(p.Body, start, p.Size), o}
 	m := &p.Meta
 	in := &s3.PutObjectInput{
 		Bucket: &b.config.Bucket, Key: &key, Body: body, ContentLength: &p.Size,
@@ -101,18 +102,13 @@ func (h payloadHash) HandleFinalize(ctx context.Context, in middleware.FinalizeI
 
 var errSeek = errors.New("the body cannot be read from there")
 
-// section returns size bytes of a body, from offset on after its present position,
-// on which it can be read again. It moves the position where the body cannot be
-// read otherwise.
-func section(body io.ReadSeeker, offset, size int64) (io.ReadSeeker, error) {
-	start, err := body.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return nil, err
-	}
+// section returns size bytes of a body, from start on. Where the body cannot be read
+// otherwise, only one section may be in use, and moves its position.
+func section(body io.ReadSeeker, start, size int64) io.ReadSeeker {
 	if at, ok := body.(io.ReaderAt); ok {
-		return io.NewSectionReader(at, start+offset, size), nil
+		return io.NewSectionReader(at, start, size)
 	}
-	return &seeking{from: body, start: start + offset, size: size, moved: true}, nil
+	return &seeking{from: body, start: start, size: size, moved: true}
 }
 
 // seeking is a section of a body that is not an io.ReaderAt.

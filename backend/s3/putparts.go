@@ -24,7 +24,7 @@ func (b *bucket) putParts(ctx context.Context, key string, p backend.PutOptions)
 	if err != nil {
 		return backend.Meta{}, err
 	}
-	listed, err := b.sendParts(ctx, key, id, p)
+	listed, err := b.sendParts(ctx, key, id, p, start)
 	var m backend.Meta
 	if err == nil {
 		m, err = uploads.Complete(ctx, key, id, listed, p.Cond)
@@ -41,7 +41,7 @@ func (b *bucket) putParts(ctx context.Context, key string, p backend.PutOptions)
 
 // sendParts uploads an object's parts, several at once where the body can be read at
 // several places.
-func (b *bucket) sendParts(ctx context.Context, key, id string, p backend.PutOptions) ([]object.Listed, error) {
+func (b *bucket) sendParts(ctx context.Context, key, id string, p backend.PutOptions, start int64) ([]object.Listed, error) {
 	size := partSize(b.config.PartSize, p.Size)
 	listed := make([]object.Listed, (p.Size+size-1)/size)
 	group, ctx := errgroup.WithContext(ctx)
@@ -52,10 +52,7 @@ func (b *bucket) sendParts(ctx context.Context, key, id string, p backend.PutOpt
 	for i := range listed {
 		offset := int64(i) * size
 		length := min(size, p.Size-offset)
-		body, err := section(p.Body, offset, length)
-		if err != nil {
-			return nil, object.E("s3.put", key, object.KindOf(err), err)
-		}
+		body := section(p.Body, start+offset, length)
 		group.Go(func() error {
 			if ctx.Err() != nil {
 				return object.E("s3.put", key, object.Unavailable, context.Cause(ctx))

@@ -49,12 +49,13 @@ func (u uploads) Put(ctx context.Context, key, id string, number int, body io.Re
 	if err != nil {
 		return "", o.fail(err)
 	}
-	part, err := section(body, 0, size)
+	start, err := body.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return "", object.E("s3.part", key, object.KindOf(err), err)
 	}
 	out, err := c.UploadPart(o.ctx, &s3.UploadPartInput{
-		Bucket: &u.b.config.Bucket, Key: &key, UploadId: &id, PartNumber: aws.Int32(int32(number)), Body: part, ContentLength: &size,
+		Bucket: &u.b.config.Bucket, Key: &key, UploadId: &id, PartNumber: aws.Int32(int32(number)),
+		Body: &own{section(body, start, size), o}, ContentLength: &size,
 	}, o.options)
 	if err != nil {
 		return "", o.fail(err)
