@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,8 +37,8 @@ const remoteUsage = `usage: bench remote [FLAGS] DIR REMOTE-DIR
 
 Both are directories of running playgrounds. The nodes of the first must have been
 started with what the second takes as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY;
-without --auth that may be anything. Remote buckets are turned on in the first, and
-a bucket is made in the second for this run and emptied at its end.
+without --auth that may be anything. The first is set to use the second for all its
+remote buckets; one is made in the second for this run, and removed at its end.
 `
 
 func remoteCommand(ctx context.Context, args []string) error {
@@ -106,15 +107,16 @@ func (b *behind) open(ctx context.Context) error {
 	}
 	c := b.front.on.newClient().(*rawClient)
 	defer c.close()
-	if _, err := c.native("PUT", "/v1/cluster/set-config", "backend.aws.enabled=true", ""); err != nil {
-		return err
-	}
 	scheme := "http://"
 	if b.remote.on.secure != nil {
 		scheme = "https://"
 	}
-	props := fmt.Sprintf(`{"extra":{"aws":{"endpoint":"%s%s%s","cloud_region":"us-east-1","path_style":"true"}},"durability":"process","checksum":{"type":"md5"}}`,
-		scheme, b.remote.on.host, b.remote.on.path)
+	settings := url.Values{"backend.aws.enabled": {"true"}, "backend.aws.endpoint": {scheme + b.remote.on.host + b.remote.on.path},
+		"backend.aws.cloud_region": {"us-east-1"}, "backend.aws.path_style": {"true"}}
+	if _, err := c.native("PUT", "/v1/cluster/set-config", settings.Encode(), ""); err != nil {
+		return err
+	}
+	props := `{"durability":"process","checksum":{"type":"md5"}}`
 	if _, err := c.native("POST", "/v1/buckets/"+b.front.on.bucket, "provider=aws", `{"action":"create-bck","value":`+props+`}`); err != nil {
 		return err
 	}
