@@ -46,7 +46,7 @@ func (b *bucket) List(ctx context.Context, q object.Query) (object.Page, error) 
 		in.StartAfter = aws.String(q.After + lastRune)
 	}
 	for {
-		out, err := c.ListObjectsV2(o.ctx, in, o.options)
+		out, err := c.ListObjectsV2(o.ctx, in, o.options, quickLists)
 		if err != nil {
 			return object.Page{}, o.fail(err)
 		}
