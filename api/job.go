@@ -114,12 +114,14 @@ func (m *NamesMessage) Check() error {
 // JobQuery asks for jobs; what is empty means any. In JSON the names may also begin
 // with capitals, as the Python SDK writes them.
 type JobQuery struct {
-	ID          string  `json:"id"`
-	Kind        string  `json:"kind"`
-	Bucket      *Bucket `json:"bck,omitempty"`
-	Node        string  `json:"DaemonID,omitempty"`
-	Active      *bool   `json:"show_active,omitempty"` // true: those that run only
-	OnlyRunning bool    `json:"OnlyRunning,omitempty"` // likewise
+	ID          string   `json:"id"`
+	Kind        string   `json:"kind"`
+	Bucket      *Bucket  `json:"bck,omitempty"`
+	Buckets     []Bucket `json:"Buckets,omitempty"`     // of a start; one at most can be served
+	Node        string   `json:"DaemonID,omitempty"`    // target, of a start
+	Share       string   `json:"node,omitempty"`        // only this target's shares
+	Active      *bool    `json:"show_active,omitempty"` // true: those that run only
+	OnlyRunning bool     `json:"OnlyRunning,omitempty"` // likewise
 }
 
 // Running reports whether only jobs that run are asked for.
@@ -168,10 +170,10 @@ type JobSnap struct {
 	About    string    `json:"ctlmsg,omitempty"`
 	AbortErr string    `json:"abort-err"`
 	Err      string    `json:"err"`
-	Global   string    `json:"glob.id"`
+	Packed   int64     `json:"glob.id,string"` // numbers that AIStore packs; 0 here
 	Stats    JobStats  `json:"stats"`
 	Aborted  bool      `json:"aborted"`
-	Idle     bool      `json:"is_idle"`
+	Idle     bool      `json:"is_idle"` // it has ended
 }
 
 // Running reports whether the share has not ended.

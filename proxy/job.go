@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -139,7 +140,11 @@ func (p *Proxy) nativeStart(ctx *fasthttp.RequestCtx, message api.ActionMessage)
 		if q.Node != "" {
 			nodes = slices.DeleteFunc(slices.Clone(nodes), func(n cluster.Node) bool { return n.ID != q.Node })
 		}
-		id, err := p.startJob(nodes, peer.JobRequest{Kind: kind, Owner: userID(ctx)})
+		request := peer.JobRequest{Kind: kind, Owner: userID(ctx)}
+		if b != nil {
+			request.Bucket = b.ID
+		}
+		id, err := p.startJob(nodes, request)
 		if err != nil {
 			return err
 		}
@@ -211,6 +216,12 @@ func (p *Proxy) jobQuery(message api.ActionMessage) (q api.JobQuery, kind string
 
 // jobScope returns the kind and the bucket that a query names, nil for any.
 func (p *Proxy) jobScope(q *api.JobQuery) (kind string, b *cluster.Bucket, err error) {
+	switch {
+	case len(q.Buckets) > 1:
+		return "", nil, object.E("native.job", "", object.Unsupported, errors.New("a job of several buckets; start one for each"))
+	case len(q.Buckets) == 1 && !q.HasBucket():
+		q.Bucket = &q.Buckets[0]
+	}
 	if kind, err = api.JobKind(q.Kind); err != nil || !q.HasBucket() {
 		return kind, nil, err
 	}
@@ -247,6 +258,9 @@ func (p *Proxy) nativeJobs(ctx *fasthttp.RequestCtx, what string) error {
 	}
 	switch what {
 	case api.WhatJobs:
+		if q.Share != "" {
+			maps.DeleteFunc(snaps, func(node string, _ []api.JobSnap) bool { return node != q.Share })
+		}
 		return api.WriteJSON(ctx, snaps)
 	case api.WhatJobStatuses:
 		return api.WriteJSON(ctx, statuses)
@@ -307,7 +321,7 @@ func (p *Proxy) seesJob(ctx *fasthttp.RequestCtx, j *peer.Job) bool {
 // jobSnap is a target's share of a job as clients see it.
 func jobSnap(state *cluster.State, j *peer.Job) api.JobSnap {
 	s := api.JobSnap{
-		ID: j.ID, Kind: j.Kind, About: j.About, Started: j.Started, Ended: j.Ended, Aborted: j.Aborted,
+		ID: j.ID, Kind: j.Kind, About: j.About, Started: j.Started, Ended: j.Ended, Aborted: j.Aborted, Idle: !j.Ended.IsZero(),
 		Stats: api.JobStats{Objects: j.Objects, Bytes: j.Bytes},
 		Extra: api.JobExtra{Total: j.Total, Errors: j.Errors, Targets: j.Targets, Owner: j.Owner},
 	}

@@ -46,7 +46,7 @@ func (t *Target) watchSpace(ctx context.Context) {
 		case <-tick.C:
 		}
 		c := t.cluster.State().Config
-		if len(t.fuller(c.Space.HighWM)) == 0 || len(t.lruBuckets()) == 0 || !lruDue(last, t.cfg.Now(), c.LRU.Interval) {
+		if len(t.fuller(c.Space.HighWM)) == 0 || len(t.lruBuckets(0)) == 0 || !lruDue(last, t.cfg.Now(), c.LRU.Interval) {
 			continue
 		}
 		request := peer.JobRequest{ID: "lru-" + rand.Text()[:8], Kind: api.JobLRU, Targets: []string{t.cfg.ID}}
@@ -126,11 +126,12 @@ func deviceOf(dir string) (device uint64, ok bool) {
 	return uint64(st.Dev), true //nolint:unconvert // it is signed on some systems
 }
 
-// lruBuckets returns the ids of the buckets that objects may be evicted from.
-func (t *Target) lruBuckets() []uint64 {
+// lruBuckets returns the ids of the buckets that objects may be evicted from; only
+// says which one alone, 0 for any.
+func (t *Target) lruBuckets(only uint64) []uint64 {
 	var ids []uint64
 	for _, b := range t.cluster.State().Buckets() {
-		if t.evictable(b) {
+		if t.evictable(b) && (only == 0 || only == b.ID) {
 			ids = append(ids, b.ID)
 		}
 	}
@@ -165,7 +166,7 @@ func (t *Target) makeRoom(ctx context.Context, j *job, d *disk) error {
 	before := t.cfg.Now().Add(-c.LRU.DontEvict)
 	left := d.over(c.Space.LowWM)
 	for left > 0 {
-		batch, more, err := t.coldest(ctx, d.dirs, before)
+		batch, more, err := t.coldest(ctx, t.lruBuckets(j.Bucket), d.dirs, before)
 		if err != nil {
 			return err
 		}
@@ -187,10 +188,9 @@ func (t *Target) makeRoom(ctx context.Context, j *job, d *disk) error {
 	return nil
 }
 
-// coldest returns objects of mountpaths that were not used since before, in order;
+// coldest returns objects of buckets on mountpaths that were not used since before, in order;
 // more says that there are others after them.
-func (t *Target) coldest(ctx context.Context, dirs []string, before time.Time) (batch []fs.Idle, more bool, err error) {
-	buckets := t.lruBuckets()
+func (t *Target) coldest(ctx context.Context, buckets []uint64, dirs []string, before time.Time) (batch []fs.Idle, more bool, err error) {
 	only := func(bucket uint64, m *object.Meta) bool {
 		b, ok := t.cluster.State().BucketByID(bucket)
 		return ok && m.Accessed.Before(before) && t.mayEvict(b, m)
