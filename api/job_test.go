@@ -63,7 +63,7 @@ func TestJobMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"id":"x"`, `"loc-objs":"3"`, `"end-time":"0001-01-01T00:00:00Z"`, `"aborted":false`, `"bck":{"name":""`} {
+	for _, part := range []string{`"id":"x"`, `"loc-objs":"3"`, `"end-time":"0001-01-01T00:00:00Z"`, `"aborted":false`, `"glob.id":"0"`, `"bck":{"name":""`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no %s in %s", part, text)
 		}

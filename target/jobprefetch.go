@@ -36,50 +36,66 @@ func (t *Target) prefetchJob(ctx context.Context, j *job) error {
 }
 
 // prefetch brings an object here if it is not, and with latest also where the
-// remote bucket has another version of it by now.
+// remote bucket has another version of it by now. What is gone there goes here too,
+// where the bucket is synchronized.
 func (t *Target) prefetch(ctx context.Context, b *cluster.Bucket, n object.Name, latest bool) (size int64, fetched bool, err error) {
-	if !t.keeps(n) {
-		return 0, false, object.E("target.prefetch", n.Key, object.NoSpace, errOutOfSpace)
+	here, err := t.store.Stat(n, "")
+	if err != nil || !latest || !fromRemote(&here) {
+		return t.fetchAll(ctx, b, n)
 	}
-	if latest {
-		if err := t.dropOutdated(ctx, b, n); err != nil {
+	remote, err := t.remote(b)
+	if err != nil {
+		return 0, false, err
+	}
+	there, err := remote.Head(ctx, n.Key, "")
+	switch {
+	case err != nil && object.KindOf(err) == object.NotFound && b.Props.Versioning.Synchronize:
+		_, dropped := t.evict(b, n, func(now *object.Meta) error { return sameWrite(now, &here) })
+		return 0, false, unlessChanged(dropped)
+	case err != nil:
+		return 0, false, err
+	case sameRemote(&here, &there):
+		return here.Size, false, nil
+	}
+	return t.refetch(ctx, b, n, remote, &there)
+}
+
+// unlessChanged returns the failure of an eviction, but for that of an object that
+// is another by now, or gone.
+func unlessChanged(err error) error {
+	switch object.KindOf(err) {
+	case object.Precondition, object.NotFound:
+		return nil
+	}
+	return err
+}
+
+// refetch brings the version of an object here that the remote bucket is known to
+// have, in the place of another one.
+func (t *Target) refetch(ctx context.Context, b *cluster.Bucket, n object.Name, from getter, want *backend.Meta) (size int64, fetched bool, err error) {
+	for range openTries {
+		if t.has(n, want) {
+			return want.Size, false, nil
+		}
+		if !t.keeps(n) {
+			return 0, false, object.E("target.prefetch", n.Key, object.NoSpace, errOutOfSpace)
+		}
+		j, _, err := t.fetching(b, n, from, 0, want)
+		if err != nil {
 			return 0, false, err
 		}
+		if j == nil {
+			continue
+		}
+		if err := j.wait(ctx); err == nil || !errors.Is(err, errChanged) {
+			return want.Size, err == nil, err
+		}
 	}
-	return t.fetchAll(ctx, b, n)
+	return 0, false, object.E("target.prefetch", n.Key, object.Busy, errChanged)
 }
 
 // errOutOfSpace is why remote objects are not kept.
 var errOutOfSpace = errors.New("the mountpath is fuller than space.out_of_space")
-
-// dropOutdated evicts what is here of an object if the remote bucket has another
-// version, or where the bucket is synchronized, none.
-func (t *Target) dropOutdated(ctx context.Context, b *cluster.Bucket, n object.Name) error {
-	here, err := t.store.Stat(n, "")
-	if err != nil || !fromRemote(&here) {
-		return nil
-	}
-	remote, err := t.remote(b)
-	if err != nil || remote == nil {
-		return err
-	}
-	there, err := remote.Head(ctx, n.Key, "")
-	gone := err != nil && object.KindOf(err) == object.NotFound
-	if err != nil && (!gone || !b.Props.Versioning.Synchronize) {
-		return err
-	}
-	if !gone && sameRemote(&here, &there) {
-		return nil
-	}
-	_, dropped := t.evict(b, n, func(now *object.Meta) error { return sameWrite(now, &here) })
-	switch {
-	case gone:
-		return err
-	case dropped != nil && object.KindOf(dropped) != object.Precondition && object.KindOf(dropped) != object.NotFound:
-		return dropped
-	}
-	return nil
-}
 
 // sameRemote reports whether what is here is what the remote bucket has.
 func sameRemote(here *object.Meta, there *backend.Meta) bool {
