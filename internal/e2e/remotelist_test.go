@@ -36,7 +36,7 @@ func TestRemoteList(t *testing.T) {
 		}
 		for _, query := range []string{
 			"list-type=2", "list-type=2&max-keys=7", "list-type=2&prefix=dir1/", "list-type=2&delimiter=/", "list-type=2&delimiter=/&max-keys=2", "list-type=2&delimiter=/&prefix=dir2/",
-			"list-type=2&start-after=dir1/", "max-keys=7", "marker=dir1/sub/31",  "list-type=2&max-keys=0", "list-type=2&encoding-type=url&max-keys=5",
+			"list-type=2&start-after=dir1/", "max-keys=7", "marker=dir1/sub/31", "list-type=2&max-keys=0", "list-type=2&encoding-type=url&max-keys=5",
 		} {
 			here, there := everyPage(t, p, b, query), everyPage(t, r.plain(), b, query)
 			if !slices.Equal(here, there) {
