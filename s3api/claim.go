@@ -141,7 +141,13 @@ func (r *Request) EachHeader(yield func(name, value string)) {
 
 // WireSize returns the bytes that the body has on the wire, with the framing of
 // aws-chunked; −1 where that is not announced.
-func (r *Request) WireSize() int64 { return int64(max(r.ctx.Request.Header.ContentLength(), -1)) }
+func (r *Request) WireSize() int64 {
+	n := r.ctx.Request.Header.ContentLength()
+	if n < -1 { // fasthttp's for a request that cannot have a body
+		n = 0
+	}
+	return int64(n)
+}
 
 // IsCustomerKey reports whether a header is about an encryption whose key the client
 // brings with each request (SSE-C).

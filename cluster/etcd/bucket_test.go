@@ -155,3 +155,58 @@ func TestConfigAndNodes(t *testing.T) {
 		t.Error("p2 is there after its removal")
 	}
 }
+
+// TestReservedBucketIDs has no id be given twice, whether it was reserved or not, and
+// a bucket have the one that it is made with.
+func TestReservedBucketIDs(t *testing.T) {
+	server := startTestServer(t)
+	stores := []*Store{server.open(t, cluster.Target, "t1"), server.open(t, cluster.Proxy, "p1")}
+	var mu sync.Mutex
+	given := map[uint64]bool{}
+	take := func(id uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if given[id] || id == 0 {
+			t.Errorf("id %d was given before", id)
+		}
+		given[id] = true
+	}
+	var all sync.WaitGroup
+	for i, s := range stores {
+		all.Go(func() {
+			for k := range 5 {
+				first, err := s.ReserveBucketIDs(testContext(t), 7)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for id := first; id < first+7; id++ {
+					take(id)
+				}
+				b, err := s.CreateBucket(testContext(t), newBucket(bucketName(10*i+k)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				take(b.ID)
+			}
+		})
+	}
+	all.Wait()
+	s := stores[0]
+	first, err := s.ReserveBucketIDs(testContext(t), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generation, _ := s.State().Map.Latest()
+	b := newBucket("reserved")
+	b.ID, b.Generation = first, generation.Number
+	made, err := s.CreateBucket(testContext(t), b)
+	if err != nil || made.ID != first {
+		t.Errorf("%+v, %v", made, err)
+	}
+	b.Name, b.ID, b.Generation = "outdated", first+1, generation.Number+1
+	if _, err := s.CreateBucket(testContext(t), b); !errors.Is(err, object.Busy) {
+		t.Errorf("of another generation: %v", err)
+	}
+}
