@@ -115,7 +115,7 @@ const good = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F20260101%2
 // forged is good with another signature.
 const forged = good + "er"
 
-func here(t *testing.T, target *Target, b *cluster.Bucket, key string) (object.Meta, bool) {
+func keptHere(t *testing.T, target *Target, b *cluster.Bucket, key string) (object.Meta, bool) {
 	t.Helper()
 	m, err := target.store.Stat(object.Name{Bucket: b.ID, Key: key}, "")
 	return m, err == nil
@@ -129,19 +129,19 @@ func TestPassPut(t *testing.T) {
 		if got.status != 200 || store.held["/bucket/a/b+c"] != content {
 			t.Fatalf("%d %s; the store has %.40q", got.status, got.body, store.held["/bucket/a/b+c"])
 		}
-		m, ok := here(t, target, b, "a/b+c")
+		m, ok := keptHere(t, target, b, "a/b+c")
 		sum := md5.Sum([]byte(content))
 		if !ok || m.Size != int64(len(content)) || m.ETag != hex.EncodeToString(sum[:]) || m.Header.ContentType != "text/x" || m.User["color"] != "blue" || !fromRemote(&m) ||
 			m.Custom[object.CustomVersion] != "v-"+hex.EncodeToString(sum[:4]) {
 			t.Errorf("kept: %v %+v", ok, m)
 		}
 	}
-	before, _ := here(t, target, b, "a/b+c")
+	before, _ := keptHere(t, target, b, "a/b+c")
 	got := ask(t, target, "PUT", "/s3/bucket/a%2Fb+c"+forged, strings.Repeat("forged", 100<<10))
 	if got.status != 403 || !strings.Contains(got.body, "<HostId>of the store</HostId>") || got.header.Get("X-Amz-Id-2") != "of the store" {
 		t.Errorf("forged: %d %s", got.status, got.body)
 	}
-	if now, ok := here(t, target, b, "a/b+c"); !ok || now.Version != before.Version {
+	if now, ok := keptHere(t, target, b, "a/b+c"); !ok || now.Version != before.Version {
 		t.Errorf("a forged write has left %v %+v", ok, now)
 	}
 	// What the client announced otherwise is refused before S3 has all of it.
@@ -162,7 +162,7 @@ func TestPassPutChunked(t *testing.T) {
 		t.Errorf("%d %s; the store got %q", got.status, got.body, store.held["/bucket/k"])
 	}
 	// This store has not decoded it, and says so with its ETag.
-	if m, ok := here(t, target, b, "k"); ok {
+	if m, ok := keptHere(t, target, b, "k"); ok {
 		t.Errorf("kept, though the store has other bytes: %+v", m)
 	}
 }
@@ -204,7 +204,7 @@ func TestPassGet(t *testing.T) {
 	if got := ask(t, target, "GET", "/s3/bucket/k"+good, ""); got.body != "changed" {
 		t.Errorf("after a change: %.30q", got.body)
 	}
-	if m, ok := here(t, target, b, "k"); !ok || m.Size != 7 {
+	if m, ok := keptHere(t, target, b, "k"); !ok || m.Size != 7 {
 		t.Errorf("kept: %v %+v", ok, m)
 	}
 	delete(store.held, "/bucket/k")
@@ -220,7 +220,7 @@ func TestPassGetOtherBytes(t *testing.T) {
 	if got := ask(t, target, "GET", "/s3/bucket/k"+good, ""); got.status != 503 {
 		t.Errorf("%d %q", got.status, got.body)
 	}
-	if m, ok := here(t, target, b, "k"); ok {
+	if m, ok := keptHere(t, target, b, "k"); ok {
 		t.Errorf("kept: %+v", m)
 	}
 }
@@ -232,7 +232,7 @@ func TestPassDelete(t *testing.T) {
 	if got := ask(t, target, "DELETE", "/s3/bucket/k"+good, ""); got.status != 204 {
 		t.Errorf("%d %s", got.status, got.body)
 	}
-	if _, ok := here(t, target, b, "k"); ok || len(store.held) > 0 {
+	if _, ok := keptHere(t, target, b, "k"); ok || len(store.held) > 0 {
 		t.Error("it is still there")
 	}
 }
@@ -254,7 +254,7 @@ func TestPassUnknownBucket(t *testing.T) {
 	if !ok || b.Region != "us-west-2" {
 		t.Fatalf("added: %+v", b)
 	}
-	if m, ok := here(t, target, b, "k"); !ok || m.Size != 7 {
+	if m, ok := keptHere(t, target, b, "k"); !ok || m.Size != 7 {
 		t.Errorf("kept: %v %+v", ok, m)
 	}
 	store.held["/second/k"] = "by GET"
@@ -265,7 +265,7 @@ func TestPassUnknownBucket(t *testing.T) {
 	if !ok || other.ID == b.ID {
 		t.Fatalf("added: %+v", other)
 	}
-	if _, ok := here(t, target, other, "k"); !ok {
+	if _, ok := keptHere(t, target, other, "k"); !ok {
 		t.Error("not kept")
 	}
 }
