@@ -91,9 +91,16 @@ func (f *Faulty) Up() error {
 	defer f.mu.Unlock()
 	f.URL, f.stop = "http://"+listener.Addr().String(), make(chan struct{})
 	stop := f.stop
-	f.server = &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(w, r, stop) })}
+	f.server = &http.Server{ReadHeaderTimeout: time.Minute, ConnState: narrow, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(w, r, stop) })}
 	go func(s *http.Server) { _ = s.Serve(listener) }(f.server)
 	return nil
+}
+
+// narrow keeps the kernel from taking megabytes of an upload that is to be slow.
+func narrow(c net.Conn, state http.ConnState) {
+	if tcp, ok := c.(*net.TCPConn); ok && state == http.StateNew {
+		_ = tcp.SetReadBuffer(256 << 10)
+	}
 }
 
 // Down makes the proxy refuse connections, and breaks those that it has.

@@ -210,7 +210,7 @@ func TestSlowReader(t *testing.T) {
 func TestSlowUpload(t *testing.T) {
 	f := startFake(t)
 	b := f.open(t, 2*time.Second)
-	f.Inject(backendtest.Fault{Upload: true, Rate: 8_000_000})
+	f.Inject(backendtest.Fault{Upload: true, Rate: 10_000_000})
 	text := strings.Repeat("x", 24<<20)
 	began := time.Now()
 	if err := put(b, "k", text); err != nil {

@@ -21,7 +21,7 @@ func TestStore(t *testing.T) {
 	}
 	stores := New(Options{AppID: "ais"})
 	defer stores.Close()
-	opened, err := stores.Open(backend.Config{Bucket: name, Endpoint: os.Getenv("S3_ENDPOINT"), Timeout: 5 * time.Second})
+	opened, err := stores.Open(backend.Config{Bucket: name, Endpoint: os.Getenv("S3_ENDPOINT"), Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
