@@ -202,7 +202,7 @@ func parseCopySource(v []byte) (bucket, key, versionID string, err error) {
 	if err := checkKey(key); err != nil {
 		return "", "", "", err
 	}
-	return bucket, key, versionID, checkVersion(versionID)
+	return bucket, key, versionID, checkAnyVersion(versionID)
 }
 
 // ParseDirective reads x-amz-metadata-directive: whether a copy takes its
@@ -267,6 +267,22 @@ func ParseUploadSum(r *Request) (a object.Algorithm, composite bool, err error) 
 		return 0, false, InvalidRequest.Say("Value for x-amz-checksum-type header is invalid.")
 	}
 	return 0, false, InvalidRequest.Say("The " + kind + " checksum type cannot be used with the " + a.String() + " checksum algorithm.")
+}
+
+// CheckVersion reports whether a version of an object that is here can be called id,
+// which Request.VersionID or ParseCopySource has returned. Other stores have ids in
+// other forms.
+func CheckVersion(id string) error { return checkVersion(id) }
+
+// maxVersion is the longest id of a version, in any store (S3, "Versioning").
+const maxVersion = 1024
+
+// checkAnyVersion reports whether a version can be called id in any store.
+func checkAnyVersion(id string) error {
+	if len(id) > maxVersion || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return Argument("versionId", id, "Invalid version id specified")
+	}
+	return nil
 }
 
 // checkVersion reports whether a version can be called id; "" stands for none. An

@@ -115,7 +115,8 @@ func TestParseCopySource(t *testing.T) {
 		{"bkt/a?b", "bkt", "a?b", "", nil},
 		{"bkt/a%3FversionId=x", "bkt", "a?versionId=x", "", nil},
 		{"bkt/é", "bkt", "é", "", nil},
-		{"bkt/key?versionId=v1", "bkt", "key", "v1", InvalidArgument},
+		{"bkt/key?versionId=v1", "bkt", "key", "v1", nil},
+		{"bkt/key?versionId=v 1", "bkt", "key", "v 1", InvalidArgument},
 		{"bkt/key?versionId=" + strings.Repeat("a", 32), "bkt", "key", strings.Repeat("a", 32), nil},
 		{"", "", "", "", InvalidArgument},
 		{"bkt", "", "", "", InvalidArgument},
@@ -311,7 +312,20 @@ func TestVersionID(t *testing.T) {
 			t.Errorf("%s: %q %v %v", query, got, present, err)
 		}
 	}
-	for _, query := range []string{"versionId", "versionId=", "versionId=NULL", "versionId=" + id[1:], "versionId=" + id + "0", "versionId=" + strings.Repeat("+", 32)} {
+	for _, id := range []string{"", "null", id, strings.Repeat("-", 32)} {
+		if err := CheckVersion(id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, id := range []string{"NULL", id[1:], id + "0", strings.Repeat("/", 32), "3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"} {
+		if got, _, err := newRequest(t, "GET", "/bkt/k?versionId="+strings.ReplaceAll(id, "+", "%2B")).VersionID(); got != id || err != nil {
+			t.Errorf("a version of another store, %s: %q, %v", id, got, err)
+		}
+		if err := CheckVersion(id); !errors.Is(err, InvalidArgument) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, query := range []string{"versionId", "versionId=", "versionId=" + strings.Repeat("+", 32), "versionId=" + strings.Repeat("a", 1025), "versionId=%C3%A4"} {
 		if _, present, err := newRequest(t, "GET", "/bkt/k?"+query).VersionID(); !present || !errors.Is(err, InvalidArgument) {
 			t.Errorf("%s: %v %v", query, present, err)
 		}

@@ -113,7 +113,7 @@ func (r *Request) UploadID() string {
 
 // VersionID returns the versionId parameter, in the form in which S3 shows versions
 // (NullVersion for the null version), and whether it is there. The error is
-// InvalidArgument for what no version can be called.
+// InvalidArgument for what no version can be called in any store; see CheckVersion.
 func (r *Request) VersionID() (id string, present bool, err error) {
 	if len(r.target.query) == 0 {
 		return "", false, nil
@@ -124,7 +124,7 @@ func (r *Request) VersionID() (id string, present bool, err error) {
 	if id == "" {
 		return "", true, Argument("versionId", id, "Version id cannot be the empty string")
 	}
-	return id, true, checkVersion(id)
+	return id, true, checkAnyVersion(id)
 }
 
 // SetHeader sets a header of the answer.

@@ -107,6 +107,9 @@ func (t *Target) copySource(c *call) (CopySource, error) {
 	if err := s3api.CheckSourceOwner(c.r, b.Owner); err != nil {
 		return CopySource{}, err
 	}
+	if err := checkVersionOf(b, version); err != nil {
+		return CopySource{}, err
+	}
 	return CopySource{
 		Bucket: b, Name: object.Name{Bucket: b.ID, Key: key}, Version: version,
 		Granted: func(m *object.Meta, err error) error { return t.sourceGranted(c, b, key, version, m, err) },

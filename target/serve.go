@@ -96,6 +96,13 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if err := checkRemoteOnly(r, b); err != nil {
 		return err
 	}
+	version, _, err := r.VersionID()
+	if err != nil {
+		return err
+	}
+	if err := checkVersionOf(b, version); err != nil {
+		return err
+	}
 	c := call{r: r, bucket: b, name: object.Name{Bucket: b.ID, Key: r.Key}}
 	home, err := t.home(&c)
 	if err != nil {
@@ -113,6 +120,15 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	}
 	t.metrics.observe(r.Op, t.cfg.Now().Sub(started), err)
 	return explained(err)
+}
+
+// checkVersionOf refuses an id that no version of the bucket can have. What a remote
+// bucket calls its versions is known there.
+func checkVersionOf(b *cluster.Bucket, id string) error {
+	if _, remote := b.Remote(); remote {
+		return nil
+	}
+	return s3api.CheckVersion(id)
 }
 
 // verify checks the request's ticket. A key that is not known here may be one
