@@ -21,13 +21,21 @@ func explained(err error) error {
 	case errors.As(err, &there):
 		switch failed.Kind {
 		case object.Denied, object.Unavailable, object.Busy, object.NoSuchBucket, object.Unsupported, object.Invalid:
-			return errors.Join(err, s3api.FromError(err).Say("The remote bucket answered "+there.Error()))
+			return &remoteError{err, s3api.FromError(err).Say("The remote bucket answered " + there.Error())}
 		}
 	case failed.Kind == object.Unavailable && strings.HasPrefix(failed.Op, remoteOp):
-		return errors.Join(err, s3api.FromError(err).Say("The remote bucket cannot be reached. Please try again."))
+		return &remoteError{err, s3api.FromError(err).Say("The remote bucket cannot be reached. Please try again.")}
 	}
 	return err
 }
+
+// remoteError is an error as it goes into the log, and what a client is told of it.
+type remoteError struct {
+	error
+	told *s3api.Error
+}
+
+func (e *remoteError) Unwrap() []error { return []error{e.error, e.told} }
 
 // remoteOp begins the operation in an error of package backend/s3.
 const remoteOp = "s3."
