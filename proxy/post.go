@@ -68,7 +68,7 @@ func (p *Proxy) upload(r *s3api.Request, b *cluster.Bucket, form *s3api.PostForm
 	if err != nil {
 		return nil, err
 	}
-	u := peer.Upload{Path: form.Target(), Body: form.File(), Size: form.Size}
+	u := peer.Upload{Path: form.Target(), Query: s3api.QueryProvider + "=" + string(b.Provider), Body: form.File(), Size: form.Size}
 	for _, h := range headers {
 		u.Headers = append(u.Headers, peer.Header{Name: h.Name, Value: h.Value})
 	}

@@ -254,6 +254,18 @@ func TestTwoOfAName(t *testing.T) {
 	token := first[strings.Index(first, "<ContinuationToken>")+len("<ContinuationToken>"):]
 	token, _, _ = strings.Cut(token, "<")
 	p.want(t, "GET", "/s3?max-buckets=1&continuation-token="+token, "", 200, "Provider: aws (WARNING")
+	const form = "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n%s\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n22\r\n--b--\r\n"
+	for _, provider := range []string{"ais", "aws"} {
+		body := fmt.Sprintf(form, provider)
+		p.want(t, "POST", "/s3/mem?provider="+provider, body, 204, "", "Content-Type", "multipart/form-data; boundary=b", "Content-Length", strconv.Itoa(len(body)))
+		p.want(t, "GET", "/s3/mem/"+provider+"?provider="+provider, "", 200, "22")
+	}
+	if _, there := mem.Body("aws"); !there {
+		t.Error("a form for the remote bucket did not reach it")
+	}
+	if _, there := mem.Body("ais"); there {
+		t.Error("a form for the bucket here reached the remote")
+	}
 	p.want(t, "PUT", "/v1/cluster/set-config?s3.provider=aws", "", 200, "")
 	p.want(t, "GET", "/s3/mem", "", 200, "<Key>far</Key>")
 	p.want(t, "GET", "/s3/mem?provider=ais", "", 200, "<Key>near</Key>")
@@ -367,7 +379,7 @@ func TestListsWithState(t *testing.T) {
 		mem.Set(key, "1")
 	}
 	for _, key := range []string{"changed", "d/gone", "gone", "kept"} {
-		p.put(t, "/s3/mem/"+key, "1")
+		p.want(t, "GET", "/s3/mem/"+key, "", 200, "1")
 	}
 	mem.Set("changed", "22")
 	mem.Drop("gone")

@@ -16,6 +16,7 @@ import (
 // as a form: it has a path, headers and a body of its own.
 type Upload struct {
 	Path    string // as in a request line, without a query
+	Query   string // encoded; "" for none
 	Headers []Header
 	Body    io.Reader
 	Size    int64 // of Body, exactly
@@ -53,12 +54,15 @@ func (a *Answer) Headers(yield func(name, value string)) {
 // for Forward. An error of u.Body is returned as it is, and the node has seen a
 // body that is cut; others are Unavailable.
 func (c *Caller) Upload(node cluster.Node, requestID string, grant auth.Ticket, u Upload) (*Answer, error) {
-	signed := auth.Request{Method: http.MethodPut, RawPath: u.Path, Headers: func(yield func(name, value string)) {
+	signed := auth.Request{Method: http.MethodPut, RawPath: u.Path, RawQuery: u.Query, Headers: func(yield func(name, value string)) {
 		for _, h := range u.Headers {
 			yield(h.Name, h.Value)
 		}
 	}}
 	head := append([]byte("PUT "), u.Path...)
+	if u.Query != "" {
+		head = append(append(head, '?'), u.Query...)
+	}
 	head = append(head, " HTTP/1.1\r\n"...)
 	head = appendField(head, "Host", Address(node))
 	head = appendField(head, "Content-Length", strconv.FormatInt(u.Size, 10))
