@@ -71,6 +71,10 @@ func (t *Target) servePass(r *s3api.Request, f *access.Foreign) error {
 	return err
 }
 
+// passAgent goes before the client's own User-Agent, where that is not signed: a
+// store that redirects the clients that follow is not to redirect this node.
+const passAgent = "ais-pass"
+
 // ask is execute, and adds the bucket where that is due.
 func (t *Target) ask(p *pass, body io.Reader, size int64, edit func(http.Header)) (*signed.Answer, error) {
 	answer, err := t.execute(p, body, size, edit)
@@ -85,6 +89,9 @@ func (t *Target) ask(p *pass, body io.Reader, size int64, edit func(http.Header)
 func (t *Target) execute(p *pass, body io.Reader, size int64, edit func(http.Header)) (*signed.Answer, error) {
 	header := http.Header{}
 	p.r.EachHeader(func(name, value string) { header.Add(name, value) })
+	if client := header.Get("User-Agent"); !p.Claim.Signs("user-agent") {
+		header.Set("User-Agent", strings.TrimSpace(passAgent+" "+client))
+	}
 	if edit != nil {
 		edit(header)
 	}

@@ -28,6 +28,10 @@ func (v *verifying) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	v.asked = append(v.asked, strings.TrimSpace(r.Method+" "+r.Header.Get("Range")))
 	v.mu.Unlock()
+	if strings.HasPrefix(r.UserAgent(), "aws-sdk-go-v2/") { // as a cluster of this kind does
+		http.Redirect(w, r, "http://elsewhere.test/", http.StatusTemporaryRedirect)
+		return
+	}
 	if r.URL.Query().Get("X-Amz-Signature") != "good" || r.URL.Query().Has("provider") {
 		w.Header().Set("x-amz-id-2", "of the store")
 		w.WriteHeader(http.StatusForbidden)
@@ -206,6 +210,9 @@ func TestPassGet(t *testing.T) {
 	}
 	if m, ok := keptHere(t, target, b, "k"); !ok || m.Size != 7 {
 		t.Errorf("kept: %v %+v", ok, m)
+	}
+	if got := ask(t, target, "GET", "/s3/bucket/k"+good, "", "User-Agent", "aws-sdk-go-v2/1.2.3"); got.status != 200 {
+		t.Errorf("a client that follows redirects: %d", got.status)
 	}
 	delete(store.held, "/bucket/k")
 	if got := ask(t, target, "GET", "/s3/bucket/k"+good, ""); got.status != 404 {
