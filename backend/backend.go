@@ -44,9 +44,10 @@ type Open func(Config) (Backend, error)
 // Backend is one remote bucket. Its methods may be called at the same time by many
 // goroutines, try again by themselves what is worth it, with backoff and jitter,
 // until the deadline, and fail with an *object.Error, of these kinds besides those
-// that they name: NoSuchBucket; Denied; Unavailable, where the store cannot be
-// reached, or answers with a fault of its own or that it is too busy, until the
-// deadline; Invalid, Unsupported. An *Error inside says what the store answered.
+// that they name: NoSuchBucket; Denied; Unavailable, where the store answers with a
+// fault of its own, with nonsense or that it is too busy, until the deadline, or
+// cannot be reached, which is not waited for so long; Busy, where another change is
+// under way; Invalid, Unsupported. An *Error inside says what the store answered.
 type Backend interface {
 	// Info asks about the bucket itself.
 	Info(ctx context.Context) (Info, error)
@@ -60,7 +61,8 @@ type Backend interface {
 	// object has another ETag than asked for; RangeInvalid.
 	Get(ctx context.Context, key string, o GetOptions) (*Object, error)
 	// Put writes an object and returns what the store says of it: ETag, VersionID,
-	// and whatever else it answered. Errors: Precondition, BadDigest.
+	// and whatever else it answered. Errors: Precondition, NotFound for If-Match where
+	// there is nothing, BadDigest.
 	Put(ctx context.Context, key string, o PutOptions) (Meta, error)
 	// Delete removes objects, all that are there if it can be: an error for each
 	// key in its place. To remove what is not there succeeds.
