@@ -89,17 +89,17 @@ func (p *Proxy) answerJob(ctx *fasthttp.RequestCtx, b *cluster.Bucket, kind stri
 }
 
 // startJob starts a job at all of the nodes that are up, or at none, and returns
-// its id.
+// its id. Of those that are down the job will say that their share was not done.
 func (p *Proxy) startJob(nodes []cluster.Node, request peer.JobRequest) (id string, err error) {
+	for _, n := range nodes {
+		request.Targets = append(request.Targets, n.ID)
+	}
 	state := p.cluster.State()
 	nodes = slices.DeleteFunc(slices.Clone(nodes), func(n cluster.Node) bool { return !state.IsLive(n.ID) })
 	if len(nodes) == 0 {
 		return "", object.E("native.job", request.Kind, object.Unavailable, errors.New("no target is up"))
 	}
 	request.ID = "J" + rand.Text()[:9]
-	for _, n := range nodes {
-		request.Targets = append(request.Targets, n.ID)
-	}
 	err = p.askNodes(nodes, func(ctx context.Context, n cluster.Node) error {
 		return p.caller.Ask(ctx, n, peer.PathJobStart, request, nil)
 	})
