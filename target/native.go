@@ -193,9 +193,6 @@ func (t *Target) nativeHead(c *nativeCall) error {
 		return err
 	}
 	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
-	if meta.Mountpath == "" {
-		info.Present, info.Copies, info.Location = false, 0, "" // it is at the remote bucket only
-	}
 	api.SetObjectInfo(&c.ctx.Response.Header, &info, string(c.ctx.QueryArgs().Peek(api.QueryProps)))
 	c.ctx.Response.Header.SetContentLength(int(meta.Size))
 	c.ctx.Response.SkipBody = true
