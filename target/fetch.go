@@ -407,8 +407,10 @@ func (f *fetch) change() <-chan struct{} {
 	return f.changed
 }
 
-// fail ends the fetch, which must not have ended.
+// fail ends the fetch, which must not have ended. Who comes from now on makes one of
+// his own: what has failed may be over.
 func (f *fetch) fail(err error) {
+	f.t.fetches.remove(f)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil {

@@ -27,6 +27,8 @@ func (t *Target) good(b *cluster.Bucket, n object.Name, m *object.Meta, w *wish)
 			return true, nil, nil
 		}
 		t.metrics.stale.Inc()
+		t.metrics.changes.Inc()
+		t.metrics.changeBytes.Add(float64(head.Size))
 		return false, &head, nil
 	}
 	switch object.KindOf(err) {

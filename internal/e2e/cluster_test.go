@@ -217,16 +217,21 @@ func (c *Cluster) addTarget(i int) error {
 		more[1] = strings.Join(c.o.External, ",")
 	}
 	for k := range c.o.Mountpaths {
-		dir := filepath.Join(c.Dir, "target"+strconv.Itoa(i), "mp"+strconv.Itoa(k+1))
-		if c.o.Disk != nil {
-			dir = c.o.Disk(i, k+1)
-		}
+		dir := c.mountpath(i, k+1)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 		more = append(more, "--mountpath", dir)
 	}
 	return c.addNode("target"+strconv.Itoa(i), "aisnode", append(more, c.o.TargetArgs...)...)
+}
+
+// mountpath returns the directory of a target's mountpath, both counted from 1.
+func (c *Cluster) mountpath(target, k int) string {
+	if c.o.Disk != nil {
+		return c.o.Disk(target, k)
+	}
+	return filepath.Join(c.Dir, "target"+strconv.Itoa(target), "mp"+strconv.Itoa(k))
 }
 
 // Join adds a target to the running cluster and returns its name.

@@ -120,9 +120,11 @@ func (c *Cluster) noOrphans(t *testing.T, want int) {
 // files counts the files below the folders of that name on all mountpaths.
 func (c *Cluster) files(t *testing.T, folder string) int {
 	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join(c.Dir, "target*", "mp*", folder))
-	if err != nil || len(dirs) == 0 {
-		t.Fatal("no mountpaths found", err)
+	var dirs []string
+	for i := range c.o.Targets {
+		for k := range c.o.Mountpaths {
+			dirs = append(dirs, filepath.Join(c.mountpath(i+1, k+1), folder))
+		}
 	}
 	count := 0
 	for _, dir := range dirs {

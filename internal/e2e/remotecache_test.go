@@ -124,9 +124,9 @@ func TestJobs(t *testing.T) {
 
 // LRU makes room by access time, in buckets that let it, of what the remote has.
 func TestLRU(t *testing.T) {
-	disks := []string{tmpfs(t, "128m")}
+	disk := tmpfs(t, "128m")
 	r := Moto(t)
-	c := Start(t, Options{Targets: 1, Mountpaths: 1, Remote: r, Plain: true, TargetArgs: []string{"--reserve", "8MiB"}, Disk: func(_, _ int) string { return disks[0] }})
+	c := Start(t, Options{Targets: 1, Mountpaths: 2, Remote: r, Plain: true, TargetArgs: []string{"--reserve", "16MiB"}, Disk: func(_, k int) string { return fmt.Sprint(disk, "/", k) }})
 	p := c.Plain()
 	cold, kept, local := r.bucket(t), r.bucket(t), p.bucket(t)
 	data := random(1, 4<<20)

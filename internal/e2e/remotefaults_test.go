@@ -44,8 +44,8 @@ func TestRemoteDown(t *testing.T) {
 			t.Errorf("HEAD: X-Ais-Remote %q", h.Get("X-Ais-Remote"))
 		}
 	}
-	if n := f.sum(t, "ais_target_warm_stale_count"); n < 20 {
-		t.Errorf("%g stale reads were counted", n)
+	if n := f.sum(t, "ais_target_warm_unchecked_count"); n < 20 {
+		t.Errorf("%g unchecked reads were counted", n)
 	}
 	for what, ask := range map[string]func() answer{
 		"cold GET":  func() answer { return p.get(t, b, "cold") },
