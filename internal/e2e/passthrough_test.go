@@ -247,7 +247,9 @@ func TestPassThroughForged(t *testing.T) {
 	b := r.bucket(t)
 	r.put(t, b, "cold", []byte("secret"))
 	r.put(t, b, "warm", []byte("secret"))
-	p.do(t, "GET", r.presign(t, "GET", b, "warm", false), nil).want(t, 200, "")
+	for range 2 { // the first makes the bucket known
+		p.do(t, "GET", r.presign(t, "GET", b, "warm", false), nil).want(t, 200, "")
+	}
 	flipLast := func(s, before string) string { // the last byte of what stands before a separator
 		i := strings.Index(s, before) + len(before)
 		end := i + strings.IndexByte(s[i:]+"&", '&')

@@ -302,6 +302,11 @@ func TestFullDiskColdGet(t *testing.T) {
 	}
 	f.nothingHalf(t, b)
 	f.settled(t, f.ais(t, "evict aws://"+b+" --prefix fill"))
-	p.put(t, b, "again", small)
+	Eventually(t, 20*time.Second, "freed space is used", func() error {
+		if a := p.do(t, "PUT", "/"+b+"/again", small); a.status != 200 {
+			return fmt.Errorf("%v", a)
+		}
+		return nil
+	})
 	p.same(t, b, "again", small)
 }
