@@ -30,7 +30,9 @@ func quickLists(o *s3.Options) {
 
 // listReader takes the place of the SDK's own reader of an answer, and passes on to
 // it what is not a plain list.
-type listReader struct{ sdk middleware.DeserializeMiddleware }
+type listReader struct {
+	sdk middleware.DeserializeMiddleware
+}
 
 // ID implements middleware.DeserializeMiddleware: the name of what it replaces.
 func (*listReader) ID() string { return "OperationDeserializer" }
