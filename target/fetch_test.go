@@ -536,7 +536,13 @@ func TestColdWhileWritten(t *testing.T) {
 	before, after := content(2*fetchChunk, 9), content(2*fetchChunk, 10)
 	mem.Set("key", before)
 	release := make(chan struct{})
-	remote.body = func(_ object.Range, body io.ReadCloser) io.ReadCloser { return &gated{body, release} }
+	var open atomic.Bool
+	remote.body = func(_ object.Range, body io.ReadCloser) io.ReadCloser {
+		if open.Load() {
+			return body
+		}
+		return &gated{body, release}
+	}
 	o, err := target.openRemote(b, n, wish{}) // begins before the write
 	if err != nil {
 		t.Fatal(err)
@@ -545,7 +551,7 @@ func TestColdWhileWritten(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	end := target.names.write(n)
-	remote.body = nil
+	open.Store(true)
 	during, err := target.openRemote(b, n, wish{header: "bytes=5-9"})
 	if err != nil {
 		t.Fatal(err)
