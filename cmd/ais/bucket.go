@@ -47,7 +47,7 @@ is made there. One that is not added is looked for when it is first used.`,
 				if err != nil {
 					return err
 				}
-				if err := a.done(map[string]any{"created": b.String()}, "%q created", strings.TrimRight(uri, "/")); err != nil {
+				if err := a.done(map[string]any{"created": b.String()}, "%q created", b); err != nil {
 					return err
 				}
 			}
