@@ -22,7 +22,7 @@ func TestBackendConformance(t *testing.T) {
 		stores := s3.New(s3.Options{AppID: "e2e"})
 		b := r.bucket(t)
 		backendtest.Run(t, func() backend.Backend {
-			opened, err := stores.Open(backend.Config{Bucket: b, Endpoint: r.Endpoint, PathStyle: backend.PathAuto, Timeout: 10 * time.Second, PartSize: 5 << 20})
+			opened, err := stores.Open(backend.Config{Bucket: b, Endpoint: r.Endpoint, PathStyle: backend.PathAuto, Timeout: 3 * time.Second, PartSize: 5 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}
