@@ -98,7 +98,7 @@ func TestCLISeed(t *testing.T) {
 	s.want("put README.md ais://abc", `PUT "README.md" => ais://abc/README.md`)
 	s.want("put LICENSE ais://abc", `PUT "LICENSE" => ais://abc/LICENSE`)
 	s.want("ls ais://abc", "NAME             SIZE", "LICENSE          1.05KiB", "README.md        10.44KiB")
-	s.want("config cluster features S3-Presigned-Request", `"features" set to: "S3-Presigned-Request" (was: "none")`)
+	s.want("config cluster features S3-Presigned-Request", "Cluster config successfully updated", `"features" set to: "S3-Presigned-Request" (was: "none")`)
 
 	s.want(`create ais://bck --props=checksum.type=md5`, `"ais://bck" created`)
 	s.want("show bucket ais://bck checksum -H", "checksum         Type: md5 | Validate: ColdGET")

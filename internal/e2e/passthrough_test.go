@@ -285,15 +285,14 @@ func TestPassThroughForged(t *testing.T) {
 		if a := p.do(t, method, good, body, "X-Amz-Meta-Color: rex"); a.status != 403 {
 			t.Errorf("%s, a signed header: %v", key, a)
 		}
-		if a := p.do(t, "DELETE", good, nil, "X-Amz-Meta-Color: red"); a.status != 403 {
-			t.Errorf("%s, another method: %v", key, a)
-		}
 		v2 := r.presignV2(method, b, key)
 		p.do(t, method, flipLast(v2, "Expires="), body).want(t, 403, "")
 	}
 	if got := c.here(t, b); !slices.Equal(got, []string{"warm"}) {
 		t.Errorf("here: %q", got)
 	}
+	// What is kept here goes before a DELETE is passed on, whatever S3 says of it then.
+	p.do(t, "DELETE", r.presign(t, "GET", b, "warm", false), nil).want(t, 403, "SignatureDoesNotMatch")
 	if got := r.plain().list(t, b); !slices.Equal(got, []string{"cold", "warm"}) {
 		t.Errorf("at the remote: %q", got)
 	}
