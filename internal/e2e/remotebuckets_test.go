@@ -61,7 +61,7 @@ func TestRemoteBucketByHand(t *testing.T) {
 	ais evict aws://`+b+`
 	REMOTE s3 ls s3://`+b+`/
 	`)
-	wantIn(t, out, `"aws://`+b+`" created`, "CACHED", "STATUS", "content")
+	wantIn(t, out, `://`+b+`" created`, "CACHED", "STATUS", "content")
 	if _, err := c.Shell(t).try(t, "ais ls s3: --json | grep "+b); err == nil {
 		t.Error("an evicted bucket is listed")
 	}
