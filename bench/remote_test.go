@@ -31,7 +31,7 @@ func TestFirstByteIsTimed(t *testing.T) {
 	e := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100000")
 		for _, n := range []int{0, 1, 99_999} {
-			w.Write(make([]byte, n)) //nolint:errcheck // the client checks
+			_, _ = w.Write(make([]byte, n)) // the client checks
 			w.(http.Flusher).Flush()
 			time.Sleep(pause)
 		}

@@ -272,7 +272,7 @@ func setEndpoint(to *string, s string) error {
 // setRegion reads a region's name, which becomes a part of host names.
 func setRegion(to *string, s string) error {
 	for _, c := range s {
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+		if alnum := c >= 'a' && c <= 'z' || c >= '0' && c <= '9'; !alnum && c != '-' {
 			return errIllegal
 		}
 	}

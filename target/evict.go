@@ -16,8 +16,9 @@ var errLocalOnly = errors.New("the object is not in the remote bucket, only here
 // NotFound, Precondition where the remote bucket does not have the object, and
 // only's own.
 func (t *Target) evict(b *cluster.Bucket, n object.Name, only func(*object.Meta) error) (object.Meta, error) {
-	return t.drop(b, n, func(m *object.Meta) error {
-		if !fromRemote(m) {
+	_, remote := b.Remote()
+	return t.drop(n, func(m *object.Meta) error {
+		if !remote || !fromRemote(m) { // of a bucket that was detached, what came from the remote is its own by now
 			return object.E("target.evict", n.Key, object.Precondition, errLocalOnly)
 		}
 		if only == nil {
@@ -29,7 +30,7 @@ func (t *Target) evict(b *cluster.Bucket, n object.Name, only func(*object.Meta)
 
 // drop removes an object here for good, if that is allowed. Where the power fails
 // soon after, it may be there again as if it had not been dropped.
-func (t *Target) drop(b *cluster.Bucket, n object.Name, allowed func(*object.Meta) error) (object.Meta, error) {
+func (t *Target) drop(n object.Name, allowed func(*object.Meta) error) (object.Meta, error) {
 	terms := fs.Terms{Versioning: object.Unversioned, If: func(now *object.Meta) error {
 		if now == nil {
 			return object.E("target.drop", n.Key, object.NotFound, nil)

@@ -461,7 +461,7 @@ func TestColdChanges(t *testing.T) {
 	mem.Set("key", before)
 	var changed sync.Once
 	release := make(chan struct{})
-	remote.body = func(r object.Range, body io.ReadCloser) io.ReadCloser { return &gated{body, release} }
+	remote.body = func(_ object.Range, body io.ReadCloser) io.ReadCloser { return &gated{body, release} }
 	remote.get = func(_ context.Context, _ string, o backend.GetOptions) error {
 		if o.IfMatch != "" {
 			changed.Do(func() { mem.Set("key", after); close(release) })

@@ -48,7 +48,7 @@ func (t *Target) fetchAll(ctx context.Context, b *cluster.Bucket, n object.Name)
 
 // wait waits until the fetch has ended and its object is here, and ends the reading.
 func (j *joined) wait(ctx context.Context) error {
-	defer j.Close()
+	defer func() { _ = j.Close() }()
 	select {
 	case <-j.f.ended:
 	case <-ctx.Done():

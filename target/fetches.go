@@ -115,7 +115,7 @@ func (t *Target) fetching(b *cluster.Bucket, n object.Name, from getter, hint in
 	case want == nil || fresh || sameRemote(&f.meta, want):
 		return j, false, nil
 	}
-	j.Close()
+	_ = j.Close()
 	f.outdated.Store(true) // it began before the object was replaced at the remote
 	return nil, true, nil
 }

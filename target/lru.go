@@ -232,7 +232,7 @@ func (t *Target) evictIdle(j *job, idle fs.Idle) int64 {
 	if !ok {
 		return 0
 	}
-	gone, err := t.drop(b, idle.Name, func(now *object.Meta) error {
+	gone, err := t.drop(idle.Name, func(now *object.Meta) error {
 		if now.Accessed.After(idle.Accessed) || now.Size != idle.Size || !t.mayEvict(b, now) {
 			return object.Precondition
 		}

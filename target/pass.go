@@ -182,11 +182,11 @@ func (p *pass) relay(a *signed.Answer, body io.ReadCloser) error {
 	p.answerHeaders(a)
 	switch {
 	case ctx.IsHead():
-		body.Close() //nolint:errcheck // there is none
+		_ = body.Close() // there is none
 		resp.SkipBody = true
 		resp.Header.SetContentLength(int(max(a.Length, 0)))
 	case a.Status == http.StatusNoContent || a.Status == http.StatusNotModified:
-		body.Close() //nolint:errcheck // there is none
+		_ = body.Close() // there is none
 	default:
 		resp.SetBodyStream(body, int(a.Length))
 	}

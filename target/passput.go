@@ -218,12 +218,12 @@ func (o *outlet) Write(b []byte) (int, error) {
 // release lets the rest go.
 func (o *outlet) release() {
 	if _, err := o.to.Write(o.last); err == nil {
-		o.to.Close() //nolint:errcheck // never fails
+		_ = o.to.Close() // never fails
 	}
 }
 
 // fail ends the body with an error, so that S3 gets no whole one.
-func (o *outlet) fail(err error) { o.to.CloseWithError(err) } //nolint:errcheck // never fails
+func (o *outlet) fail(err error) { _ = o.to.CloseWithError(err) } // never fails
 
 // shut ends the writing: nobody reads any more.
-func (o *outlet) shut() { o.PipeReader.CloseWithError(errAnswered) } //nolint:errcheck // never fails
+func (o *outlet) shut() { _ = o.CloseWithError(errAnswered) } // never fails

@@ -66,7 +66,7 @@ func either(own, general string) string {
 // AIS itself has added to it there, and where it is from. The checksum at rest is
 // the caller's.
 func metaOf(m *backend.Meta) object.Meta {
-	kept := m.Meta.Clone()
+	kept := m.Clone()
 	kept.Checksum, kept.Parts = object.Checksum{}, nil
 	kept.Version, kept.VersionID, kept.DeleteMarker = object.Version{}, "", false
 	maps.DeleteFunc(kept.User, func(key, _ string) bool {

@@ -41,11 +41,12 @@ type cold interface {
 }
 
 // Close releases what was opened.
-func (o *opened) Close() error {
+func (o *opened) Close() {
 	if o.here != nil {
-		return o.here.Close()
+		o.here.Close()
+		return
 	}
-	return o.cold.Close()
+	_ = o.cold.Close()
 }
 
 // openHere opens a version of an object in this node's own store.

@@ -172,7 +172,7 @@ func notOwn(now *object.Meta) error {
 // the power fails: the remote is about to have another. own says that there is an
 // object that is here only, which stays.
 func (w *through) forget(n object.Name) (own bool, err error) {
-	_, err = w.Target.commit(w.bucket, func(object.Versioning) (object.Meta, error) {
+	_, err = w.commit(w.bucket, func(object.Versioning) (object.Meta, error) {
 		_, err := w.store.Remove(n, "", fs.Terms{If: notOwn, Versioning: object.Unversioned}, object.Power)
 		return object.Meta{}, err
 	})
@@ -189,7 +189,7 @@ func (w *through) forget(n object.Name) (own bool, err error) {
 // failure costs a fetch later and is no failure of the write, unless an object that
 // is here only would hide it.
 func (u *turn) keep(m object.Meta, commit func(object.Meta) (object.Meta, error)) (object.Meta, error) {
-	kept, err := u.Target.commit(u.bucket, func(object.Versioning) (object.Meta, error) {
+	kept, err := u.commit(u.bucket, func(object.Versioning) (object.Meta, error) {
 		if now, ok := u.cluster.State().BucketByID(u.bucket.ID); !ok || !u.behind(now) {
 			return object.Meta{}, errDetached
 		}

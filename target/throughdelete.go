@@ -101,7 +101,7 @@ func (w *through) remove(list []fs.Removal, errs []error, terms fs.Terms) []erro
 	}
 	out := make([]error, len(list))
 	var came []error
-	_, err := w.Target.commit(w.bucket, func(object.Versioning) (object.Meta, error) {
+	_, err := w.commit(w.bucket, func(object.Versioning) (object.Meta, error) {
 		_, came = w.store.RemoveMany(do, terms, object.Power)
 		return object.Meta{}, nil
 	})

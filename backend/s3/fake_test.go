@@ -57,7 +57,7 @@ func startFake(t *testing.T) *fake {
 	if f.Faulty, err = backendtest.NewFaulty(server.URL); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.Faulty.Close)
+	t.Cleanup(f.Close)
 	return f
 }
 

@@ -74,7 +74,7 @@ func pageOf(out *s3.ListObjectsV2Output, q object.Query) (object.Page, error) {
 		return url.QueryUnescape(aws.ToString(s))
 	}
 	skip := q.SkipsUnder()
-	wanted := func(key string) bool { return key > q.After && !(skip && strings.HasPrefix(key, q.After)) }
+	wanted := func(key string) bool { return key > q.After && (!skip || !strings.HasPrefix(key, q.After)) }
 	begun := func(prefix string) bool { return prefix != q.After && strings.HasPrefix(q.After, prefix) }
 	var failed error
 	if out.Name == nil && out.IsTruncated == nil {

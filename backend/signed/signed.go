@@ -145,7 +145,7 @@ func (c *Client) try(ctx context.Context, a *address, timeout time.Duration, r *
 		return nil, err
 	}
 	waiting.start()
-	resp, err := c.transport.RoundTrip(req.WithContext(ctx))
+	resp, err := c.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // it is the answer's to close
 	waiting.end()
 	if err != nil {
 		sent.end()
