@@ -19,6 +19,7 @@ type Config struct {
 	NodeCerts     bool     // other nodes must show a certificate that was verified
 	Store         fs.Config
 	OpenBackend   backend.Open  // of remote buckets; nil where there are none
+	FetchChunk    int64         // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one
 	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
 	PeerTimeout   time.Duration // for a control call to another node
 	SyncTimeout   time.Duration // to catch up with etcd, or to read it
@@ -34,6 +35,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Store:         fs.DefaultConfig(),
+		FetchChunk:    8 << 20,
 		IdleTimeout:   time.Minute,
 		PeerTimeout:   10 * time.Second,
 		SyncTimeout:   5 * time.Second,
@@ -51,6 +53,9 @@ func (c *Config) Validate() error {
 	}
 	if len(c.Store.Mountpaths) == 0 {
 		return errors.New("a target has at least one --mountpath")
+	}
+	if c.FetchChunk < fetchAlign || c.FetchChunk%fetchAlign != 0 {
+		return errors.New("the chunk of a fetch is a multiple of 1 MiB")
 	}
 	return nil
 }

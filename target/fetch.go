@@ -16,7 +16,6 @@ import (
 
 // Sizes of a fetch, in bytes, and its bounds.
 const (
-	fetchChunk   = 8 << 20  // of one request; an object up to it comes by one
 	fetchAlign   = 1 << 20  // where requests begin, so that block checksums need no second look
 	heldBack     = 64 << 10 // of the end of an object, until it is verified and kept
 	fetchWorkers = 8        // requests of one fetch at the same time …
@@ -126,7 +125,7 @@ func (f *fetch) begin(hint int64) error {
 // first makes the request that the fetch begins with. An object without bytes has
 // no range, and one that ends before hint is begun at its beginning.
 func (f *fetch) first(hint int64) (*backend.Object, error) {
-	r := object.Range{Offset: hint - hint%fetchAlign, Length: fetchChunk}
+	r := object.Range{Offset: hint - hint%fetchAlign, Length: f.t.cfg.FetchChunk}
 	got, err := f.from.Get(f.ctx, f.name.Key, backend.GetOptions{Range: &r})
 	if object.KindOf(err) == object.RangeInvalid && err != nil && r.Offset > 0 {
 		r.Offset = 0
@@ -229,7 +228,7 @@ func (f *fetch) choose() *span {
 // from where requests begin that is in the gap.
 func (f *fetch) take(from, to int64) *span {
 	from = max(f.gapBegin(from), from-from%fetchAlign)
-	end := from + fetchChunk
+	end := from + f.t.cfg.FetchChunk
 	return f.spans.take(from, min(to, end-end%fetchAlign))
 }
 

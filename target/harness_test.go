@@ -22,6 +22,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// testChunk is Config.FetchChunk where a test starts a target: little, so that few
+// bytes make many chunks.
+const testChunk = 2 << 20
+
 // startAlone returns a target that is alone in a new cluster without users, and
 // the store in memory that its remote buckets live in: "mem" is there. It listens
 // on nothing: it is handed requests.
@@ -55,7 +59,7 @@ func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
 	cfg := DefaultConfig()
 	cfg.ID, cfg.Registry, cfg.Logger = "t1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
 	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Mountpaths, cfg.Store.Logger = "test", "t1", []string{t.TempDir()}, cfg.Logger
-	cfg.OpenBackend = mem.Open
+	cfg.OpenBackend, cfg.FetchChunk = mem.Open, testChunk
 	store, err := fs.Open(cfg.Store)
 	if err != nil {
 		t.Fatal(err)

@@ -199,7 +199,7 @@ func TestLocalOnly(t *testing.T) {
 // Where there is no room, reads pass through, and nothing stays.
 func TestColdWithoutRoom(t *testing.T) {
 	target, b, remote, mem := startCold(t)
-	want := content(3*fetchChunk, 4)
+	want := content(3*testChunk, 4)
 	mem.Set("key", want)
 	disk := faultfs.New()
 	full := target.cfg.Store
@@ -270,7 +270,7 @@ func TestCopyFromCold(t *testing.T) {
 	target, b, _, mem := startCold(t)
 	mem.KeepVersions(true)
 	makeBucket(t, target, object.AIS, "ours")
-	want := content(fetchChunk+5, 5)
+	want := content(testChunk+5, 5)
 	old := mem.Set("key", "old")
 	mem.Set("key", want)
 	if a := ask(t, target, "PUT", "/ours/old", "", "X-Amz-Copy-Source", "/mem/key?versionId="+old.Version); a.status != 200 {
