@@ -107,6 +107,7 @@ func settle(t *testing.T, target *Target) {
 		n := len(target.fetches.byName)
 		target.fetches.mu.Unlock()
 		if n == 0 {
+			target.fetches.running.Wait() // one that failed has left before its last request has
 			return
 		}
 		if time.Since(began) > 20*time.Second {
@@ -483,6 +484,7 @@ func TestColdChanges(t *testing.T) {
 	}
 	remote.get = nil
 	same(t, "after", get(t, target, "key").body, after)
+	settle(t, target)
 
 	// A prefetch, whose bytes nobody has seen, begins anew.
 	changed, release = sync.Once{}, make(chan struct{})
