@@ -9,7 +9,7 @@ import (
 )
 
 // fetchAll brings an object of a remote bucket here, if it is not here, and waits
-// until that is done. fetched is false where it was here already. Errors: those of
+// until that is done. fetched is false where it was here when it was called for. Errors: those of
 // backend.Get, NoSpace, Busy where it changes too often, and the context's; the
 // fetch goes on where the context ends.
 func (t *Target) fetchAll(ctx context.Context, b *cluster.Bucket, n object.Name) (size int64, fetched bool, err error) {
@@ -17,11 +17,11 @@ func (t *Target) fetchAll(ctx context.Context, b *cluster.Bucket, n object.Name)
 	if err != nil {
 		return 0, false, err
 	}
-	for range openTries {
+	for try := range openTries {
 		m, statErr := t.store.Stat(n, "")
 		switch {
 		case statErr == nil:
-			return m.Size, false, nil
+			return m.Size, try > 0, nil // a small one may have come before it could be waited for
 		case object.KindOf(statErr) != object.NotFound:
 			return 0, false, statErr
 		}

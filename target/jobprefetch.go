@@ -73,9 +73,9 @@ func unlessChanged(err error) error {
 // refetch brings the version of an object here that the remote bucket is known to
 // have, in the place of another one.
 func (t *Target) refetch(ctx context.Context, b *cluster.Bucket, n object.Name, from getter, want *backend.Meta) (size int64, fetched bool, err error) {
-	for range openTries {
+	for try := range openTries {
 		if t.has(n, want) {
-			return want.Size, false, nil
+			return want.Size, try > 0, nil
 		}
 		if !t.keeps(n) {
 			return 0, false, object.E("target.prefetch", n.Key, object.NoSpace, errOutOfSpace)
