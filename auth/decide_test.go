@@ -387,7 +387,7 @@ func TestKnowingTheObject(t *testing.T) {
 		return a
 	}
 	verdicts, exact := map[Verdict]int{}, 0
-	for range 20000 {
+	for range 8000 {
 		who := people[r.IntN(len(people))]
 		if who != nil {
 			w := *who
