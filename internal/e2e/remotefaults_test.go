@@ -161,6 +161,9 @@ func TestRemoteFailuresLeakNothing(t *testing.T) {
 		return nil
 	})
 	t.Logf("%d descriptors, %d goroutines", fds, goroutines)
+	if err := f.configure("backend.timeout=30s"); err != nil { // the remote may have what was asked of it to end
+		t.Fatal(err)
+	}
 	p.same(t, b, "k3", data)
 }
 
