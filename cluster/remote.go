@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,13 @@ type BackendConfig struct {
 	Timeout   time.Duration // of a remote operation, and for a body to make progress
 	Presigned string        // the order in which the hosts that a client may have signed for are tried
 }
+
+// LookupTimeout is the longest that a remote store is waited for to say whether it
+// has a bucket.
+func (c *BackendConfig) LookupTimeout() time.Duration { return min(5*time.Second, c.Timeout) }
+
+// ErrNoBackend is why remote buckets cannot be used.
+var ErrNoBackend = errors.New("remote buckets are not enabled: ais config cluster backend.aws.enabled=true")
 
 // The forms of an S3 URL, for BackendConfig.Presigned.
 const (

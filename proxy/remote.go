@@ -53,14 +53,11 @@ func (p *Proxy) named(ctx *fasthttp.RequestCtx, provider object.Provider, name s
 	return b, err
 }
 
-var errNoBackend = errors.New("remote buckets are not enabled: ais config cluster backend.aws.enabled=true")
-
 // Look-ups at the remote.
 const (
-	lookupTimeout = 5 * time.Second  // longer than that nobody waits for whether there is a bucket
-	absentFor     = 10 * time.Second // that there is none is believed
-	maxAbsent     = 4096             // names of which that is known
-	maxLookups    = 32               // at a time
+	absentFor  = 10 * time.Second // that there is none is believed
+	maxAbsent  = 4096             // names of which that is known
+	maxLookups = 32               // at a time
 )
 
 // lookups are the questions whether a remote has a bucket that is not known here,
@@ -161,7 +158,7 @@ func (p *Proxy) createRemote(ctx *fasthttp.RequestCtx, b cluster.Bucket, look bo
 		return nil, object.E(op, b.Name, object.Invalid, errors.New("backend_bck is for ais:// buckets: this one is remote itself"))
 	}
 	if !p.cluster.State().Config.Backend.Enabled {
-		return nil, object.E(op, b.Name, object.Unsupported, errNoBackend)
+		return nil, object.E(op, b.Name, object.Unsupported, cluster.ErrNoBackend)
 	}
 	if look {
 		answer, err := p.lookUp(b.Name, b.Props.Remote)
@@ -205,7 +202,7 @@ func (p *Proxy) checkBackend(ctx *fasthttp.RequestCtx, b *cluster.Bucket, to *cl
 	after := cluster.Bucket{Provider: b.Provider, Name: b.Name, Props: *to}
 	name, _ := after.Remote()
 	if !p.cluster.State().Config.Backend.Enabled {
-		return object.E(op, name, object.Unsupported, errNoBackend)
+		return object.E(op, name, object.Unsupported, cluster.ErrNoBackend)
 	}
 	if last := b.LastRemote; last != "" && to.BackendBck != last {
 		kept, err := p.holds(b, "", func(m *object.Meta) bool { return m.Custom[object.CustomSource] != "" })
@@ -267,7 +264,7 @@ func (p *Proxy) addRemote(b cluster.Bucket) (*cluster.Bucket, error) {
 // Denied, Unavailable, Unsupported where no remote is configured.
 func (p *Proxy) lookUp(name string, own cluster.RemoteProps) (answer peer.LookupAnswer, err error) {
 	state := p.cluster.State()
-	ctx, cancel := context.WithTimeout(context.Background(), min(lookupTimeout, state.Config.Backend.Timeout)+time.Second) // the target has the exact deadline
+	ctx, cancel := context.WithTimeout(context.Background(), state.Config.Backend.LookupTimeout()+time.Second) // the target has the exact deadline
 	defer cancel()
 	select {
 	case p.lookups.slots <- struct{}{}:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"ais/backend"
 	"ais/cluster"
 	"ais/object"
 )
@@ -17,19 +18,25 @@ func (t *Target) fetchAll(ctx context.Context, b *cluster.Bucket, n object.Name)
 	if err != nil {
 		return 0, false, err
 	}
+	return t.bring(ctx, b, n, remote, nil)
+}
+
+// bring is fetchAll from what from reads. want, which may be nil, is the version
+// that the remote bucket is known to have: another one that is here is replaced.
+func (t *Target) bring(ctx context.Context, b *cluster.Bucket, n object.Name, from getter, want *backend.Meta) (size int64, fetched bool, err error) {
 	for try := range openTries {
 		m, statErr := t.store.Stat(n, "")
 		switch {
-		case statErr == nil:
+		case statErr == nil && serves(&m, want):
 			return m.Size, try > 0, nil // a small one may have come before it could be waited for
-		case object.KindOf(statErr) != object.NotFound:
+		case statErr != nil && object.KindOf(statErr) != object.NotFound:
 			return 0, false, statErr
 		}
 		if !t.keeps(n) {
 			return 0, false, object.E("target.fetchAll", n.Key, object.NoSpace, errOutOfSpace)
 		}
 		var j *joined
-		if j, _, err = t.fetching(b, n, remote, 0, nil); err != nil {
+		if j, _, err = t.fetching(b, n, from, 0, want); err != nil {
 			return 0, false, err
 		}
 		if j == nil {

@@ -124,5 +124,11 @@ func (t *Target) fetching(b *cluster.Bucket, n object.Name, from getter, hint in
 // known to have where that is given.
 func (t *Target) has(n object.Name, want *backend.Meta) bool {
 	m, err := t.store.Stat(n, "")
-	return err == nil && (want == nil || !fromRemote(&m) || sameRemote(&m, want))
+	return err == nil && serves(&m, want)
+}
+
+// serves reports whether an object that is here is what is wanted: any where want is
+// nil, or it is this bucket's own.
+func serves(m *object.Meta, want *backend.Meta) bool {
+	return want == nil || !fromRemote(m) || sameRemote(m, want)
 }

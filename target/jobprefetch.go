@@ -57,7 +57,7 @@ func (t *Target) prefetch(ctx context.Context, b *cluster.Bucket, n object.Name,
 	case sameRemote(&here, &there):
 		return here.Size, false, nil
 	}
-	return t.refetch(ctx, b, n, remote, &there)
+	return t.bring(ctx, b, n, remote, &there)
 }
 
 // unlessChanged returns the failure of an eviction, but for that of an object that
@@ -68,30 +68,6 @@ func unlessChanged(err error) error {
 		return nil
 	}
 	return err
-}
-
-// refetch brings the version of an object here that the remote bucket is known to
-// have, in the place of another one.
-func (t *Target) refetch(ctx context.Context, b *cluster.Bucket, n object.Name, from getter, want *backend.Meta) (size int64, fetched bool, err error) {
-	for try := range openTries {
-		if t.has(n, want) {
-			return want.Size, try > 0, nil
-		}
-		if !t.keeps(n) {
-			return 0, false, object.E("target.prefetch", n.Key, object.NoSpace, errOutOfSpace)
-		}
-		j, _, err := t.fetching(b, n, from, 0, want)
-		if err != nil {
-			return 0, false, err
-		}
-		if j == nil {
-			continue
-		}
-		if err := j.wait(ctx); err == nil || !errors.Is(err, errChanged) {
-			return want.Size, err == nil, err
-		}
-	}
-	return 0, false, object.E("target.prefetch", n.Key, object.Busy, errChanged)
 }
 
 // errOutOfSpace is why remote objects are not kept.

@@ -12,10 +12,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// lookupTimeout is the longest that a remote store is waited for to say whether it
-// has a bucket.
-const lookupTimeout = 5 * time.Second
-
 // nodeLookup answers what the remote store says of a bucket.
 func (t *Target) nodeLookup(ctx *fasthttp.RequestCtx) error {
 	req, err := read[peer.LookupRequest](ctx)
@@ -26,7 +22,7 @@ func (t *Target) nodeLookup(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	wait, cancel := context.WithTimeout(context.Background(), min(lookupTimeout, t.cluster.State().Config.Backend.Timeout))
+	wait, cancel := context.WithTimeout(context.Background(), t.cluster.State().Config.Backend.LookupTimeout())
 	defer cancel()
 	info, err := remote.Info(wait)
 	if err != nil {

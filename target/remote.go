@@ -1,7 +1,6 @@
 package target
 
 import (
-	"errors"
 	"maps"
 	"strings"
 	"sync"
@@ -31,7 +30,7 @@ func (t *Target) remote(b *cluster.Bucket) (backend.Backend, error) {
 // the remote, with settings of its own.
 func (t *Target) remoteNamed(name string, own cluster.RemoteProps) (backend.Backend, error) {
 	if !t.cluster.State().Config.Backend.Enabled || t.remotes.open == nil {
-		return nil, object.E("target.remote", name, object.Unsupported, errors.New("remote buckets are not enabled: ais config cluster backend.aws.enabled=true"))
+		return nil, object.E("target.remote", name, object.Unsupported, cluster.ErrNoBackend)
 	}
 	key := t.remoteConfig(name, own)
 	if there, ok := t.remotes.byConfig.Load(key); ok {
