@@ -2,7 +2,6 @@ package target
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -14,10 +13,8 @@ import (
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
-	"ais/fs"
 	"ais/object"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 )
 
@@ -25,15 +22,7 @@ import (
 // and the proxy's view of the cluster.
 func startTarget(t *testing.T) (*Target, *etcd.Store) {
 	t.Helper()
-	urls := make([]string, 2)
-	for i := range urls {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		urls[i] = "http://" + l.Addr().String()
-		l.Close()
-	}
+	urls := freeURLs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	open := func(c etcd.Config) *etcd.Store {
@@ -51,19 +40,7 @@ func startTarget(t *testing.T) (*Target, *etcd.Store) {
 		Root:  cluster.AccessKey{ID: "ROOT-KEY", Secret: "secret-of-root-in-tests"},
 	})
 	members := open(etcd.Config{Endpoints: urls[:1], Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2", PublicURL: "http://127.0.0.1:2"}})
-	cfg := DefaultConfig()
-	cfg.ID, cfg.Registry, cfg.Logger = "t1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
-	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Mountpaths = "test", "t1", []string{t.TempDir()}
-	cfg.Store.Logger, cfg.Store.Registerer = cfg.Logger, cfg.Registry
-	store, err := fs.Open(cfg.Store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	target, err := New(cfg, store, members, peer.New(peer.DefaultConfig()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := newTarget(t, members, func(c *Config) { c.Store.Registerer = c.Registry })
 	if _, err := proxy.Sync(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -22,14 +22,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// testChunk is Config.FetchChunk where a test starts a target: little, so that few
-// bytes make many chunks.
-const testChunk = 2 << 20
-
-// startAlone returns a target that is alone in a new cluster without users, and
-// the store in memory that its remote buckets live in: "mem" is there. It listens
-// on nothing: it is handed requests.
-func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
+// freeURLs returns two URLs that nobody serves, for an etcd.
+func freeURLs(t *testing.T) []string {
 	t.Helper()
 	urls := make([]string, 2)
 	for i := range urls {
@@ -41,6 +35,39 @@ func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
 		urls[i] = "http://" + l.Addr().String()
 		l.Close()
 	}
+	return urls
+}
+
+// newTarget returns a target "t1" with a mountpath of its own, configured by edit.
+func newTarget(t *testing.T, members *etcd.Store, edit func(*Config)) *Target {
+	t.Helper()
+	cfg := DefaultConfig()
+	cfg.ID, cfg.Registry, cfg.Logger = "t1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
+	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Mountpaths = "test", "t1", []string{t.TempDir()}
+	cfg.Store.Logger = cfg.Logger
+	edit(&cfg)
+	store, err := fs.Open(cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	target, err := New(cfg, store, members, peer.New(peer.DefaultConfig()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+// testChunk is Config.FetchChunk where a test starts a target: little, so that few
+// bytes make many chunks.
+const testChunk = 2 << 20
+
+// startAlone returns a target that is alone in a new cluster without users, and
+// the store in memory that its remote buckets live in: "mem" is there. It listens
+// on nothing: it is handed requests.
+func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
+	t.Helper()
+	urls := freeURLs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	members, err := etcd.Open(ctx, etcd.Config{
@@ -56,20 +83,7 @@ func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
 		t.Fatal(err)
 	}
 	mem := backendtest.NewMem()
-	cfg := DefaultConfig()
-	cfg.ID, cfg.Registry, cfg.Logger = "t1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
-	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Mountpaths, cfg.Store.Logger = "test", "t1", []string{t.TempDir()}, cfg.Logger
-	cfg.OpenBackend, cfg.FetchChunk = mem.Open, testChunk
-	store, err := fs.Open(cfg.Store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	target, err := New(cfg, store, members, peer.New(peer.DefaultConfig()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return target, mem
+	return newTarget(t, members, func(c *Config) { c.OpenBackend, c.FetchChunk = mem.Open, testChunk }), mem
 }
 
 // makeBucket creates a bucket with the properties, which are names and values.
