@@ -33,6 +33,15 @@ func newBody(source io.Reader, size int64) *body {
 	return b
 }
 
+// untouched reports whether nothing of the body was read yet.
+func (b *body) untouched() bool {
+	if b.last == nil {
+		return true
+	}
+	<-b.last.done
+	return b.last.read == 0
+}
+
 // again returns the body from its start, for one sending. It waits for the end of
 // the sending before: net/http may go on reading after it has returned an answer,
 // but closes what it reads in the end. It is an http.Request.GetBody.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -87,103 +86,6 @@ func (d *digest) Seek(offset int64, whence int) (int64, error) {
 		d.sum.Reset()
 	}
 	return s.Seek(offset, whence)
-}
-
-// ObjectReader is an object's content on its way. The Read that returns the last
-// byte of a whole object returns an error of kind BadDigest instead of io.EOF
-// where the content is not what the server has the checksum of.
-type ObjectReader struct {
-	Info ObjectInfo // Size is that of the whole object
-	Size int64      // bytes to be read
-
-	body io.ReadCloser
-	sum  hash.Hash // nil where nothing is verified
-	want object.Checksum
-	left int64
-}
-
-// GetObject reads an object, or length bytes from offset on; a negative length is
-// all that follows. The caller closes the reader. Kinds: NotFound, NoSuchBucket,
-// RangeInvalid, Unavailable.
-func (c *Client) GetObject(ctx context.Context, b Bucket, key string, offset, length int64) (*ObjectReader, error) {
-	if err := object.CheckKey(key); err != nil {
-		return nil, err
-	}
-	r := bucketCall(http.MethodGet, ObjectPath(b, key), b)
-	ranged := offset != 0 || length >= 0
-	if ranged {
-		if length == 0 || offset < 0 {
-			return nil, object.E("api.GetObject", b.String()+"/"+key, object.RangeInvalid, errors.New("a range begins at 0 or later and has at least one byte"))
-		}
-		to := ""
-		if length > 0 {
-			to = strconv.FormatInt(offset+length-1, 10)
-		}
-		r.header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-"+to)
-	}
-	resp, err := c.do(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	o := &ObjectReader{Info: readInfo(resp.Header), Size: resp.ContentLength, body: resp.Body, left: resp.ContentLength}
-	o.Info.Bucket, o.Info.Name, o.Info.Size = b, key, resp.ContentLength
-	switch {
-	case resp.ContentLength < 0:
-		err = errors.New("the server did not say how long the content is")
-	case ranged && resp.StatusCode != http.StatusPartialContent && (offset != 0 || length < resp.ContentLength):
-		err = errors.New("the server sent the whole object instead of the range")
-	case resp.StatusCode == http.StatusPartialContent:
-		o.Info.Size = sizeOfRange(resp.Header.Get("Content-Range"), resp.ContentLength)
-	default:
-		o.verify()
-	}
-	if err != nil {
-		_ = resp.Body.Close()
-		return nil, object.E("api.GetObject", b.String()+"/"+key, object.Internal, err)
-	}
-	return o, nil
-}
-
-// verify arms the comparison with the checksum in the headers, if there is one
-// of a known type.
-func (o *ObjectReader) verify() {
-	want, ok, err := parseChecksum(o.Info.ChecksumType, o.Info.Checksum)
-	if ok && err == nil {
-		o.want, o.sum = want, want.Algorithm.New()
-	}
-}
-
-// Verified reports whether the content is compared with a checksum.
-func (o *ObjectReader) Verified() bool { return o.sum != nil }
-
-// Read implements io.Reader.
-func (o *ObjectReader) Read(p []byte) (int, error) {
-	n, err := o.body.Read(p)
-	o.left -= int64(n)
-	if o.sum != nil {
-		o.sum.Write(p[:n])
-	}
-	switch {
-	case err == io.EOF && o.left > 0, err == io.ErrUnexpectedEOF:
-		err = object.E("api.GetObject", o.name(), object.Incomplete, fmt.Errorf("the connection broke %d bytes before the end", o.left))
-	case err == io.EOF && o.sum != nil && string(o.sum.Sum(nil)) != string(o.want.Value):
-		err = object.E("api.GetObject", o.name(), object.BadDigest, fmt.Errorf("the content has another %s than the server's %s", o.want.Algorithm, o.want.Hex()))
-	}
-	return n, err
-}
-
-func (o *ObjectReader) name() string { return o.Info.Bucket.String() + "/" + o.Info.Name }
-
-// Close gives up what is not read.
-func (o *ObjectReader) Close() error { return o.body.Close() }
-
-// sizeOfRange reads the size of the whole from a Content-Range.
-func sizeOfRange(header string, otherwise int64) int64 {
-	_, total, _ := strings.Cut(header, "/")
-	if n, err := strconv.ParseInt(total, 10, 64); err == nil {
-		return n
-	}
-	return otherwise
 }
 
 // HeadObject returns what is known of an object. Kinds: NotFound, NoSuchBucket.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"ais/object"
 )
@@ -18,6 +19,8 @@ type ErrorMessage struct {
 	Caller     string `json:"caller"`
 	Node       string `json:"node"`
 	Status     int    `json:"status"`
+
+	retryAfter time.Duration // what the server said, 0 for nothing
 }
 
 // Error returns the message.

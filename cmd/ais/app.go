@@ -29,13 +29,18 @@ type app struct {
 	terminal bool // in and err are one: there is somebody to ask and to show progress to
 	zone     *time.Location
 
-	settings  settings
-	flags     settings // as given on the command line
-	profile   string   // of the AWS credentials file, as given on the command line
-	json      bool
-	noHeaders bool
-	client    *api.Client
+	settings   settings
+	flags      settings // as given on the command line
+	profile    string   // of the AWS credentials file, as given on the command line
+	patience   time.Duration
+	noProgress bool
+	json       bool
+	noHeaders  bool
+	client     *api.Client
 }
+
+// defaultPatience outlasts the start of a node that was killed.
+const defaultPatience = 10 * time.Second
 
 // newApp returns a run with the given streams and environment.
 func newApp(in io.Reader, out, errOut io.Writer, env func(string) (string, bool)) *app {
@@ -54,6 +59,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	cmd, err := root.ExecuteContextC(ctx)
+	a.noteProxies(ctx)
 	if err == nil {
 		return 0
 	}
@@ -80,11 +86,15 @@ func (a *app) connect() error {
 	a.settings = file.over(a.flags, a.env)
 	config := api.ClientConfig{
 		Endpoint: a.settings.Endpoint, UserAgent: "ais/" + version, SkipVerify: a.settings.SkipVerify,
+		Patience: a.patience, More: a.otherProxies,
 	}
 	if a.settings.CAFile != "" {
 		if config.CA, err = os.ReadFile(a.settings.CAFile); err != nil {
 			return fmt.Errorf("--ca-file: %w", err)
 		}
+	}
+	if config.Cert, err = a.settings.certificate(); err != nil {
+		return err
 	}
 	if config.Authorize, err = a.authorize(); err != nil {
 		return err

@@ -72,7 +72,7 @@ func TestReaching(t *testing.T) {
 	r.fails("ls", 1, "AIS_ENDPOINT")
 	r.want("ls --endpoint "+live, "AIS Buckets (0)\n")
 	r.env["AIS_ENDPOINT"] = strings.Replace(live, "http:", "https:", 1)
-	r.fails("ls", 1, "Use http:// in the endpoint")
+	r.fails("ls", 1, "Use http:// in --endpoint")
 	r.env["AIS_ENDPOINT"] = "ftp://x"
 	r.fails("ls", 1, "not a URL like http://localhost:8080")
 	delete(r.env, "AIS_ENDPOINT")

@@ -27,6 +27,8 @@ type fake struct {
 	url    string // of the proxy
 	target string
 
+	proxyURL string // in the cluster map
+
 	mu      sync.Mutex
 	buckets map[string]*fakeBucket
 	config  cluster.Config
@@ -54,7 +56,7 @@ const ticket = "ais-ticket=t1"
 
 func startFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{t: t, buckets: map[string]*fakeBucket{}, config: cluster.DefaultConfig(), users: map[string]*api.User{}}
+	f := &fake{t: t, buckets: map[string]*fakeBucket{}, config: cluster.DefaultConfig(), users: map[string]*api.User{}, proxyURL: "http://127.0.0.1:8080"}
 	f.target = f.serve(f.serveTarget, nil)
 	f.url = f.serve(f.serveProxy, f.expect)
 	return f
@@ -129,7 +131,7 @@ func (f *fake) state() *cluster.State {
 	c := cluster.Contents{
 		Map: cluster.Map{Cluster: "c1", Version: 4, Created: testTime()},
 		Nodes: []cluster.Node{
-			node(cluster.Proxy, "proxy1", "http://127.0.0.1:8080"),
+			node(cluster.Proxy, "proxy1", f.proxyURL),
 			node(cluster.Target, "target1", "http://127.0.0.1:8090"), node(cluster.Target, "target2", "http://127.0.0.1:8091"),
 		},
 		Live:   []cluster.Live{{ID: "proxy1", Boot: "b"}, {ID: "target1", Boot: "b"}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,8 @@ type settings struct {
 	Endpoint   string `json:"endpoint"`
 	CAFile     string `json:"ca_file"`
 	SkipVerify bool   `json:"skip_verify"`
+	Cert       string `json:"cert"` // the client's certificate, and its key: PEM files
+	Key        string `json:"key"`
 }
 
 // over returns the settings with flags, then the environment, in front of the
@@ -34,6 +37,8 @@ func (s settings) over(flags settings, env func(string) (string, bool)) settings
 	}
 	s.Endpoint = first(flags.Endpoint, "AIS_ENDPOINT", s.Endpoint)
 	s.CAFile = first(flags.CAFile, "AIS_CLIENT_CA", s.CAFile)
+	s.Cert = first(flags.Cert, "AIS_CRT", s.Cert)
+	s.Key = first(flags.Key, "AIS_CRT_KEY", s.Key)
 	if v := first("", "AIS_SKIP_VERIFY_CRT", ""); flags.SkipVerify || v == "true" || v == "1" {
 		s.SkipVerify = true
 	}
@@ -56,6 +61,19 @@ func (a *app) configDir() string {
 	return filepath.Join(dir, "ais")
 }
 
+// cacheDir returns where the program notes what it can do without, "" for nowhere.
+func (a *app) cacheDir() string {
+	dir, ok := a.env("XDG_CACHE_HOME")
+	if !ok || dir == "" {
+		home, ok := a.env("HOME")
+		if !ok || home == "" {
+			return ""
+		}
+		dir = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(dir, "ais")
+}
+
 // readSettings reads ~/.config/ais/cli.json, if there is one.
 func (a *app) readSettings() (settings, error) {
 	var s settings
@@ -74,7 +92,23 @@ func (a *app) readSettings() (settings, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return s, fmt.Errorf("%s: %w (it may hold endpoint, ca_file and skip_verify)", path, err)
+		return s, fmt.Errorf("%s: %w (it may hold endpoint, ca_file, cert, key and skip_verify)", path, err)
 	}
 	return s, nil
+}
+
+// certificate returns what the program shows to a cluster that asks who it is, nil
+// for nothing.
+func (s settings) certificate() (*tls.Certificate, error) {
+	switch {
+	case s.Cert == "" && s.Key == "":
+		return nil, nil
+	case s.Cert == "" || s.Key == "":
+		return nil, usagef("--cert and --key go together: a certificate and its key")
+	}
+	pair, err := tls.LoadX509KeyPair(s.Cert, s.Key)
+	if err != nil {
+		return nil, fmt.Errorf("--cert %s, --key %s: %w", s.Cert, s.Key, err)
+	}
+	return &pair, nil
 }
