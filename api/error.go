@@ -59,6 +59,7 @@ func kindRows() []kindRow {
 		{object.NotFound, 404, "ErrObjNotFound"},
 		{object.NoSuchBucket, 404, "ErrBckNotFound"},
 		{object.NoSuchUpload, 404, "ErrUploadNotFound"},
+		{object.NoSuchMember, 404, "ErrMemberNotFound"},
 		{object.Exists, 409, "ErrBucketAlreadyExists"},
 		{object.NotEmpty, 409, "ErrBucketNotEmpty"},
 		{object.Invalid, 400, "ErrInvalid"},

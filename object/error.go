@@ -37,6 +37,7 @@ const (
 	Unsupported                  // a legal request for something that is not built
 	NoSuchVersion                // the object exists, that version of it does not
 	DeleteMarked                 // the version asked for is a delete marker, which has no bytes
+	NoSuchMember                 // the object is an archive, and has no file of that name
 	kinds
 )
 
@@ -66,6 +67,7 @@ var kindText = [kinds]string{
 	Unsupported:      "not implemented",
 	NoSuchVersion:    "no such version",
 	DeleteMarked:     "a delete marker",
+	NoSuchMember:     "no such member of the archive",
 }
 
 // Error returns a short lower-case text for the kind.

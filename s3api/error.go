@@ -117,6 +117,8 @@ func FromError(err error) *Error {
 	switch object.KindOf(err) {
 	case object.NotFound:
 		return NoSuchKey
+	case object.NoSuchMember:
+		return NoSuchKey.Say("The specified key exists, and the archive that it is has no file of that name.")
 	case object.NoSuchBucket:
 		return NoSuchBucket
 	case object.NoSuchUpload:
