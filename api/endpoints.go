@@ -1,5 +1,7 @@
 package api
 
+import "strings"
+
 // Endpoint describes one call of the API, for documentation and for tests that
 // compare it with the handlers.
 type Endpoint struct {
@@ -9,6 +11,16 @@ type Endpoint struct {
 	Query  string // the parameters understood; an empty provider is ais
 	Value  string // the body, or the value of the ActionMessage
 	Answer string // of success; a failure is an ErrorMessage, for HEAD the header Hdr-Error
+}
+
+// Selector returns what tells the call from others of its method and path: its
+// action, else "what=WHAT" where its query begins so, else nothing.
+func (e Endpoint) Selector() string {
+	if e.Action != "" || !strings.HasPrefix(e.Query, QueryWhat+"=") {
+		return e.Action
+	}
+	selector, _, _ := strings.Cut(e.Query, ";")
+	return selector
 }
 
 // Endpoints returns every call that a proxy answers. Calls on /v1/objects are

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 
@@ -37,26 +36,14 @@ func (p *Proxy) answerNative(ctx *fasthttp.RequestCtx) error {
 	if err := p.identifyNative(ctx, path); err != nil {
 		return err
 	}
-	switch {
-	case strings.HasPrefix(path, api.PathObjects+"/"):
+	if strings.HasPrefix(path, api.PathObjects+"/") {
 		return p.nativeObject(ctx)
-	case path == api.PathBuckets || strings.HasPrefix(path, api.PathBuckets+"/"):
-		return p.nativeBucket(ctx)
-	case path == api.PathHealth:
-		p.serveHealth(ctx)
-		return nil
-	case path == api.PathDaemon:
-		return p.nativeDaemon(ctx)
-	case path == api.PathReverse:
-		return p.nativeReverse(ctx)
-	case path == api.PathCluster || path == api.PathSetConfig:
-		return p.nativeCluster(ctx, path)
-	case path == api.PathLogin:
-		return p.nativeLogin(ctx)
-	case path == api.PathUsers || strings.HasPrefix(path, api.PathUsers+"/"):
-		return p.nativeUsers(ctx, strings.TrimPrefix(path, api.PathUsers))
 	}
-	return unsupported(ctx, path)
+	serve, c, err := p.routeNative(ctx, path)
+	if err != nil {
+		return err
+	}
+	return serve(p, c)
 }
 
 func unsupported(ctx *fasthttp.RequestCtx, what string) error {
@@ -115,46 +102,15 @@ func (p *Proxy) redirectNative(ctx *fasthttp.RequestCtx, node cluster.Node) {
 	ctx.SetStatusCode(fasthttp.StatusTemporaryRedirect)
 }
 
-func (p *Proxy) nativeBucket(ctx *fasthttp.RequestCtx) error {
-	to, err := api.ReadTarget(ctx)
+func (p *Proxy) nativeHeadBucket(ctx *fasthttp.RequestCtx, to api.Target) error {
+	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
+	if err == nil {
+		err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
+	}
 	if err != nil {
 		return err
 	}
-	if ctx.IsHead() {
-		b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
-		if err == nil {
-			err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
-		}
-		if err != nil {
-			return err
-		}
-		return api.WriteBucketProps(ctx, api.PropertiesOf(b))
-	}
-	message, err := api.ReadAction(ctx)
-	if err != nil {
-		return err
-	}
-	switch call := string(ctx.Method()) + " " + message.Action; {
-	case to.Bucket.Name == "" && call == "GET "+api.ActionList:
-		return p.nativeBuckets(ctx)
-	case to.Bucket.Name == "":
-		return object.E("native", "", object.Invalid, errors.New("the path names no bucket"))
-	case call == "POST "+api.ActionCreate:
-		return p.nativeCreate(ctx, to, message)
-	case call == "DELETE "+api.ActionDestroy:
-		return p.nativeDestroy(ctx, to)
-	case call == "PATCH "+api.ActionSetProps, call == "PATCH "+api.ActionResetProps:
-		return p.nativeSetProps(ctx, to, message)
-	case call == "GET "+api.ActionList:
-		return p.nativeList(ctx, to, message)
-	case call == "GET "+api.ActionSummary:
-		return p.nativeSummary(ctx, to, message)
-	case call == "POST "+api.ActionPrefetch, call == "DELETE "+api.ActionEvict, call == "DELETE "+api.ActionDelete:
-		return p.nativeNames(ctx, to, message)
-	case call == "DELETE "+api.ActionEvictBucket:
-		return p.nativeEvictBucket(ctx, to)
-	}
-	return unsupported(ctx, message.Action)
+	return api.WriteBucketProps(ctx, api.PropertiesOf(b))
 }
 
 func (p *Proxy) nativeBuckets(ctx *fasthttp.RequestCtx) error {
@@ -342,61 +298,37 @@ func (p *Proxy) nativeSummary(ctx *fasthttp.RequestCtx, to api.Target, message a
 	return api.WriteJSON(ctx, []api.Summary{sum})
 }
 
-func (p *Proxy) nativeDaemon(ctx *fasthttp.RequestCtx) error {
-	switch what := string(ctx.QueryArgs().Peek(api.QueryWhat)); {
-	case !ctx.IsGet():
-		return unsupported(ctx, api.PathDaemon)
-	case what == api.WhatClusterMap:
-		return api.WriteJSON(ctx, api.NewClusterMap(p.cluster.State(), p.cfg.ID))
-	case what == api.WhatBucketMap:
-		return api.WriteJSON(ctx, api.NewBucketMap(p.cluster.State()))
-	default:
-		return unsupported(ctx, api.PathDaemon+"?what="+what)
-	}
+func (p *Proxy) nativeClusterMap(ctx *fasthttp.RequestCtx) error {
+	return api.WriteJSON(ctx, api.NewClusterMap(p.cluster.State(), p.cfg.ID))
 }
 
-func (p *Proxy) nativeCluster(ctx *fasthttp.RequestCtx, path string) error {
-	what := string(ctx.QueryArgs().Peek(api.QueryWhat))
-	switch {
-	case ctx.IsGet() && what == api.WhatClusterConfig:
-		return api.WriteJSON(ctx, api.ConfigProperties(p.cluster.State().Config))
-	case ctx.IsGet() && what == api.WhatStats:
-		return api.WriteJSON(ctx, p.stats())
-	case ctx.IsGet() && api.AboutJobs(what):
-		return p.nativeJobs(ctx, what)
-	case ctx.IsPut() && path == api.PathCluster:
-		return p.nativeAct(ctx, path)
-	case ctx.IsPut() && !p.admin(ctx):
-		return object.E("native", path, object.Denied, errNotAdmin)
-	case ctx.IsPut() && path == api.PathSetConfig:
-		var given api.Properties
-		for key, value := range ctx.QueryArgs().All() {
-			given = append(given, api.Property{Name: string(key), Value: string(value)})
-		}
-		return p.setConfig(given)
-	}
-	return unsupported(ctx, path+"?what="+what)
+func (p *Proxy) nativeBucketMap(ctx *fasthttp.RequestCtx) error {
+	return api.WriteJSON(ctx, api.NewBucketMap(p.cluster.State()))
 }
 
-// nativeAct carries out an action on the cluster.
-func (p *Proxy) nativeAct(ctx *fasthttp.RequestCtx, path string) error {
-	message, err := api.ReadAction(ctx)
-	if err != nil {
-		return err
+func (p *Proxy) nativeConfig(ctx *fasthttp.RequestCtx) error {
+	return api.WriteJSON(ctx, api.ConfigProperties(p.cluster.State().Config))
+}
+
+func (p *Proxy) nativeStats(ctx *fasthttp.RequestCtx) error { return api.WriteJSON(ctx, p.stats()) }
+
+func (p *Proxy) nativeHealth(ctx *fasthttp.RequestCtx) error {
+	p.serveHealth(ctx)
+	return nil
+}
+
+// nativeSetConfig sets the cluster's settings that the query names.
+func (p *Proxy) nativeSetConfig(c *nativeCall) error {
+	var given api.Properties
+	for key, value := range c.ctx.QueryArgs().All() {
+		given = append(given, api.Property{Name: string(key), Value: string(value)})
 	}
-	switch message.Action {
-	case api.ActionStart:
-		return p.nativeStart(ctx, message)
-	case api.ActionStop:
-		return p.nativeStop(ctx, message)
-	}
-	if !p.admin(ctx) {
-		return object.E("native", path, object.Denied, errNotAdmin)
-	}
-	if message.Action != api.ActionSetConfig {
-		return unsupported(ctx, message.Action)
-	}
-	given, err := api.ParseProperties(message)
+	return p.setConfig(given)
+}
+
+// nativeActConfig sets the cluster's settings that the message has.
+func (p *Proxy) nativeActConfig(c *nativeCall) error {
+	given, err := api.ParseProperties(c.message)
 	if err != nil {
 		return err
 	}
@@ -413,24 +345,15 @@ func (p *Proxy) setConfig(given api.Properties) error {
 	return err
 }
 
-// nativeReverse answers for the node that the request names.
-func (p *Proxy) nativeReverse(ctx *fasthttp.RequestCtx) error {
-	id := string(ctx.Request.Header.Peek(api.HeaderNodeID))
-	what := string(ctx.QueryArgs().Peek(api.QueryWhat))
-	if !ctx.IsGet() || what != api.WhatNodeStatus {
-		return unsupported(ctx, api.PathReverse+"?what="+what)
-	}
-	node, ok := p.cluster.State().Node(id)
-	if !ok {
-		return object.E("native", id, object.NotFound, errors.New("no such node"))
-	}
+// nativeNodeStatus answers with the status of a node.
+func (p *Proxy) nativeNodeStatus(c *nativeCall, node cluster.Node) error {
 	wait, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
 	defer cancel()
 	status, err := p.nodeStatus(wait, node)
 	if err != nil {
 		return err
 	}
-	return api.WriteJSON(ctx, status)
+	return api.WriteJSON(c.ctx, status)
 }
 
 // nodeStatus asks a node for its status.

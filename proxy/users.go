@@ -21,9 +21,6 @@ import (
 
 // nativeLogin answers a login with a bearer token.
 func (p *Proxy) nativeLogin(ctx *fasthttp.RequestCtx) error {
-	if !ctx.IsPost() {
-		return unsupported(ctx, api.PathLogin)
-	}
 	if !p.access.On() {
 		return object.E("native.login", "", object.Unsupported, errNoUsers)
 	}
@@ -44,8 +41,9 @@ func (p *Proxy) nativeLogin(ctx *fasthttp.RequestCtx) error {
 
 var errNoUsers = errors.New("the cluster was made with auth off: it has no users")
 
-// nativeUsers answers calls about users. rest is what follows api.PathUsers.
-func (p *Proxy) nativeUsers(ctx *fasthttp.RequestCtx, rest string) error {
+// nativeUsers answers calls about users.
+func (p *Proxy) nativeUsers(ctx *fasthttp.RequestCtx) error {
+	rest := strings.TrimPrefix(string(ctx.URI().PathOriginal()), api.PathUsers)
 	if !p.access.On() {
 		return object.E("native.users", "", object.Unsupported, errNoUsers)
 	}
