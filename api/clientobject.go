@@ -30,7 +30,18 @@ func (c *Client) PutObject(ctx context.Context, b Bucket, key string, content io
 	if err := object.CheckKey(key); err != nil {
 		return ObjectInfo{}, err
 	}
-	r := bucketCall(http.MethodPut, ObjectPath(b, key), b)
+	header, err := c.put(ctx, bucketCall(http.MethodPut, ObjectPath(b, key), b), content, size, o)
+	if err != nil {
+		return ObjectInfo{}, err
+	}
+	i := readInfo(header)
+	i.Bucket, i.Name, i.Size = b, key, size
+	return i, nil
+}
+
+// put sends content with the call and returns the headers of the answer, if what
+// was stored is what was sent.
+func (c *Client) put(ctx context.Context, r call, content io.Reader, size int64, o PutOptions) (http.Header, error) {
 	r.header.Set("Content-Type", ContentBinary)
 	if len(o.Announced.Value) > 0 {
 		r.header.Set(HeaderChecksumType, o.Announced.Algorithm.String())
@@ -43,15 +54,13 @@ func (c *Client) PutObject(ctx context.Context, b Bucket, key string, content io
 	r.body = newBody(content, size)
 	header, err := c.finish(ctx, r)
 	if err != nil {
-		return ObjectInfo{}, err
+		return nil, err
 	}
-	i := readInfo(header)
-	i.Bucket, i.Name, i.Size = b, key, size
-	stored, ok, err := parseChecksum(i.ChecksumType, i.Checksum)
+	stored, ok, err := parseChecksum(header.Get(HeaderChecksumType), header.Get(HeaderChecksum))
 	if ok && err == nil && digested != nil && stored.Algorithm == o.Verify && string(stored.Value) != string(digested.sum.Sum(nil)) {
-		return i, object.E("api.PutObject", b.String()+"/"+key, object.BadDigest, errors.New("what was stored is not what was sent; put it again"))
+		return header, object.E("api.PutObject", r.path, object.BadDigest, errors.New("what was stored is not what was sent; put it again"))
 	}
-	return i, nil
+	return header, nil
 }
 
 // digest passes content through and digests it; a seek to the start begins anew.

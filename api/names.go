@@ -21,6 +21,9 @@ const (
 	QueryReadiness = "readiness"
 	QueryPresence  = "presence"
 
+	QueryUploadID   = "uploadId"
+	QueryPartNumber = "partNumber"
+
 	QuerySkipLookup = "dont_head_remote_bck" // of create-bck: add a remote bucket without asking whether it is there
 )
 
@@ -42,6 +45,10 @@ const (
 	ActionResetProps = "reset-bprops"
 	ActionSummary    = "summary-bck"
 	ActionSetConfig  = "set-config"
+
+	ActionCreateUpload   = "mpt-upload"
+	ActionCompleteUpload = "mpt-complete"
+	ActionAbortUpload    = "mpt-abort"
 )
 
 // Headers. An Ais-Custom-Md is repeated, once for each "key=value".

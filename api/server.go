@@ -200,6 +200,16 @@ func SetObjectInfo(h *fasthttp.ResponseHeader, i *ObjectInfo, props string) {
 	objectHeaders(i, set)
 }
 
+// SetPartHeaders sets what the answer to a part says of it.
+func SetPartHeaders(h *fasthttp.ResponseHeader, p *object.Part) {
+	u := NewUploadPart(p)
+	if u.Checksum != "" {
+		h.Set(HeaderChecksumType, u.ChecksumType)
+		h.Set(HeaderChecksum, u.Checksum)
+	}
+	h.Set("Etag", `"`+u.ETag+`"`)
+}
+
 // SetUptime sets the headers of a health answer.
 func SetUptime(h *fasthttp.ResponseHeader, cluster, node time.Duration) {
 	h.Set(HeaderUptime, formatInt(int64(cluster)))

@@ -96,16 +96,3 @@ func SplitUserPath(rest string) (id, kind, name string, ok bool) {
 	parts = append(parts, "", "")
 	return parts[0], parts[1], parts[2], true
 }
-
-// ObjectAction returns what policies call a call for an object by its method.
-func ObjectAction(method string) (action string, ok bool) {
-	switch method {
-	case "GET", "HEAD":
-		return "s3:GetObject", true
-	case "PUT":
-		return "s3:PutObject", true
-	case "DELETE":
-		return "s3:DeleteObject", true
-	}
-	return "", false
-}

@@ -34,6 +34,7 @@ type Listed struct {
 	Number int
 	ETag   string     // quotes optional
 	Sums   []Checksum // to be compared where given
+	Any    bool       // whatever part has the number: the ETag is not compared
 }
 
 // CheckParts decides whether an upload can be completed from listed, given the
@@ -60,7 +61,7 @@ func CheckParts(listed []Listed, have []Part, minSize int64) ([]Part, error) {
 			return nil, E(op, strconv.Itoa(l.Number), InvalidPart, errors.New("no such part"))
 		}
 		p := have[next]
-		if Unquote(l.ETag) != p.ETag {
+		if !l.Any && Unquote(l.ETag) != p.ETag {
 			return nil, E(op, strconv.Itoa(l.Number), InvalidPart, errors.New("the ETag is another"))
 		}
 		for _, want := range l.Sums {

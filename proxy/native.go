@@ -50,58 +50,6 @@ func unsupported(ctx *fasthttp.RequestCtx, what string) error {
 	return object.E("native", string(ctx.Method())+" "+what, object.Unsupported, nil)
 }
 
-// maxDrained is how much of a body that was not announced is thrown away for the
-// sake of a redirect. A longer one is relayed.
-const maxDrained = 256 << 10
-
-// nativeObject sends an object call to the owner: native clients follow.
-func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
-	node, err := p.nativeOwner(ctx)
-	if err != nil {
-		return err
-	}
-	if p.redirectsNative(ctx, node) {
-		p.redirectNative(ctx, node)
-		return nil
-	}
-	p.metrics.relays.Inc()
-	return p.caller.Forward(ctx, node, "", p.access.Grant(ctx))
-}
-
-// nativeOwner returns the target that owns the object of a native call.
-func (p *Proxy) nativeOwner(ctx *fasthttp.RequestCtx) (cluster.Node, error) {
-	to, err := api.ReadTarget(ctx)
-	if err != nil {
-		return cluster.Node{}, err
-	}
-	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
-	if err != nil {
-		return cluster.Node{}, err
-	}
-	if err := p.mayObject(ctx, b, to.Key); err != nil {
-		return cluster.Node{}, err
-	}
-	return p.owner(b, to.Key)
-}
-
-// redirectsNative decides whether a native object call is redirected to node.
-func (p *Proxy) redirectsNative(ctx *fasthttp.RequestCtx, node cluster.Node) bool {
-	h := &ctx.Request.Header
-	announced := len(h.Peek("Expect")) > 0
-	length := h.ContentLength()
-	small := length >= 0 && length <= maxDrained || ctx.IsGet() || ctx.IsHead() || ctx.IsDelete()
-	never := p.cfg.Redirect == string(RedirectNever) || p.cluster.State().Config.Redirect == cluster.RedirectNever
-	return !never && node.PublicURL != "" && (announced || small)
-}
-
-// redirectNative answers with the URL of the request at node, with a ticket.
-func (p *Proxy) redirectNative(ctx *fasthttp.RequestCtx, node cluster.Node) {
-	p.metrics.redirects.Inc()
-	ctx.Response.Header.Set("Location", p.caller.Redirect(ctx, node, p.access.Grant(ctx)))
-	ctx.Response.Header.Set("Cache-Control", "no-store")
-	ctx.SetStatusCode(fasthttp.StatusTemporaryRedirect)
-}
-
 func (p *Proxy) nativeHeadBucket(ctx *fasthttp.RequestCtx, to api.Target) error {
 	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 	if err == nil {

@@ -61,10 +61,10 @@ func userID(ctx *fasthttp.RequestCtx) string {
 
 // mayObject refuses an object call that nothing known of the object could allow;
 // the owner has the last word.
-func (p *Proxy) mayObject(ctx *fasthttp.RequestCtx, b *cluster.Bucket, key string) error {
-	action, ok := api.ObjectAction(string(ctx.Method()))
+func (p *Proxy) mayObject(ctx *fasthttp.RequestCtx, call api.ObjectCall, b *cluster.Bucket, key string) error {
+	action, ok := call.Kind.Action()
 	if !ok {
-		return nil // the owner says what is wrong
+		return nil // the owner decides, or says what is wrong
 	}
 	if p.access.DecideHTTP(ctx, action, b, key, nil) == auth.Deny {
 		return object.E("native", key, object.Denied, nil)

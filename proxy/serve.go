@@ -186,14 +186,18 @@ func (p *Proxy) freshBy(name string, find func(*cluster.State) (*cluster.Bucket,
 // home returns the live target that serves a request: the upload's home where it
 // names an upload, else the owner of the name. Unavailable where that one is down.
 func (p *Proxy) home(r *s3api.Request, b *cluster.Bucket) (cluster.Node, error) {
-	if id, ok := r.Query("uploadId"); ok {
-		if target, ok := cluster.UploadHome(id); ok {
-			if node, ok := p.cluster.State().Node(target); ok {
-				return node, p.reachable(node)
-			}
+	id, _ := r.Query("uploadId")
+	return p.homeOf(id, b, r.Key)
+}
+
+// homeOf is home for a key, and an upload's id where there is one.
+func (p *Proxy) homeOf(uploadID string, b *cluster.Bucket, key string) (cluster.Node, error) {
+	if target, ok := cluster.UploadHome(uploadID); ok {
+		if node, ok := p.cluster.State().Node(target); ok {
+			return node, p.reachable(node)
 		}
 	}
-	return p.owner(b, r.Key)
+	return p.owner(b, key)
 }
 
 // owner returns the target that owns a key; Unavailable where it is down.

@@ -2,7 +2,6 @@ package target
 
 import (
 	"ais/access"
-	"ais/api"
 	"ais/auth"
 	"ais/cluster"
 	"ais/cluster/etcd"
@@ -123,12 +122,6 @@ func (t *Target) sourceGranted(c *call, b *cluster.Bucket, key, version string, 
 
 // grant is this node's word for a request that it sends on.
 func (t *Target) grant(ctx *fasthttp.RequestCtx) auth.Ticket { return t.access.Grant(ctx) }
-
-// mayWriteNative refuses a native write that its sender may not make.
-func (t *Target) mayWriteNative(c *nativeCall) error {
-	action, _ := api.ObjectAction(string(c.ctx.Method()))
-	return t.access.RequireHTTP(c.ctx, action, c.bucket, c.name.Key)
-}
 
 // mayReadNative is granted for a native read.
 func (t *Target) mayReadNative(c *nativeCall, m *object.Meta, err error) error {

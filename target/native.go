@@ -14,17 +14,23 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// nativeCalls are the native object calls, by method.
-var nativeCalls = map[string]func(*Target, *nativeCall) error{
-	fasthttp.MethodPut:    (*Target).nativePut,
-	fasthttp.MethodGet:    (*Target).nativeGet,
-	fasthttp.MethodHead:   (*Target).nativeHead,
-	fasthttp.MethodDelete: (*Target).nativeDelete,
+// nativeCalls are the native object calls.
+var nativeCalls = map[api.ObjectKind]func(*Target, *nativeCall) error{
+	api.ObjectPut:      (*Target).nativePut,
+	api.ObjectGet:      (*Target).nativeGet,
+	api.ObjectHead:     (*Target).nativeHead,
+	api.ObjectDelete:   (*Target).nativeDelete,
+	api.ObjectAct:      (*Target).nativeAct,
+	api.UploadPut:      (*Target).nativePart,
+	api.UploadParts:    (*Target).nativeParts,
+	api.UploadComplete: (*Target).nativeComplete,
+	api.UploadAbort:    (*Target).nativeAbort,
 }
 
 // nativeCall is one native request for an object that this target owns.
 type nativeCall struct {
 	ctx    *fasthttp.RequestCtx
+	asks   api.ObjectCall
 	bucket *cluster.Bucket
 	name   object.Name
 }
@@ -62,24 +68,28 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
+	asks, err := api.ReadObjectCall(ctx)
+	if err != nil {
+		return err
+	}
 	b, err := t.bucket(to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
 		return err
 	}
-	c := nativeCall{ctx: ctx, bucket: b, name: object.Name{Bucket: b.ID, Key: to.Key}}
-	owner, err := t.owner(b, c.name)
+	c := nativeCall{ctx: ctx, asks: asks, bucket: b, name: object.Name{Bucket: b.ID, Key: to.Key}}
+	home, err := t.homeOf(asks.UploadID, b, c.name)
 	if err != nil {
 		return err
 	}
-	if owner.ID != t.cfg.ID {
-		return t.forward(ctx, "", owner)
+	if home.ID != t.cfg.ID {
+		return t.forward(ctx, "", home)
 	}
-	serve, ok := nativeCalls[string(ctx.Method())]
+	serve, ok := nativeCalls[asks.Kind]
 	if !ok {
 		return object.E("target.native", string(ctx.Method()), object.Unsupported, nil)
 	}
-	if ctx.IsPut() || ctx.IsDelete() {
-		if err := t.mayWriteNative(&c); err != nil {
+	if action, ok := asks.Kind.Action(); ok && !asks.Kind.Reads() {
+		if err := t.access.RequireHTTP(ctx, action, b, c.name.Key); err != nil {
 			return err
 		}
 	}
@@ -87,28 +97,17 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 }
 
 func (t *Target) nativePut(c *nativeCall) error {
-	size := c.ctx.Request.Header.ContentLength()
-	if size < 0 {
-		return object.E("target.put", c.name.Key, object.Invalid, errors.New("a Content-Length is required"))
-	}
-	if int64(size) > object.MaxPutSize {
-		return object.E("target.put", c.name.Key, object.TooLarge, nil)
-	}
-	var expect []object.Checksum
-	sum, ok, err := api.ReadChecksum(&c.ctx.Request.Header)
+	body, err := c.body()
 	if err != nil {
 		return err
 	}
-	if ok {
-		expect = append(expect, sum)
-	}
 	started := t.cfg.Now()
-	meta, err := t.Put(c.bucket, c.name, object.Meta{Owner: t.ownerNative(c)}, object.Cond{}, newStream(bodyOf(c.ctx), int64(size), expect))
+	meta, err := t.Put(c.bucket, c.name, object.Meta{Owner: t.ownerNative(c)}, object.Cond{}, body)
 	t.metrics.put.observe(t.cfg.Now().Sub(started), err)
 	if err != nil {
 		return err
 	}
-	t.metrics.putBytes.Add(float64(size))
+	t.metrics.putBytes.Add(float64(meta.Size))
 	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
 	api.SetObjectHeaders(&c.ctx.Response.Header, &info)
 	return nil
@@ -204,6 +203,27 @@ func (t *Target) nativeDelete(c *nativeCall) error {
 	_, err := t.Delete(c.bucket, c.name, "", object.Cond{}, "")
 	t.metrics.del.observe(t.cfg.Now().Sub(started), err)
 	return err
+}
+
+// body returns the content that the call brings, whose checksum is verified where
+// the client announces it. Errors: Invalid, TooLarge.
+func (c *nativeCall) body() (*stream, error) {
+	size := int64(c.ctx.Request.Header.ContentLength())
+	if size < 0 {
+		return nil, object.E("target.put", c.name.Key, object.Invalid, errors.New("a Content-Length is required"))
+	}
+	if size > object.MaxPutSize {
+		return nil, object.E("target.put", c.name.Key, object.TooLarge, nil)
+	}
+	var expect []object.Checksum
+	sum, ok, err := api.ReadChecksum(&c.ctx.Request.Header)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		expect = append(expect, sum)
+	}
+	return newStream(bodyOf(c.ctx), size, expect), nil
 }
 
 // bodyOf returns the request's body, streamed or read already.

@@ -220,14 +220,18 @@ func (t *Target) bucketBy(name string, find func(*cluster.State) (*cluster.Bucke
 // home returns the node that serves the call: the upload's home where it names
 // an upload, else the owner of the name.
 func (t *Target) home(c *call) (cluster.Node, error) {
-	if id, ok := c.r.Query("uploadId"); ok {
-		if target, ok := cluster.UploadHome(id); ok {
-			if node, ok := t.cluster.State().Node(target); ok {
-				return node, nil
-			}
+	id, _ := c.r.Query("uploadId")
+	return t.homeOf(id, c.bucket, c.name)
+}
+
+// homeOf is home for a name, and an upload's id where there is one.
+func (t *Target) homeOf(uploadID string, b *cluster.Bucket, n object.Name) (cluster.Node, error) {
+	if target, ok := cluster.UploadHome(uploadID); ok {
+		if node, ok := t.cluster.State().Node(target); ok {
+			return node, nil
 		}
 	}
-	return t.owner(c.bucket, c.name)
+	return t.owner(b, n)
 }
 
 // owner returns the target that owns a name, live or not.

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"ais/object"
+)
+
+// ObjectKind is what a call under PathObjects asks for, as far as its method and
+// query say so.
+type ObjectKind uint8
+
+// The kinds of calls for objects.
+const (
+	ObjectUnknown ObjectKind = iota
+	ObjectGet
+	ObjectHead
+	ObjectPut
+	ObjectDelete
+	ObjectAct   // POST: the action message in the body says what
+	UploadPut   // a part of an upload
+	UploadParts // which parts it has
+	UploadComplete
+	UploadAbort
+)
+
+// Action returns what policies call the kind; ok is false where more than the name
+// of the object has to be known to decide.
+func (k ObjectKind) Action() (action string, ok bool) {
+	switch k {
+	case ObjectGet, ObjectHead:
+		return "s3:GetObject", true
+	case ObjectPut, UploadPut, UploadComplete:
+		return "s3:PutObject", true
+	case ObjectDelete:
+		return "s3:DeleteObject", true
+	case UploadParts:
+		return "s3:ListMultipartUploadParts", true
+	case UploadAbort:
+		return "s3:AbortMultipartUpload", true
+	}
+	return "", false
+}
+
+// Reads reports whether the kind is a read of the object, which its owner ends the
+// decision about.
+func (k ObjectKind) Reads() bool { return k == ObjectGet || k == ObjectHead }
+
+// ObjectCall is a call under PathObjects.
+type ObjectCall struct {
+	Kind     ObjectKind
+	UploadID string // "" where it is not about an upload
+}
+
+// plainKinds are the kinds of calls whose query says nothing else, and uploadKinds
+// those that name an upload, by method.
+var (
+	plainKinds = map[string]ObjectKind{
+		fasthttp.MethodGet: ObjectGet, fasthttp.MethodHead: ObjectHead, fasthttp.MethodPut: ObjectPut,
+		fasthttp.MethodDelete: ObjectDelete, fasthttp.MethodPost: ObjectAct,
+	}
+	uploadKinds = map[string]ObjectKind{
+		fasthttp.MethodGet: UploadParts, fasthttp.MethodPut: UploadPut, fasthttp.MethodPost: UploadComplete,
+		fasthttp.MethodDelete: UploadAbort,
+	}
+)
+
+// ReadObjectCall says what a call under PathObjects asks for. The error is of kind
+// Invalid.
+func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
+	query, method := ctx.QueryArgs(), string(ctx.Method())
+	if !query.Has(QueryUploadID) {
+		if query.Has(QueryPartNumber) && ctx.IsPut() {
+			return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("a part is of an upload, which this parameter names"))
+		}
+		return ObjectCall{Kind: plainKinds[method]}, nil
+	}
+	c := ObjectCall{Kind: uploadKinds[method], UploadID: string(query.Peek(QueryUploadID))}
+	if c.UploadID == "" {
+		return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("it is empty"))
+	}
+	return c, nil
+}
+
+// ReadPartNumber reads the number of the part that a call of kind UploadPut
+// brings. The error is of kind Invalid.
+func ReadPartNumber(ctx *fasthttp.RequestCtx) (int, error) {
+	return parsePartNumber(string(ctx.QueryArgs().Peek(QueryPartNumber)))
+}
+
+func parsePartNumber(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > object.MaxParts {
+		return 0, errPartNumber(text)
+	}
+	return n, nil
+}
+
+func errPartNumber(text string) error {
+	return object.E("api.partNumber", QueryPartNumber, object.Invalid, errors.New(strconv.Quote(text)+" is no number of a part, which is from 1 to "+strconv.Itoa(object.MaxParts)))
+}
