@@ -1,6 +1,9 @@
 package api
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Endpoint describes one call of the API, for documentation and for tests that
 // compare it with the handlers.
@@ -27,7 +30,7 @@ func (e Endpoint) Selector() string {
 // answered by the target that owns the object: the proxy redirects them (307
 // with Cache-Control: no-store and the ticket in Location) or relays them.
 func Endpoints() []Endpoint {
-	return []Endpoint{
+	return slices.Concat(nodeEndpoints(), []Endpoint{
 		{"GET", "/v1/buckets", "list", "provider", "", "200, JSON array of Bucket, sorted"},
 		{"POST", "/v1/buckets/{bucket}", "create-bck", "provider", "null, or nested properties (ParseProperties)", "200; 409 if it exists"},
 		{"DELETE", "/v1/buckets/{bucket}", "destroy-bck", "provider", "", "200, with all its objects; 404"},
@@ -49,8 +52,6 @@ func Endpoints() []Endpoint {
 		{"GET", "/v1/objects/{bucket}/{object}", "", "provider, uploadId", "", "200, UploadStatus; 404"},
 		{"POST", "/v1/objects/{bucket}/{object}", "mpt-complete", "provider, uploadId", "JSON array of CompletedPart", "200, Etag; 400 where a part is not there"},
 		{"DELETE", "/v1/objects/{bucket}/{object}", "mpt-abort", "provider, uploadId", "", "200, empty; 404"},
-		{"GET", "/v1/daemon", "", "what=smap", "", "200, ClusterMap"},
-		{"GET", "/v1/daemon", "", "what=bmd", "", "200, BucketMap"},
 		{"GET", "/v1/cluster", "", "what=cluster_config", "", "200, Properties as nested JSON"},
 		{"GET", "/v1/cluster", "", "what=stats", "", "200, ClusterStats"},
 		{"PUT", "/v1/cluster/set-config", "", "any properties: k=v&k=v", "", "200, empty; 400 and nothing changed where one is wrong"},
@@ -61,7 +62,6 @@ func Endpoints() []Endpoint {
 		{"GET", "/v1/cluster", "", "what=status_all", "JobQuery", "200, JSON array of JobStatus, the latest first"},
 		{"GET", "/v1/cluster", "", "what=running_all", "JobQuery", "200, JSON array of \"kind[id]\""},
 		{"GET", "/v1/cluster", "", "what=qryxstats", "JobQuery", "200, JobSnaps: JobSnap of each target's share, by target"},
-		{"GET", "/v1/reverse/daemon", "", "what=node_status; header Ais-Node-Id", "", "200, NodeStatus; 404 where no such node is known, 503 where it is down"},
 		{"GET", "/v1/auth/users", "", "", "", "200, JSON array of User, without secrets"},
 		{"POST", "/v1/auth/users", "", "", "NewUser", "200, User with the secret of its key; 409 if it exists"},
 		{"GET", "/v1/auth/users/{user}", "", "", "", "200, User; 404"},
@@ -72,6 +72,6 @@ func Endpoints() []Endpoint {
 		{"PUT", "/v1/auth/users/{user}/policies/{name}", "", "", "a policy document", "200; 400 where it is malformed"},
 		{"DELETE", "/v1/auth/users/{user}/policies/{name}", "", "", "", "200; 404"},
 		{"POST", "/v1/auth/login", "", "", "Login, or nothing where the request is signed", "200, Token"},
-		{"GET", "/v1/health", "", "readiness=true", "", "200, empty; 503 where the node is not ready"},
-	}
+		{"GET", "/v1/health", "", "readiness=true, prr=true", "", "200, Ais-Cluster-Uptime, Ais-Node-Uptime (ns); 503 where the node is not ready, with prr also where no target is alive"},
+	})
 }

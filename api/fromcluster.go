@@ -7,7 +7,8 @@ import (
 	"ais/object"
 )
 
-// NewClusterMap returns the cluster map as the proxy self shows it.
+// NewClusterMap returns the cluster map as the node self shows it. A target, which
+// cannot be called the primary, names a proxy that is alive.
 func NewClusterMap(s *cluster.State, self string) ClusterMap {
 	m := ClusterMap{
 		Proxies: map[string]Node{}, Targets: map[string]Node{},
@@ -20,7 +21,7 @@ func NewClusterMap(s *cluster.State, self string) ClusterMap {
 			continue
 		}
 		m.Proxies[n.ID] = node
-		if n.ID == self {
+		if n.ID == self || m.Primary == nil || !m.Primary.Live && m.Primary.ID != self {
 			m.Primary = &node
 		}
 	}

@@ -20,6 +20,10 @@ const (
 	QueryLatest    = "latest-ver" // true: compare what is cached with the remote bucket first
 	QueryReadiness = "readiness"
 	QueryPresence  = "presence"
+	QueryPrimary   = "prr" // true: of the health of a proxy, whether the cluster is ready for clients
+	QuerySeverity  = "severity"
+	QueryOffset    = "offset"
+	QueryAllLogs   = "all"
 
 	QueryUploadID   = "uploadId"
 	QueryPartNumber = "partNumber"
@@ -34,6 +38,14 @@ const (
 	WhatClusterConfig = "cluster_config"
 	WhatStats         = "stats"
 	WhatNodeStatus    = "node_status"
+	WhatNode          = "snode"
+	WhatNodeConfig    = "config"
+	WhatSystem        = "sysinfo"
+	WhatLog           = "log"
+	WhatMetrics       = "metrics" // what there is in a tracker, and of which kind
+	WhatRemotes       = "remote"
+	WhatBackends      = "backends"
+	WhatTargetIPs     = "target_ips"
 )
 
 // Actions of an ActionMessage.
@@ -73,6 +85,7 @@ const (
 	HeaderNodeID       = "Ais-Node-Id"
 	HeaderUptime       = "Ais-Cluster-Uptime"
 	HeaderNodeUptime   = "Ais-Node-Uptime"
+	HeaderLogOffset    = "Ais-Log-Offset" // where the lines begin that come after those in the answer
 )
 
 // Content types.

@@ -26,7 +26,7 @@ type SystemInfo struct {
 	MemUsedPct float64 `json:"pct_mem_used"` // by the process, of the machine's
 	MemUsed    uint64  `json:"mem_used"`     // resident bytes of the process
 	MemAvail   uint64  `json:"mem_avail"`
-	CPUUsedPct float64 `json:"pct_cpu_used"`
+	CPUUsedPct float64 `json:"pct_cpu_used"` // the load over a minute, of the machine's processors
 	Load       Load    `json:"load_avg"`
 }
 
@@ -102,4 +102,24 @@ type Summary struct {
 	DisksSize     uint64  `json:"total_disks_size,string"`
 	UsedPct       float64 `json:"used_pct"`
 	Present       bool    `json:"is_present"`
+}
+
+// NodeConfig is what a node works with: the settings that it was started with, under
+// the names of its flags and without secrets, and those of the cluster.
+type NodeConfig struct {
+	ID        string            `json:"daemon_id"`
+	Local     map[string]string `json:"local"`
+	Inherited Properties        `json:"inherited"`
+}
+
+// ClusterSystem is the load of every node that answered, by id.
+type ClusterSystem struct {
+	Proxies map[string]SystemInfo `json:"proxy"`
+	Targets map[string]SystemInfo `json:"target"`
+}
+
+// RemoteClusters are the other clusters that this one is attached to: none.
+type RemoteClusters struct {
+	Attached []string `json:"a"`
+	Version  int64    `json:"ver"`
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,7 @@ func System() SystemInfo {
 			switch i {
 			case 0:
 				s.Load.One = load
+				s.CPUUsedPct = min(100*load/float64(runtime.NumCPU()), 100)
 			case 1:
 				s.Load.Five = load
 			case 2:

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"ais/daemon"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -21,6 +23,8 @@ type Config struct {
 	ShutdownGrace time.Duration // for requests in flight when the proxy is told to end
 	Version       string        // of the program
 
+	Settings map[string]string // what the node was started with, without secrets
+	Log      *daemon.Log       // what Logger writes to, to be asked for; nil for none
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 	Now      func() time.Time

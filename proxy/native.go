@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"strings"
-	"sync"
 
 	"ais/api"
 	"ais/cluster"
@@ -244,109 +243,4 @@ func (p *Proxy) nativeSummary(ctx *fasthttp.RequestCtx, to api.Target, message a
 		sum.AvgSize = int64(sum.Size / sum.Objects)
 	}
 	return api.WriteJSON(ctx, []api.Summary{sum})
-}
-
-func (p *Proxy) nativeClusterMap(ctx *fasthttp.RequestCtx) error {
-	return api.WriteJSON(ctx, api.NewClusterMap(p.cluster.State(), p.cfg.ID))
-}
-
-func (p *Proxy) nativeBucketMap(ctx *fasthttp.RequestCtx) error {
-	return api.WriteJSON(ctx, api.NewBucketMap(p.cluster.State()))
-}
-
-func (p *Proxy) nativeConfig(ctx *fasthttp.RequestCtx) error {
-	return api.WriteJSON(ctx, api.ConfigProperties(p.cluster.State().Config))
-}
-
-func (p *Proxy) nativeStats(ctx *fasthttp.RequestCtx) error { return api.WriteJSON(ctx, p.stats()) }
-
-func (p *Proxy) nativeHealth(ctx *fasthttp.RequestCtx) error {
-	p.serveHealth(ctx)
-	return nil
-}
-
-// nativeSetConfig sets the cluster's settings that the query names.
-func (p *Proxy) nativeSetConfig(c *nativeCall) error {
-	var given api.Properties
-	for key, value := range c.ctx.QueryArgs().All() {
-		given = append(given, api.Property{Name: string(key), Value: string(value)})
-	}
-	return p.setConfig(given)
-}
-
-// nativeActConfig sets the cluster's settings that the message has.
-func (p *Proxy) nativeActConfig(c *nativeCall) error {
-	given, err := api.ParseProperties(c.message)
-	if err != nil {
-		return err
-	}
-	return p.setConfig(given)
-}
-
-func (p *Proxy) setConfig(given api.Properties) error {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
-	defer cancel()
-	_, err := p.cluster.UpdateConfig(ctx, func(c *cluster.Config) (err error) {
-		*c, err = api.ChangeConfig(*c, given)
-		return err
-	})
-	return err
-}
-
-// nativeNodeStatus answers with the status of a node.
-func (p *Proxy) nativeNodeStatus(c *nativeCall, node cluster.Node) error {
-	wait, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
-	defer cancel()
-	status, err := p.nodeStatus(wait, node)
-	if err != nil {
-		return err
-	}
-	return api.WriteJSON(c.ctx, status)
-}
-
-// nodeStatus asks a node for its status.
-func (p *Proxy) nodeStatus(ctx context.Context, node cluster.Node) (*api.NodeStatus, error) {
-	if node.ID == p.cfg.ID {
-		return p.status(), nil
-	}
-	if !p.cluster.State().IsLive(node.ID) {
-		return nil, object.E("native.status", node.ID, object.Unavailable, nil)
-	}
-	var status api.NodeStatus
-	err := p.caller.Ask(ctx, node, peer.PathStatus, struct{}{}, &status)
-	return &status, err
-}
-
-// status is this node's view of itself.
-func (p *Proxy) status() *api.NodeStatus {
-	state := p.cluster.State()
-	s := &api.NodeStatus{
-		Status: "online", Version: p.cfg.Version, MapVersion: state.Map.Version, System: api.System(),
-		Tracker: map[string]api.Metric{api.UptimeMetric: {Value: p.cfg.Now().Sub(p.started).Nanoseconds()}},
-	}
-	s.Node, _ = api.NodeOf(state, p.cfg.ID)
-	return s
-}
-
-// stats is the status of this proxy and of every target that answers.
-func (p *Proxy) stats() api.ClusterStats {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
-	defer cancel()
-	out := api.ClusterStats{Proxy: p.status(), Target: map[string]*api.NodeStatus{}}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, node := range p.cluster.State().Targets() {
-		wg.Go(func() {
-			status, err := p.nodeStatus(ctx, node)
-			if err != nil {
-				p.cfg.Logger.Warn("status of a target", "target", node.ID, "err", err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			out.Target[node.ID] = status
-		})
-	}
-	wg.Wait()
-	return out
 }

@@ -44,8 +44,28 @@ var nativeRoutes = map[nativeRoute]func(*Proxy, *nativeCall) error{
 	{"DELETE", nativePathBucket, api.ActionEvict}:         onBucket((*Proxy).nativeNames),
 	{"DELETE", nativePathBucket, api.ActionDelete}:        onBucket((*Proxy).nativeNames),
 	{"DELETE", nativePathBucket, api.ActionEvictBucket}:   onName((*Proxy).nativeEvictBucket),
-	{"GET", api.PathDaemon, what(api.WhatClusterMap)}:     plain((*Proxy).nativeClusterMap),
-	{"GET", api.PathDaemon, what(api.WhatBucketMap)}:      plain((*Proxy).nativeBucketMap),
+	{"GET", api.PathDaemon, what(api.WhatClusterMap)}:     plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatBucketMap)}:      plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatClusterConfig)}:  plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatNodeStatus)}:     plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatNode)}:           plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatSystem)}:         plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatMetrics)}:        plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatNodeConfig)}:     plain((*Proxy).nativeDaemon),
+	{"GET", api.PathDaemon, what(api.WhatLog)}:            plain((*Proxy).nativeDaemon),
+	{"GET", api.PathReverse, what(api.WhatClusterMap)}:    onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatBucketMap)}:     onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatClusterConfig)}: onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatNodeStatus)}:    onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatNode)}:          onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatSystem)}:        onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatMetrics)}:       onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatNodeConfig)}:    onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatLog)}:           onNode((*Proxy).nativeReverse),
+	{"GET", api.PathCluster, what(api.WhatSystem)}:        plain((*Proxy).nativeSystems),
+	{"GET", api.PathCluster, what(api.WhatRemotes)}:       plain((*Proxy).nativeRemotes),
+	{"GET", api.PathCluster, what(api.WhatBackends)}:      plain((*Proxy).nativeBackends),
+	{"GET", api.PathCluster, what(api.WhatTargetIPs)}:     plain((*Proxy).nativeTargetIPs),
 	{"GET", api.PathCluster, what(api.WhatClusterConfig)}: plain((*Proxy).nativeConfig),
 	{"GET", api.PathCluster, what(api.WhatStats)}:         plain((*Proxy).nativeStats),
 	{"GET", api.PathCluster, what(api.WhatJobStatus)}:     aboutJobs(api.WhatJobStatus),
@@ -56,7 +76,6 @@ var nativeRoutes = map[nativeRoute]func(*Proxy, *nativeCall) error{
 	{"PUT", api.PathCluster, api.ActionSetConfig}:         admins((*Proxy).nativeActConfig),
 	{"PUT", api.PathCluster, api.ActionStart}:             acting((*Proxy).nativeStart),
 	{"PUT", api.PathCluster, api.ActionStop}:              acting((*Proxy).nativeStop),
-	{"GET", api.PathReverse, what(api.WhatNodeStatus)}:    onNode((*Proxy).nativeNodeStatus),
 	{"GET", api.PathHealth, ""}:                           plain((*Proxy).nativeHealth),
 	{"POST", api.PathLogin, ""}:                           plain((*Proxy).nativeLogin),
 
@@ -108,9 +127,12 @@ func admins(serve func(*Proxy, *nativeCall) error) func(*Proxy, *nativeCall) err
 func onNode(serve func(*Proxy, *nativeCall, cluster.Node) error) func(*Proxy, *nativeCall) error {
 	return func(p *Proxy, c *nativeCall) error {
 		id := string(c.ctx.Request.Header.Peek(api.HeaderNodeID))
+		if id == "" {
+			return object.E("native", api.HeaderNodeID, object.Invalid, errors.New("the header names no node"))
+		}
 		node, ok := p.cluster.State().Node(id)
 		if !ok {
-			return object.E("native", id, object.NotFound, errors.New("no such node"))
+			return object.E("native", id, object.NotFound, errors.New("there is no node "+id))
 		}
 		return serve(p, c, node)
 	}

@@ -12,13 +12,15 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strconv"
+	"slices"
 	"time"
 
 	"ais/access"
 	"ais/api"
+	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
+	"ais/daemon"
 	"ais/s3api"
 
 	"github.com/valyala/fasthttp"
@@ -34,6 +36,7 @@ type Proxy struct {
 	cors    s3api.CORSCache
 	server  *fasthttp.Server
 	metrics *metrics
+	daemon  *daemon.Daemon
 	lookups *lookups
 	started time.Time
 }
@@ -52,6 +55,9 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 		started: cfg.Now(),
 	}
 	p.metrics = newMetrics(cfg.Registry, p)
+	p.daemon = daemon.New(daemon.Config{
+		ID: cfg.ID, State: members.State, Status: p.status, Log: cfg.Log, Settings: cfg.Settings, Registry: cfg.Registry, Logger: cfg.Logger,
+	})
 	var err error
 	if p.access, err = newAccess(&cfg, members); err != nil {
 		return nil, err
@@ -79,6 +85,7 @@ func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-p.cluster.Superseded():
 		return errors.New("another process has joined the cluster as " + p.cfg.ID)
+	case <-p.daemon.Quit():
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.ShutdownGrace)
@@ -107,15 +114,28 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// serveHealth answers 200 while the process lives; with ?readiness=true, 503
-// until it can serve.
+// serveHealth answers 200 while the process lives; with ?readiness=true, 503 where
+// clients should go elsewhere; with ?prr=true, 503 until there is a target besides.
 func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set("Ais-Node-Uptime", strconv.FormatInt(p.cfg.Now().Sub(p.started).Nanoseconds(), 10))
-	if ctx.QueryArgs().GetBool("readiness") && !p.cluster.State().IsLive(p.cfg.ID) {
-		ctx.Error("this proxy is not in the cluster map's live set\n", fasthttp.StatusServiceUnavailable)
-		return
+	state, now := p.cluster.State(), p.cfg.Now()
+	query := ctx.QueryArgs()
+	primary := query.GetBool(api.QueryPrimary)
+	why := ""
+	switch {
+	case !primary && !query.GetBool(api.QueryReadiness):
+	case !state.IsLive(p.cfg.ID):
+		why = "this proxy is not in the cluster map's live set\n"
+	case state.Status(p.cfg.ID) != cluster.Active:
+		why = "this proxy is under maintenance\n"
+	case primary && !slices.ContainsFunc(state.Targets(), func(n cluster.Node) bool { return state.IsLive(n.ID) }):
+		why = "no target is alive\n"
 	}
-	ctx.SetBodyString("ok\n")
+	if why != "" {
+		ctx.Error(why, fasthttp.StatusServiceUnavailable)
+	} else {
+		ctx.SetBodyString("ok\n")
+	}
+	api.SetUptime(&ctx.Response.Header, now.Sub(state.Map.Created), now.Sub(p.started))
 }
 
 // serveStatus answers another node of the cluster with this node's status.
@@ -129,7 +149,7 @@ func (p *Proxy) serveStatus(ctx *fasthttp.RequestCtx) {
 		ctx.Error("no valid ticket of a node of this cluster\n", fasthttp.StatusForbidden)
 		return
 	}
-	if err := api.WriteJSON(ctx, p.status()); err != nil {
+	if err := api.WriteJSON(ctx, p.daemon.Status()); err != nil {
 		ctx.Error(err.Error(), fasthttp.StatusInternalServerError)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ais/backend"
+	"ais/daemon"
 	"ais/fs"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,7 +26,9 @@ type Config struct {
 	SyncTimeout   time.Duration // to catch up with etcd, or to read it
 	ShutdownGrace time.Duration // for requests in flight when the target is told to end
 
-	Version  string // of the program
+	Version  string            // of the program
+	Settings map[string]string // what the node was started with, without secrets
+	Log      *daemon.Log       // what Logger writes to, to be asked for; nil for none
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 	Now      func() time.Time

@@ -61,7 +61,14 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if _, err := t.access.IdentifyHTTP(ctx); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(string(ctx.Request.Header.RequestURI()), api.PathObjects+"/") {
+	path, _, _ := strings.Cut(string(ctx.Request.Header.RequestURI()), "?")
+	switch {
+	case path == api.PathHealth:
+		t.serveHealth(ctx)
+		return nil
+	case t.aboutSelf(ctx, path):
+		return t.nativeDaemon(ctx)
+	case !strings.HasPrefix(path, api.PathObjects+"/"):
 		return t.forwardToProxy(ctx, "")
 	}
 	to, err := api.ReadTarget(ctx)

@@ -255,16 +255,13 @@ func (t *Target) nodeReadRemote(ctx *fasthttp.RequestCtx, b *cluster.Bucket, n o
 }
 
 func (t *Target) nodeStatus(ctx *fasthttp.RequestCtx) error {
-	return write(ctx, t.status())
+	return write(ctx, t.daemon.Status())
 }
 
-// status is this node's view of itself.
-func (t *Target) status() api.NodeStatus {
+// status is this node's view of itself, but for its counters.
+func (t *Target) status() *api.NodeStatus {
 	state := t.cluster.State()
-	s := api.NodeStatus{
-		Status: "online", Version: t.cfg.Version, MapVersion: state.Map.Version, System: api.System(),
-		Tracker: map[string]api.Metric{api.UptimeMetric: {Value: t.cfg.Now().Sub(t.started).Nanoseconds()}},
-	}
+	s := &api.NodeStatus{Status: "online", Version: t.cfg.Version, MapVersion: state.Map.Version, System: api.System()}
 	s.Node, _ = api.NodeOf(state, t.cfg.ID)
 	mountpaths := map[string]api.MountpathCapacity{}
 	for _, m := range t.store.Mountpaths() {

@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"time"
 
+	"ais/api"
 	"ais/auth"
 	"ais/cluster"
 	"ais/cluster/peer"
@@ -269,10 +269,11 @@ func (t *Target) forwardToProxy(ctx *fasthttp.RequestCtx, id string) error {
 // serveHealth answers 200 while the process lives; with ?readiness=true, 503
 // until it can serve.
 func (t *Target) serveHealth(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set("Ais-Node-Uptime", strconv.FormatInt(int64(t.cfg.Now().Sub(t.started)/time.Nanosecond), 10))
-	if ctx.QueryArgs().GetBool("readiness") && !t.cluster.State().IsLive(t.cfg.ID) {
+	state, now := t.cluster.State(), t.cfg.Now()
+	if ctx.QueryArgs().GetBool(api.QueryReadiness) && !state.IsLive(t.cfg.ID) {
 		ctx.Error("this target is not in the cluster map's live set\n", fasthttp.StatusServiceUnavailable)
-		return
+	} else {
+		ctx.SetBodyString("ok\n")
 	}
-	ctx.SetBodyString("ok\n")
+	api.SetUptime(&ctx.Response.Header, now.Sub(state.Map.Created), now.Sub(t.started))
 }

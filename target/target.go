@@ -21,6 +21,7 @@ import (
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
+	"ais/daemon"
 	"ais/fs"
 	"ais/s3api"
 
@@ -39,6 +40,7 @@ type Target struct {
 	cors       s3api.CORSCache
 	server     *fasthttp.Server
 	metrics    *metrics
+	daemon     *daemon.Daemon
 	gates      gates
 	names      names
 	parts      names // the same for parts of uploads: upload/number
@@ -72,6 +74,9 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	t.signed = signed.New()
 	t.fetches = newFetches()
 	t.metrics = newMetrics(cfg.Registry, t)
+	t.daemon = daemon.New(daemon.Config{
+		ID: cfg.ID, State: members.State, Status: t.status, Log: cfg.Log, Settings: cfg.Settings, Registry: cfg.Registry, Logger: cfg.Logger,
+	})
 	var err error
 	if t.access, err = newAccess(&cfg, members); err != nil {
 		return nil, err
@@ -104,6 +109,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-t.cluster.Superseded():
 		return errors.New("another process has joined the cluster as " + t.cfg.ID)
+	case <-t.daemon.Quit():
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.ShutdownGrace)

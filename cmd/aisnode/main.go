@@ -28,6 +28,7 @@ var version = "development"
 
 // settings is everything that the command line says.
 type settings struct {
+	given         map[string]string // what is to be shown of them
 	node          config.Node
 	mountpaths    config.List
 	failureDomain string
@@ -63,7 +64,9 @@ func parse(args []string) (*settings, error) {
 	if len(s.node.Etcd) == 0 {
 		return nil, errors.New("--etcd is required: the client URL of the cluster's etcd, such as that of the proxy which embeds it")
 	}
-	return &s, s.node.Finish("t")
+	err := s.node.Finish("t")
+	s.given = config.Settings(fs)
+	return &s, err
 }
 
 func run(ctx context.Context, args []string) (err error) {
@@ -71,7 +74,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	logger, err := s.node.Logger(os.Stderr)
+	log, logger, err := s.node.Logger(os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	cfg := target.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, version, logger
-	cfg.NodeCerts = secure.VerifiesClients()
+	cfg.NodeCerts, cfg.Log, cfg.Settings = secure.VerifiesClients(), log, s.given
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
 	cfg.Store.Logger, cfg.Store.Registerer = logger, cfg.Registry

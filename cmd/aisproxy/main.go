@@ -26,6 +26,7 @@ var version = "development"
 
 // settings is everything that the command line says.
 type settings struct {
+	given      map[string]string // what is to be shown of them
 	node       config.Node
 	etcdListen string
 	etcdPeer   string
@@ -55,7 +56,9 @@ func parse(args []string) (*settings, error) {
 	if err := config.Parse(fs, args, os.Getenv, "aisproxy "+version); err != nil {
 		return nil, err
 	}
-	return &s, s.node.Finish("p")
+	err := s.node.Finish("p")
+	s.given = config.Settings(fs)
+	return &s, err
 }
 
 func run(ctx context.Context, args []string) (err error) {
@@ -63,7 +66,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	logger, err := s.node.Logger(os.Stderr)
+	log, logger, err := s.node.Logger(os.Stderr)
 	if err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	cfg := proxy.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, s.redirect, version, logger
-	cfg.NodeCerts = secure.VerifiesClients()
+	cfg.NodeCerts, cfg.Log, cfg.Settings = secure.VerifiesClients(), log, s.given
 	peerConfig := peer.DefaultConfig()
 	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
 	peers := peer.New(peerConfig)

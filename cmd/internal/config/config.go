@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"ais/cmd/internal/tlsconfig"
+	"ais/daemon"
 
 	"github.com/google/uuid"
 	"gopkg.in/yaml.v3"
@@ -32,6 +34,7 @@ type Node struct {
 	ClusterKey     string // a file
 	Etcd           List   // client URLs of an etcd cluster
 	LogLevel       string
+	LogDir         string // "" logs to the standard error
 	Auth           string // on or off, as the cluster was made
 	InsecureNoAuth bool
 	NodeURL        string // what other nodes reach; empty: made from Listen
@@ -50,6 +53,7 @@ func (n *Node) Flags(fs *flag.FlagSet, port int) {
 	fs.StringVar(&n.ClusterKey, "cluster-key", "", "`file` with the cluster's secret key (default: cluster.key in the data directory)")
 	fs.Var(&n.Etcd, "etcd", "comma-separated client `URLs` of the etcd cluster")
 	fs.StringVar(&n.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&n.LogDir, "log-dir", "", "`directory` for log files, 8 of 16 MiB at most (default: the standard error)")
 	fs.StringVar(&n.Auth, "auth", "off", "on or off: whether the cluster has users; fixed when the cluster is made")
 	fs.BoolVar(&n.InsecureNoAuth, "insecure-no-auth", false, "serve beyond loopback although nothing authenticates clients")
 	fs.StringVar(&n.NodeURL, "node-url", "", "`URL` under which other nodes reach this one (default: made from --listen)")
@@ -162,14 +166,38 @@ func loopback(listen string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// Logger returns a logger of JSON lines to w at the configured level, with the
-// node's id on each.
-func (n *Node) Logger(w io.Writer) (*slog.Logger, error) {
+// Logger returns the node's log, which goes to w or, with --log-dir, to files, and a
+// logger of JSON lines to it at the configured level, with the node's id on each.
+func (n *Node) Logger(w io.Writer) (*daemon.Log, *slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(n.LogLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level %q: %w", n.LogLevel, err)
+		return nil, nil, fmt.Errorf("--log-level %q: %w", n.LogLevel, err)
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("node", n.ID), nil
+	log := daemon.NewLog(n.ID, w)
+	if n.LogDir != "" {
+		var err error
+		if log, err = daemon.OpenLog(n.ID, n.LogDir); err != nil {
+			return nil, nil, fmt.Errorf("--log-dir: %w", err)
+		}
+	}
+	return log, slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: level})).With("node", n.ID), nil
+}
+
+// Settings returns the flags of fs with their values. None of them is a secret, but
+// for a password that somebody wrote into a URL: it is left out.
+func Settings(fs *flag.FlagSet) map[string]string {
+	out := map[string]string{}
+	fs.VisitAll(func(f *flag.Flag) {
+		values := strings.Split(f.Value.String(), ",")
+		for i, value := range values {
+			if u, err := url.Parse(value); err == nil && u.User != nil {
+				values[i] = u.Redacted()
+			}
+		}
+		out[f.Name] = strings.Join(values, ",")
+	})
+	delete(out, "version")
+	return out
 }
 
 // RootKey returns the access key and secret of the user root, both empty for
