@@ -11,6 +11,7 @@ import (
 // Flags of a ListMessage.
 const (
 	ListCached      uint64 = 1 << 0  // only objects that are here (remote buckets)
+	ListArchives    uint64 = 1 << 3  // the files in archives as well
 	ListNameOnly    uint64 = 1 << 4  // names and nothing else
 	ListNameSize    uint64 = 1 << 5  // names and sizes
 	ListNotCached   uint64 = 1 << 9  // only objects that are not here (remote buckets)
@@ -22,7 +23,9 @@ const (
 const (
 	EntryStatusMask = 1<<5 - 1
 	EntryCached     = 1 << 6  // the object is here
+	EntryInArchive  = 1 << 7  // a file in an archive, named after it: shard.tar/file
 	EntryDir        = 1 << 8  // a common prefix, not an object
+	EntryArchive    = 1 << 9  // an archive, whose files follow
 	EntryChanged    = 1 << 10 // the remote has another version of what is here
 	EntryRemoved    = 1 << 11 // the remote no longer has what is here
 	EntryChunked    = 1 << 13

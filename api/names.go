@@ -28,6 +28,11 @@ const (
 	QueryUploadID   = "uploadId"
 	QueryPartNumber = "partNumber"
 
+	QueryArchPath = "archpath" // a file in an archive
+	QueryArchMime = "archmime" // what kind of archive it is, whatever its name says
+	QueryArchRegx = "archregx" // the files in an archive that match, by archmode
+	QueryArchMode = "archmode" // regexp, prefix, suffix, substr, wdskey
+
 	QuerySkipLookup = "dont_head_remote_bck" // of create-bck: add a remote bucket without asking whether it is there
 )
 
@@ -86,6 +91,7 @@ const (
 	HeaderUptime       = "Ais-Cluster-Uptime"
 	HeaderNodeUptime   = "Ais-Node-Uptime"
 	HeaderLogOffset    = "Ais-Log-Offset" // where the lines begin that come after those in the answer
+	HeaderArchFlags    = "Ais-Pine"       // of a PUT with archpath: 0 makes a new archive, 1 appends to one, 2 does either
 )
 
 // Content types.

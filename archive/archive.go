@@ -65,7 +65,7 @@ func (a *Archive) Find(ctx context.Context, name string) (*File, error) {
 	}
 	for {
 		m, err := w.next()
-		if err == nil && !same(m.Name, name) {
+		if err == nil && !Same(m.Name, name) {
 			continue
 		}
 		var f *File

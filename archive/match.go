@@ -52,9 +52,9 @@ func Key(name string) string {
 	return name
 }
 
-// same reports whether a member of that name is the one asked for. How tar was told
+// Same reports whether a member of that name is the one asked for. How tar was told
 // to pack it makes no difference: "./a", "/a" and "a".
-func same(member, asked string) bool {
+func Same(member, asked string) bool {
 	return member == asked || plain(member) == plain(asked)
 }
 

@@ -22,6 +22,9 @@ func (t *Target) serveGet(c *call) error {
 	if err != nil {
 		return err
 	}
+	if path := archPath(c); path != "" {
+		return t.getMember(c, version, path, cond)
+	}
 	for tries := 1; ; tries++ {
 		err := t.get(c, version, cond)
 		if tries == openTries || !errors.Is(err, errChanged) {
@@ -57,6 +60,9 @@ func (t *Target) serveHead(c *call) error {
 	cond, err := s3api.ParseCond(c.r)
 	if err != nil {
 		return err
+	}
+	if path := archPath(c); path != "" {
+		return t.headMember(c, path, cond)
 	}
 	meta, err := t.stat(c)
 	if err != nil {

@@ -100,6 +100,9 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 			return err
 		}
 	}
+	if of := archiveCall(&c); of != nil {
+		serve = of
+	}
 	return serve(t, &c)
 }
 

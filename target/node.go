@@ -25,6 +25,7 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathRead:    (*Target).nodeRead,
 	peer.PathStatus:  (*Target).nodeStatus,
 	peer.PathLookup:  (*Target).nodeLookup,
+	peer.PathMembers: (*Target).nodeMembers,
 
 	peer.PathRemoteList: (*Target).nodeRemoteList,
 

@@ -31,6 +31,7 @@ const (
 	PathRead    = "/_/read"    // ReadRequest → bytes
 	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
 	PathLookup  = "/_/lookup"  // LookupRequest → LookupAnswer
+	PathMembers = "/_/members" // MembersRequest → MembersAnswer
 
 	PathRemoteList = "/_/remote-list" // ListRequest → a page of the remote bucket behind this one; it may be shorter than asked for
 )
@@ -96,6 +97,28 @@ type ReadRequest struct {
 	ETag      string         `json:"etag"`
 	Offset    int64          `json:"offset"`
 	Length    int64          `json:"length"`
+}
+
+// MembersRequest asks the owner of an object, which should be an archive, for the
+// files in it: Limit at most, after the first Skip.
+type MembersRequest struct {
+	Bucket uint64 `json:"bucket"`
+	Key    string `json:"key"`
+	Skip   int    `json:"skip"`
+	Limit  int    `json:"limit"`
+}
+
+// MembersAnswer is files of an archive, in its order.
+type MembersAnswer struct {
+	Archive bool     `json:"archive"` // it can be read as one; else the rest is empty
+	Members []Member `json:"members,omitempty"`
+	More    bool     `json:"more,omitempty"` // there are others after these
+}
+
+// Member is a file in an archive.
+type Member struct {
+	Name string `json:"name"`
+	Size int64  `json:"size"`
 }
 
 // LookupRequest asks a target what the remote store says of a bucket, which need
