@@ -42,6 +42,16 @@ func (b *body) untouched() bool {
 	return b.last.read == 0
 }
 
+// failed returns the error of the source that ended the last sending, nil for none:
+// another sending would meet it too.
+func (b *body) failed() error {
+	if b.last == nil {
+		return nil
+	}
+	<-b.last.done
+	return b.last.err
+}
+
 // again returns the body from its start, for one sending. It waits for the end of
 // the sending before: net/http may go on reading after it has returned an answer,
 // but closes what it reads in the end. It is an http.Request.GetBody.
@@ -69,7 +79,11 @@ type sending struct {
 	mu     sync.Mutex
 	read   int64
 	closed bool
+	err    error // of the source, but the end
 }
+
+// ErrShortContent is the error of content that ends before its size.
+var ErrShortContent = errors.New("the content ended before its size")
 
 // Read implements io.Reader. A source that ends early is an error, and what it
 // has beyond the size is left alone.
@@ -88,7 +102,10 @@ func (s *sending) Read(p []byte) (int, error) {
 	n, err := s.body.source.Read(p)
 	s.read += int64(n)
 	if err == io.EOF && int64(n) < left {
-		err = io.ErrUnexpectedEOF
+		err = ErrShortContent
+	}
+	if err != nil && err != io.EOF {
+		s.err = err
 	}
 	return n, err
 }

@@ -55,6 +55,7 @@ func (c *Client) CompleteUpload(ctx context.Context, b Bucket, key, id string, p
 	if err != nil {
 		return ObjectInfo{}, err
 	}
+	r.harmless = true
 	header, err := c.finish(ctx, r)
 	if err != nil {
 		return ObjectInfo{}, err

@@ -96,8 +96,13 @@ func (t *tries) again(ctx context.Context, failed reach, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !t.call.resendable() {
-		return err
+	if t.call.body != nil {
+		if cause := t.call.body.failed(); cause != nil && failed != reachedAnswer {
+			return cause
+		}
+		if !t.call.resendable() {
+			return err
+		}
 	}
 	switch failed {
 	case reachedNobody:
@@ -173,9 +178,9 @@ func (r *call) repeatable() bool {
 	return r.harmless
 }
 
-// resendable reports whether the body, if there is one, can be sent again.
+// resendable reports whether the body, of which there is one, can be sent again.
 func (r *call) resendable() bool {
-	return r.body == nil || r.body.seeker != nil || r.body.untouched()
+	return r.body.seeker != nil || r.body.untouched()
 }
 
 // TriedError is the last error of a call that was tried several times.

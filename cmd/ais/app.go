@@ -34,6 +34,7 @@ type app struct {
 	profile    string   // of the AWS credentials file, as given on the command line
 	patience   time.Duration
 	noProgress bool
+	sizes      sizes
 	json       bool
 	noHeaders  bool
 	client     *api.Client
@@ -48,6 +49,7 @@ func newApp(in io.Reader, out, errOut io.Writer, env func(string) (string, bool)
 		in: in, out: out, err: errOut, env: env,
 		terminal: isTerminal(in) && isTerminal(errOut),
 		zone:     time.Local,
+		sizes:    defaultSizes(),
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestCluster(t *testing.T) {
@@ -125,18 +124,6 @@ func TestSizes(t *testing.T) {
 	for n, want := range map[int64]string{0: "0B", 14: "14B", 1023: "1023B", 1075: "1.05KiB", 10689: "10.44KiB", 81472612: "77.70MiB", 5 << 40: "5.00TiB"} {
 		if got := formatSize(n); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
-		}
-	}
-}
-
-func TestProgressLine(t *testing.T) {
-	line := progressLine("PUT x", 50<<20, 100<<20, 5*time.Second, 100)
-	if want := "PUT x [====================                    ]  50% 50.00MiB/100.00MiB 10.00MiB/s ETA 5s"; line != want {
-		t.Errorf("%q, want %q", line, want)
-	}
-	for width := range 120 {
-		if line := progressLine("GET a-long-name-of-an-object", 1, 0, time.Second, width); len(line) > width {
-			t.Errorf("%d columns in %d", len(line), width)
 		}
 	}
 }

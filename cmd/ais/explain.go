@@ -36,6 +36,9 @@ func explain(err error, a *app) (text, hint string) {
 	var hinted *hintedError
 	if errors.As(err, &hinted) {
 		hint = hinted.hint
+		if errors.Is(err, context.Canceled) {
+			text = "interrupted"
+		}
 	}
 	return text, hint
 }

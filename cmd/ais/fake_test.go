@@ -36,6 +36,12 @@ type fake struct {
 	users   map[string]*api.User
 	asked   []string // Authorization of the calls that came
 	jobs    []fakeJob
+
+	uploads    map[string]*fakeUpload
+	partsUntil int      // parts of an upload that there is room for; 0 for all
+	ranges     []string // of the reads that came
+	beforeGet  func()   // called before each read
+	failReads  bool
 }
 
 type fakeBucket struct {
@@ -56,7 +62,7 @@ const ticket = "ais-ticket=t1"
 
 func startFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{t: t, buckets: map[string]*fakeBucket{}, config: cluster.DefaultConfig(), users: map[string]*api.User{}, proxyURL: "http://127.0.0.1:8080"}
+	f := &fake{t: t, buckets: map[string]*fakeBucket{}, config: cluster.DefaultConfig(), users: map[string]*api.User{}, uploads: map[string]*fakeUpload{}, proxyURL: "http://127.0.0.1:8080"}
 	f.target = f.serve(f.serveTarget, nil)
 	f.url = f.serve(f.serveProxy, f.expect)
 	return f
@@ -287,8 +293,17 @@ func (f *fake) serveTarget(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	b := f.buckets[t.Bucket.Name]
+	if done, err := f.serveUpload(ctx, b, t.Key); done {
+		return err
+	}
 	if ctx.IsPut() {
 		return f.put(ctx, b, t.Key)
+	}
+	if ctx.IsGet() && f.beforeGet != nil {
+		f.beforeGet()
+		if f.failReads {
+			return object.NoSpace
+		}
 	}
 	o, ok := b.objects[t.Key]
 	if !ok {
@@ -323,18 +338,25 @@ func (f *fake) put(ctx *fasthttp.RequestCtx, b *fakeBucket, key string) error {
 	if ok && announced.Hex() != object.Sum(announced.Algorithm, body.Bytes()).Hex() {
 		return object.BadDigest
 	}
-	m := object.Meta{
-		Size: int64(body.Len()), Modified: testTime(), Accessed: testTime(), Mountpath: "/mp1", Version: object.Version{Term: 1, Counter: 1},
-		Checksum: object.Sum(b.info.Props.Checksum.Type, body.Bytes()),
-	}
-	m.ETag = object.ETagOf(m.Checksum, []byte("12345678"))
-	b.objects[key] = fakeObject{data: body.Bytes(), meta: m}
+	b.objects[key] = b.object(body.Bytes())
+	m := b.objects[key].meta
 	info := api.NewObjectInfo(api.BucketOf(&b.info), key, &m, "target1")
 	api.SetObjectHeaders(&ctx.Response.Header, &info)
 	return nil
 }
 
+// object returns an object that is stored now.
+func (b *fakeBucket) object(data []byte) fakeObject {
+	m := object.Meta{
+		Size: int64(len(data)), Modified: testTime(), Accessed: testTime(), Mountpath: "/mp1", Version: object.Version{Term: 1, Counter: 1},
+		Checksum: object.Sum(b.info.Props.Checksum.Type, data),
+	}
+	m.ETag = object.ETagOf(m.Checksum, []byte("12345678"))
+	return fakeObject{data: data, meta: m}
+}
+
 func (f *fake) get(ctx *fasthttp.RequestCtx, o fakeObject, info *api.ObjectInfo) error {
+	f.ranges = append(f.ranges, string(ctx.Request.Header.Peek("Range")))
 	r, partial, err := object.ParseRange(string(ctx.Request.Header.Peek("Range")), o.meta.Size)
 	if err != nil {
 		return err

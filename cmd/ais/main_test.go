@@ -22,13 +22,14 @@ type runner struct {
 	fake  *fake
 	stdin string
 	env   map[string]string
+	sizes sizes
 }
 
 func newRunner(t *testing.T) *runner {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	f := startFake(t)
-	return &runner{t: t, fake: f, env: map[string]string{"AIS_ENDPOINT": f.url}}
+	return &runner{t: t, fake: f, env: map[string]string{"AIS_ENDPOINT": f.url}, sizes: defaultSizes()}
 }
 
 func (r *runner) run(args ...string) result {
@@ -39,6 +40,7 @@ func (r *runner) run(args ...string) result {
 		return v, ok
 	})
 	a.zone = time.UTC
+	a.sizes = r.sizes
 	code := a.run(context.Background(), args)
 	return result{out.String(), errOut.String(), code}
 }
