@@ -19,6 +19,7 @@ func (c *Client) CreateUpload(ctx context.Context, b Bucket, key string) (id str
 		return "", err
 	}
 	_, raw, err := c.content(ctx, r)
+	r.harmless = true // a second one, which nobody knows, has no parts
 	return strings.TrimSpace(string(raw)), err
 }
 
