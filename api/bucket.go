@@ -13,6 +13,9 @@ type Namespace struct {
 	Name string `json:"name"`
 }
 
+// errNamespace is why a bucket is not one of AIS.
+var errNamespace = errors.New("there is only the global namespace, @#")
+
 // globalNamespace is how the global namespace is written inside a unique name.
 const globalNamespace = "@#"
 
@@ -55,10 +58,42 @@ func ParseURI(s string) (b Bucket, key string, err error) {
 		return Bucket{}, "", err
 	}
 	if strings.HasPrefix(rest, "@") || strings.HasPrefix(rest, "#") {
-		return Bucket{}, "", object.E("api.ParseURI", s, object.Unsupported, errors.New("namespaces other than the global one"))
+		return Bucket{}, "", object.E("api.ParseURI", s, object.Invalid, errNamespace)
 	}
 	b.Name, key, _ = strings.Cut(rest, "/")
 	return b, key, nil
+}
+
+// ParseUnique reads what Unique writes: "ais/@#/bucket/key", of a bucket with or without
+// the last slash. The error is of kind Invalid.
+func ParseUnique(s string) (b Bucket, key string, err error) {
+	fields := strings.SplitN(s, "/", 4)
+	if len(fields) < 3 || fields[2] == "" {
+		return b, "", object.E("api.ParseUnique", s, object.Invalid, errors.New(`a bucket's unique name is like "ais/@#/abc/"`))
+	}
+	if b.Provider, err = object.ParseProvider(fields[0]); err != nil {
+		return b, "", err
+	}
+	if err = parseNamespace(fields[1]); err != nil {
+		return b, "", err
+	}
+	if len(fields) == 4 {
+		key = fields[3]
+	}
+	b.Name = fields[2]
+	return b, key, CheckBucket(b)
+}
+
+// Check reports whether a bucket that a message names is one that can be; no provider is
+// ais. The error is of kind Invalid.
+func (b *Bucket) Check() (err error) {
+	if b.Provider, err = object.ParseProvider(string(b.Provider)); err != nil {
+		return err
+	}
+	if b.Namespace != (Namespace{}) {
+		return object.E("api.Bucket", "namespace", object.Invalid, errNamespace)
+	}
+	return CheckBucket(*b)
 }
 
 // parseNamespace accepts the global namespace only.
@@ -66,5 +101,5 @@ func parseNamespace(s string) error {
 	if s == "" || s == globalNamespace {
 		return nil
 	}
-	return object.E("api.parseNamespace", s, object.Unsupported, errors.New("namespaces other than the global one"))
+	return object.E("api.parseNamespace", s, object.Invalid, errNamespace)
 }

@@ -44,14 +44,28 @@ func (c *Client) DestroyBucket(ctx context.Context, b Bucket) error {
 	return c.act(ctx, http.MethodDelete, b, ActionDestroy, nil)
 }
 
-// SetBucketProps sets all of p or nothing. Kinds: NoSuchBucket, Invalid.
-func (c *Client) SetBucketProps(ctx context.Context, b Bucket, p Properties) error {
-	return c.act(ctx, http.MethodPatch, b, ActionSetProps, p)
+// SetBucketProps sets all of p or nothing, of the bucket as the ETag that came with its
+// properties names it, or with "" as it is. Kinds: NoSuchBucket, Invalid; Conflict where
+// it was changed meanwhile.
+func (c *Client) SetBucketProps(ctx context.Context, b Bucket, p Properties, etag string) error {
+	return c.patchBucket(ctx, b, ActionSetProps, p, etag)
 }
 
-// ResetBucketProps gives a bucket the cluster's defaults. Kind: NoSuchBucket.
-func (c *Client) ResetBucketProps(ctx context.Context, b Bucket) error {
-	return c.act(ctx, http.MethodPatch, b, ActionResetProps, nil)
+// ResetBucketProps gives a bucket the cluster's defaults; else as SetBucketProps.
+func (c *Client) ResetBucketProps(ctx context.Context, b Bucket, etag string) error {
+	return c.patchBucket(ctx, b, ActionResetProps, nil, etag)
+}
+
+func (c *Client) patchBucket(ctx context.Context, b Bucket, action string, value any, etag string) error {
+	r, err := bucketCall(http.MethodPatch, BucketPath(b), b).withAction(action, "", value)
+	if err != nil {
+		return err
+	}
+	if etag != "" {
+		r.header.Set("If-Match", etag)
+	}
+	_, err = c.finish(ctx, r)
+	return err
 }
 
 func (c *Client) act(ctx context.Context, method string, b Bucket, action string, value any) error {
@@ -78,15 +92,20 @@ func (c *Client) ListBuckets(ctx context.Context, provider object.Provider) ([]B
 
 // HeadBucket returns the properties of a bucket. Kind: NoSuchBucket.
 func (c *Client) HeadBucket(ctx context.Context, b Bucket) (Properties, error) {
+	p, _, err := c.HeadBucketTag(ctx, b)
+	return p, err
+}
+
+// HeadBucketTag is HeadBucket with the ETag of the bucket besides, for SetBucketProps.
+func (c *Client) HeadBucketTag(ctx context.Context, b Bucket) (p Properties, etag string, err error) {
 	header, err := c.finish(ctx, bucketCall(http.MethodHead, BucketPath(b), b))
 	if err != nil {
-		return nil, bucketError(err, b)
+		return nil, "", bucketError(err, b)
 	}
-	var p Properties
 	if err := jsonAPI.UnmarshalFromString(header.Get(HeaderBucketProps), &p); err != nil {
-		return nil, object.E("api.HeadBucket", b.String(), object.Internal, errors.New("the server sent no properties; is it an AIS proxy?"))
+		return nil, "", object.E("api.HeadBucket", b.String(), object.Internal, errors.New("the server sent no properties; is it an AIS proxy?"))
 	}
-	return p, nil
+	return p, header.Get("ETag"), nil
 }
 
 // bucketError makes NotFound of a bucket NoSuchBucket: a HEAD has no body that

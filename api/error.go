@@ -62,6 +62,7 @@ func kindRows() []kindRow {
 		{object.NoSuchMember, 404, "ErrMemberNotFound"},
 		{object.Exists, 409, "ErrBucketAlreadyExists"},
 		{object.NotEmpty, 409, "ErrBucketNotEmpty"},
+		{object.Conflict, 409, "ErrConflict"},
 		{object.Invalid, 400, "ErrInvalid"},
 		{object.KeyTooLong, 400, "ErrKeyTooLong"},
 		{object.BadDigest, 400, "ErrBadCksum"},
@@ -110,12 +111,22 @@ func errorText(err error, kind object.Kind, b Bucket, key string) string {
 		return `object "` + subject + `" does not exist`
 	case kind == object.NoSuchBucket:
 		return `bucket "` + b.String() + `" does not exist`
+	case kind == object.Exists && key == "" && says(err): // of another bucket than the one in the path
+		return plainText(err, object.NotFound)
 	case kind == object.Exists && key == "":
 		return `bucket "` + b.String() + `" already exists`
 	case kind == object.NotEmpty:
 		return `bucket "` + b.String() + `" is not empty`
+	case kind == object.Conflict && key == "": // without its URI: of a 409 with one AIStore's clients say that the bucket exists
+		return `bucket "` + b.Name + `" was ` + plainText(err, kind, b.Name)
 	}
 	return plainText(err, kind, b.Name, key) + ` ("` + subject + `")`
+}
+
+// says reports whether err has a cause that is to be told.
+func says(err error) bool {
+	var e *object.Error
+	return errors.As(err, &e) && e.Err != nil
 }
 
 // plainText returns the kind's text and the cause, without the operation, which

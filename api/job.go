@@ -16,6 +16,9 @@ const (
 	JobDelete      = "delete-listrange"   // deletes objects, at the remote too
 	JobEvictBucket = "evict-remote-bck"   // JobEvict of everything
 	JobLRU         = "lru"                // makes room on mountpaths that are full
+	JobCopy        = "copy-bck"           // copies a bucket, or what begins with a prefix
+	JobCopyNames   = "copy-listrange"     // copies objects
+	JobRename      = "move-bck"           // gives a bucket another name
 )
 
 // Actions of jobs.
@@ -24,6 +27,9 @@ const (
 	ActionEvict       = JobEvict
 	ActionDelete      = JobDelete
 	ActionEvictBucket = JobEvictBucket
+	ActionCopy        = JobCopy
+	ActionCopyNames   = JobCopyNames
+	ActionRename      = JobRename
 	ActionStart       = "start"
 	ActionStop        = "stop"
 )
@@ -65,8 +71,14 @@ func JobKind(word string) (string, error) {
 		return JobEvictBucket, nil
 	case JobLRU, "lru-eviction":
 		return JobLRU, nil
+	case JobCopy, "copy-bucket", "copy", "cp":
+		return JobCopy, nil
+	case JobCopyNames, "copy-objects":
+		return JobCopyNames, nil
+	case JobRename, "rename-bucket", "rename", "mv":
+		return JobRename, nil
 	}
-	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck or lru"))
+	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange or move-bck"))
 }
 
 // NamesMessage is the value of an action on many objects of a bucket: those of
@@ -77,7 +89,7 @@ type NamesMessage struct {
 	Template string   `json:"template,omitempty"`
 	Prefix   string   `json:"prefix,omitempty"`      // AIS's own: a template cannot say what has a brace in it
 	Latest   bool     `json:"latest-ver,omitempty"`  // of a prefetch: fetch anew what has changed at the remote
-	Workers  int      `json:"num-workers,omitempty"` // objects at a time on each target, MaxJobWorkers at most; 0 is the default
+	Workers  int      `json:"num-workers,omitempty"` // objects at a time on each target, MaxJobWorkers at most; 0 is the default, -1 is one
 }
 
 // MaxJobWorkers bounds NamesMessage.Workers.
@@ -96,8 +108,8 @@ func (m *NamesMessage) Check() error {
 	if given > 1 {
 		return object.E(op, "", object.Invalid, errors.New("names are given as a list, a template or a prefix, one of them"))
 	}
-	if m.Workers < 0 || m.Workers > MaxJobWorkers {
-		return object.E(op, "num-workers", object.Invalid, errors.New("there are 0 (the default) to 64 workers"))
+	if m.Workers < -1 || m.Workers > MaxJobWorkers {
+		return object.E(op, "num-workers", object.Invalid, errors.New("there are 0 (the default) to 64 workers, or -1 for one object after the other"))
 	}
 	for _, name := range m.Names {
 		if err := object.CheckKey(name); err != nil {

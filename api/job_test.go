@@ -84,7 +84,7 @@ func TestNamesMessage(t *testing.T) {
 		{NamesMessage{Template: "a{"}, false, NamesMessage{}},
 		{NamesMessage{Names: []string{""}}, false, NamesMessage{}},
 		{NamesMessage{Names: []string{"a"}, Prefix: "a"}, false, NamesMessage{}},
-		{NamesMessage{Workers: -1}, false, NamesMessage{}},
+		{NamesMessage{Workers: -2}, false, NamesMessage{}},
 		{NamesMessage{Workers: MaxJobWorkers + 1}, false, NamesMessage{}},
 	} {
 		got := tt.m

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"ais/cluster"
 	"ais/object"
 )
 
@@ -138,14 +139,34 @@ func WriteList(ctx *fasthttp.RequestCtx, r ListResult) error {
 	return nil
 }
 
-// WriteBucketProps answers the HEAD of a bucket.
-func WriteBucketProps(ctx *fasthttp.RequestCtx, p Properties) error {
-	body, err := jsonAPI.Marshal(p)
+// WriteBucketProps answers the HEAD of a bucket: its properties, and as ETag its
+// revision, which MatchesBucket reads back.
+func WriteBucketProps(ctx *fasthttp.RequestCtx, b *cluster.Bucket) error {
+	body, err := jsonAPI.Marshal(PropertiesOf(b))
 	if err != nil {
 		return object.E("api.WriteBucketProps", "", object.Internal, err)
 	}
 	ctx.Response.Header.SetBytesV(HeaderBucketProps, body)
+	ctx.Response.Header.Set("ETag", bucketTag(b))
 	return nil
+}
+
+// bucketTag returns the ETag of a bucket, which every change of it changes.
+func bucketTag(b *cluster.Bucket) string { return `"` + formatInt(b.Revision) + `"` }
+
+// MatchesBucket reports whether the request's If-Match names the bucket as it is, or
+// the request has none.
+func MatchesBucket(ctx *fasthttp.RequestCtx, b *cluster.Bucket) bool {
+	tags := string(ctx.Request.Header.Peek("If-Match"))
+	if tags == "" {
+		return true
+	}
+	for tag := range strings.SplitSeq(tags, ",") {
+		if tag = strings.TrimSpace(tag); tag == "*" || tag == bucketTag(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // WriteError answers with the status and message of err, on a HEAD in headers.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -57,6 +58,22 @@ func (b *Bucket) Check() error {
 		return err
 	}
 	return object.CheckBucketName(b.Name)
+}
+
+// CheckRename reports whether b can have another name. The error is of kind Invalid, or
+// Busy while the bucket is being deleted.
+func (b *Bucket) CheckRename() error {
+	const op = "cluster.CheckRename"
+	_, remote := b.Remote()
+	switch {
+	case b.State != BucketActive:
+		return object.E(op, b.Name, object.Busy, errors.New("the bucket is being deleted"))
+	case remote:
+		return object.E(op, b.Name, object.Invalid, errors.New("only ais:// buckets without a remote one behind them can be renamed"))
+	case b.Documents.Policy != "":
+		return object.E(op, b.Name, object.Invalid, errors.New("the bucket's policy names it as it is: delete the policy, rename the bucket, and put a policy with the new name"))
+	}
+	return nil
 }
 
 func compareBuckets(a, b *Bucket) int {

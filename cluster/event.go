@@ -91,9 +91,15 @@ func (e MapSet) apply(s *State) {
 	s.place()
 }
 
+// apply puts the bucket in the place of what has its name, and of what has its id: one
+// that was renamed has the id of a bucket that goes in the same change, whichever of
+// the two events comes first.
 func (e BucketSet) apply(s *State) {
 	BucketGone{e.Bucket.Provider, e.Bucket.Name}.apply(s)
 	b := &e.Bucket
+	if was, ok := s.BucketByID(b.ID); ok {
+		BucketGone{was.Provider, was.Name}.apply(s)
+	}
 	at, _ := slices.BinarySearchFunc(s.buckets, b, compareBuckets)
 	s.buckets = insert(s.buckets, at, b)
 	at, _ = s.findBucketID(b.ID)

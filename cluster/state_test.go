@@ -24,7 +24,7 @@ func TestApplyIsNewState(t *testing.T) {
 		id := fmt.Sprintf("t%d", random.IntN(8))
 		name := fmt.Sprintf("b%d", random.IntN(12))
 		var event Event
-		switch random.IntN(7) {
+		switch random.IntN(8) {
 		case 0:
 			n := Node{ID: id, Kind: Target, State: Active, Boot: fmt.Sprint(step)}
 			nodes[id], event = n, NodeSet{n}
@@ -51,6 +51,20 @@ func TestApplyIsNewState(t *testing.T) {
 			contents.Map.Version++
 			contents.Map.Generations = []Generation{{Number: 1, Targets: []Member{{"t1", 1}, {id + "x", 1}}}}
 			event = MapSet{contents.Map}
+		case 7: // of a rename either event may come first
+			b, there := buckets[name]
+			if _, taken := buckets[name+"x"]; !there || taken {
+				continue
+			}
+			delete(buckets, name)
+			gone := BucketGone{object.AIS, name}
+			b.Name, b.Revision = name+"x", int64(step)
+			buckets[b.Name] = b
+			if event = gone; random.IntN(2) == 0 {
+				state, event = state.Apply(int64(step), gone), BucketSet{b}
+			} else {
+				state = state.Apply(int64(step), BucketSet{b})
+			}
 		}
 		state = state.Apply(int64(step), event)
 		contents.Revision = int64(step)

@@ -38,6 +38,7 @@ const (
 	NoSuchVersion                // the object exists, that version of it does not
 	DeleteMarked                 // the version asked for is a delete marker, which has no bytes
 	NoSuchMember                 // the object is an archive, and has no file of that name
+	Conflict                     // it was changed by somebody else since the sender looked at it
 	kinds
 )
 
@@ -68,6 +69,7 @@ var kindText = [kinds]string{
 	NoSuchVersion:    "no such version",
 	DeleteMarked:     "a delete marker",
 	NoSuchMember:     "no such member of the archive",
+	Conflict:         "changed meanwhile",
 }
 
 // Error returns a short lower-case text for the kind.

@@ -104,10 +104,7 @@ func (p *Proxy) startJob(nodes []cluster.Node, request peer.JobRequest) (id stri
 		return p.caller.Ask(ctx, n, peer.PathJobStart, request, nil)
 	})
 	if err != nil {
-		stop := p.askNodes(nodes, func(ctx context.Context, n cluster.Node) error {
-			return p.caller.Ask(ctx, n, peer.PathJobStop, peer.JobQuery{ID: request.ID}, nil)
-		})
-		if stop != nil {
+		if stop := p.stopJob(request.ID); stop != nil {
 			p.cfg.Logger.Warn("a job that did not start everywhere may be running", "job", request.ID, "err", stop)
 		}
 		return "", err
@@ -152,7 +149,7 @@ func (p *Proxy) nativeStart(ctx *fasthttp.RequestCtx, message api.ActionMessage)
 		return nil
 	case kind == api.JobLRU:
 		return object.E("native.job", kind, object.Denied, errNotAdmin)
-	case kind == api.JobDelete || kind == "" || b == nil:
+	case kind != api.JobPrefetch && kind != api.JobEvict && kind != api.JobEvictBucket || b == nil:
 		return object.E("native.job", "", object.Invalid, errors.New("what can be started this way is lru, and prefetch or evict of a bucket"))
 	}
 	if err := p.mayJob(ctx, b, kind); err != nil {
@@ -191,11 +188,16 @@ func (p *Proxy) nativeStop(ctx *fasthttp.RequestCtx, message api.ActionMessage) 
 		if !running {
 			continue
 		}
-		err = errors.Join(err, p.askNodes(p.liveTargets(), func(ctx context.Context, n cluster.Node) error {
-			return p.caller.Ask(ctx, n, peer.PathJobStop, peer.JobQuery{ID: id}, nil)
-		}))
+		err = errors.Join(err, p.stopJob(id))
 	}
 	return err
+}
+
+// stopJob stops a job wherever it runs.
+func (p *Proxy) stopJob(id string) error {
+	return p.askNodes(p.liveTargets(), func(ctx context.Context, n cluster.Node) error {
+		return p.caller.Ask(ctx, n, peer.PathJobStop, peer.JobQuery{ID: id}, nil)
+	})
 }
 
 func noSuchJob(id string) error {
@@ -332,6 +334,9 @@ func jobSnap(state *cluster.State, j *peer.Job) api.JobSnap {
 	}
 	if b, ok := state.BucketByID(j.Bucket); ok && j.Bucket != 0 {
 		s.Bucket = api.BucketOf(b)
+	}
+	if b, ok := state.BucketByID(j.Dest); ok && j.Dest != 0 {
+		s.Source, s.Dest = s.Bucket, api.BucketOf(b)
 	}
 	return s
 }

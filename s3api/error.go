@@ -95,6 +95,7 @@ var (
 	NoSuchVersion                = &Error{Code: "NoSuchVersion", Status: 404, Message: "The specified version does not exist."}
 	NotImplemented               = &Error{Code: "NotImplemented", Status: 501, Message: "A header or query you provided implies functionality that is not implemented"}
 	NotModified                  = &Error{Code: "NotModified", Status: 304, Message: "Not Modified"}
+	OperationAborted             = &Error{Code: "OperationAborted", Status: 409, Message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
 	PreconditionFailed           = &Error{Code: "PreconditionFailed", Status: 412, Message: "At least one of the pre-conditions you specified did not hold"}
 	RequestHeaderSectionTooLarge = &Error{Code: "RequestHeaderSectionTooLarge", Status: 431, Message: "Your request header section exceeds the maximum allowed size."}
 	RequestTimeout               = &Error{Code: "RequestTimeout", Status: 400, Message: "Your socket connection to the server was not read from or written to within the timeout period."}
@@ -131,6 +132,8 @@ func FromError(err error) *Error {
 		return BucketAlreadyOwnedByYou
 	case object.NotEmpty:
 		return BucketNotEmpty
+	case object.Conflict:
+		return OperationAborted
 	case object.Invalid:
 		return invalid(err)
 	case object.KeyTooLong:

@@ -25,6 +25,9 @@ var jobKinds = map[string]func(*Target, context.Context, *job) error{
 	api.JobEvictBucket: (*Target).evictJob,
 	api.JobDelete:      (*Target).deleteJob,
 	api.JobLRU:         (*Target).lruJob,
+	api.JobCopy:        (*Target).copyJob,
+	api.JobCopyNames:   (*Target).copyJob,
+	api.JobRename:      (*Target).renameJob,
 }
 
 // The bounds of jobs.
@@ -229,7 +232,7 @@ func (j *job) status() peer.Job {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := peer.Job{
-		ID: j.ID, Kind: j.Kind, Bucket: j.Bucket, Owner: j.Owner, Targets: j.Targets, About: j.about(),
+		ID: j.ID, Kind: j.Kind, Bucket: j.Bucket, Dest: j.Dest, Owner: j.Owner, Targets: j.Targets, About: j.about(),
 		Started: j.started, Ended: j.ended, Aborted: j.aborted,
 		Objects: j.objects.Load(), Bytes: j.bytes.Load(), Errors: j.failed.Load(), Total: j.total.Load(),
 	}
@@ -268,14 +271,18 @@ func (j *job) about() string {
 		return "template:" + w.Template
 	case w.Prefix != "":
 		return "prefix:" + w.Prefix
+	case w.Name != "":
+		return "to " + w.Name
 	}
 	return ""
 }
 
 // jobBucket returns the bucket of a job as it is now. The error, of kind
 // NoSuchBucket, ends the job.
-func (t *Target) jobBucket(j *job) (*cluster.Bucket, error) {
-	b, ok := t.cluster.State().BucketByID(j.Bucket)
+func (t *Target) jobBucket(j *job) (*cluster.Bucket, error) { return t.activeBucket(j.Bucket) }
+
+func (t *Target) activeBucket(id uint64) (*cluster.Bucket, error) {
+	b, ok := t.cluster.State().BucketByID(id)
 	if !ok || b.State != cluster.BucketActive {
 		return nil, object.E("target.job", "", object.NoSuchBucket, errors.New("the bucket was removed"))
 	}
@@ -287,8 +294,11 @@ func (t *Target) nodeJobStart(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	if req.Bucket != 0 {
-		if _, err := t.bucketByID(req.Bucket); err != nil {
+	for _, id := range []uint64{req.Bucket, req.Dest} {
+		if id == 0 {
+			continue
+		}
+		if _, err := t.bucketByID(id); err != nil {
 			return err
 		}
 	}

@@ -17,9 +17,9 @@ func (t *Target) deleteJob(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	list := t.localNames(j, nil)
+	list := t.localNames(j.Bucket, nil)
 	if _, ok := b.Remote(); ok {
-		list = both(t.remoteNames(ctx, j), list)
+		list = both(t.remoteNames(ctx, j.Bucket), list)
 	}
 	return t.forNames(ctx, j, list, func(_ context.Context, b *cluster.Bucket, n object.Name) (int64, bool, error) {
 		owner := j.Owner

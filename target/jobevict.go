@@ -23,7 +23,7 @@ func (t *Target) evictJob(ctx context.Context, j *job) error {
 	if _, ok := b.Remote(); !ok {
 		return notRemote(b)
 	}
-	return t.forNames(ctx, j, t.localNames(j, fromRemote), func(_ context.Context, b *cluster.Bucket, n object.Name) (int64, bool, error) {
+	return t.forNames(ctx, j, t.localNames(j.Bucket, fromRemote), func(_ context.Context, b *cluster.Bucket, n object.Name) (int64, bool, error) {
 		gone, err := t.evict(b, n, nil)
 		if err == nil {
 			t.metrics.evicted.Inc()

@@ -46,7 +46,10 @@ func (t *Target) forNames(ctx context.Context, j *job, list func(prefix string) 
 
 // workers is how many objects the job does at a time.
 func (j *job) workers() int {
-	if n := j.Work.Workers; n > 0 {
+	switch n := j.Work.Workers; {
+	case n < 0:
+		return 1
+	case n > 0:
 		return min(n, api.MaxJobWorkers)
 	}
 	return jobWorkers
@@ -121,20 +124,20 @@ func (t *Target) jobOwns(j *job, key string) (bool, error) {
 	return owner.ID == t.cfg.ID, err
 }
 
-// localNames lists what this target has of the job's bucket, if wanted.
-func (t *Target) localNames(j *job, wanted func(*object.Meta) bool) func(prefix string) iter.Seq2[string, error] {
+// localNames lists what this target has of a bucket, if wanted.
+func (t *Target) localNames(bucket uint64, wanted func(*object.Meta) bool) func(prefix string) iter.Seq2[string, error] {
 	return func(prefix string) iter.Seq2[string, error] {
 		return pages(object.Query{Prefix: prefix, Full: true, Limit: jobPage}, wanted, func(q object.Query) (object.Page, error) {
-			return t.store.List(j.Bucket, q)
+			return t.store.List(bucket, q)
 		})
 	}
 }
 
-// remoteNames lists what the remote bucket has.
-func (t *Target) remoteNames(ctx context.Context, j *job) func(prefix string) iter.Seq2[string, error] {
+// remoteNames lists what the remote bucket behind a bucket has.
+func (t *Target) remoteNames(ctx context.Context, bucket uint64) func(prefix string) iter.Seq2[string, error] {
 	return func(prefix string) iter.Seq2[string, error] {
 		return pages(object.Query{Prefix: prefix, Limit: jobPage}, nil, func(q object.Query) (object.Page, error) {
-			b, err := t.jobBucket(j)
+			b, err := t.activeBucket(bucket)
 			if err != nil {
 				return object.Page{}, err
 			}

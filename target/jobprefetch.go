@@ -22,7 +22,7 @@ func (t *Target) prefetchJob(ctx context.Context, j *job) error {
 	if remote == nil {
 		return notRemote(b)
 	}
-	return t.forNames(ctx, j, t.remoteNames(ctx, j), func(ctx context.Context, b *cluster.Bucket, n object.Name) (int64, bool, error) {
+	return t.forNames(ctx, j, t.remoteNames(ctx, j.Bucket), func(ctx context.Context, b *cluster.Bucket, n object.Name) (int64, bool, error) {
 		size, fetched, err := t.prefetch(ctx, b, n, j.Work.Latest)
 		if j.Work.Template != "" && err != nil && object.KindOf(err) == object.NotFound {
 			err = nil // a range may have holes

@@ -32,6 +32,7 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathJobStart: (*Target).nodeJobStart,
 	peer.PathJobStop:  (*Target).nodeJobStop,
 	peer.PathJobs:     (*Target).nodeJobs,
+	peer.PathCopy:     (*Target).nodeCopy,
 }
 
 // serveNode answers another node: 200, or a peer.ErrorAnswer.

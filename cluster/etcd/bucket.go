@@ -132,6 +132,46 @@ func (s *Store) updateBucket(ctx context.Context, op string, b *cluster.Bucket, 
 	return now, nil
 }
 
+// RenameBucket gives the bucket with b's id another name and returns it as stored; all
+// else of it stays, its objects too, which are kept under its id. Errors: NoSuchBucket;
+// Exists, with the bucket that has the name; Busy for one that is being deleted;
+// Invalid for a name that no bucket can have, a bucket of which something is remote,
+// and one with a policy, whose statements name it as it is.
+func (s *Store) RenameBucket(ctx context.Context, b *cluster.Bucket, name string) (cluster.Bucket, error) {
+	const op = "cluster.RenameBucket"
+	if err := object.CheckBucketName(name); err != nil {
+		return cluster.Bucket{}, err
+	}
+	from, to := s.keys.bucket(b.Provider, b.Name), s.keys.bucket(b.Provider, name)
+	var renamed, there cluster.Bucket
+	err := s.change(ctx, op, b.Name, []string{from, to}, func(read values, _ int64) (_ []write, err error) {
+		if renamed, err = s.sameBucket(op, b, read); err != nil {
+			return nil, err
+		}
+		if err := renamed.CheckRename(); err != nil {
+			return nil, err
+		}
+		if kv := read[to]; kv != nil {
+			if there, err = decodeBucket(kv); err != nil {
+				return nil, object.E(op, name, object.Corrupt, err)
+			}
+			return nil, object.E(op, name, object.Exists, errors.New("another bucket has the name "+name))
+		}
+		renamed.Name = name
+		return []write{{key: from}, {key: to, value: encode(renamed)}}, nil
+	})
+	if errors.Is(err, object.Exists) {
+		return there, err
+	}
+	if err != nil {
+		return cluster.Bucket{}, err
+	}
+	if shown, ok := s.State().BucketByID(b.ID); ok {
+		renamed.Revision = shown.Revision
+	}
+	return renamed, nil
+}
+
 // RemoveBucket removes the bucket with b's id, which must be in state deleting:
 // a name that clients can still use is not taken from under them. Errors:
 // NoSuchBucket, Busy in another state.

@@ -3,6 +3,7 @@ package etcd
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"ais/cluster"
@@ -208,5 +209,95 @@ func TestReservedBucketIDs(t *testing.T) {
 	b.Name, b.ID, b.Generation = "outdated", first+1, generation.Number+1
 	if _, err := s.CreateBucket(testContext(t), b); !errors.Is(err, object.Busy) {
 		t.Errorf("of another generation: %v", err)
+	}
+}
+
+// TestRename: the bucket keeps its id and all else, every node sees it under one name at
+// a time, and of several that want a name one gets it.
+func TestRename(t *testing.T) {
+	server := startTestServer(t)
+	p1, p2 := server.open(t, cluster.Proxy, "p1"), server.open(t, cluster.Proxy, "p2")
+	server.open(t, cluster.Target, "t1")
+	ctx := testContext(t)
+	b, other := mustCreate(t, p1, "demo"), mustCreate(t, p1, "other")
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for {
+			changes := p2.Changes()
+			if state := p2.State(); len(state.Buckets()) > 0 {
+				if now, ok := state.BucketByID(b.ID); ok {
+					if named, ok := state.Bucket(object.AIS, now.Name); !ok || named != now {
+						t.Errorf("%s is not under its name", now.Name)
+					}
+				}
+				if len(state.Buckets()) > 2 {
+					t.Errorf("%d buckets", len(state.Buckets()))
+				}
+			}
+			select {
+			case <-changes:
+			case <-stop:
+				return
+			}
+		}
+	})
+	now, err := p1.RenameBucket(ctx, &b, "renamed")
+	if err != nil || now.ID != b.ID || now.Name != "renamed" || now.Revision <= b.Revision || !now.Created.Equal(b.Created) {
+		t.Fatalf("%+v, %v", now, err)
+	}
+	if _, err := p2.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if shown, ok := p2.State().Bucket(object.AIS, "renamed"); !ok || *shown != now {
+		t.Errorf("another node has %+v", shown)
+	}
+	close(stop)
+	watching.Wait()
+	if _, ok := p2.State().Bucket(object.AIS, "demo"); ok {
+		t.Error("the old name is there still")
+	}
+	if _, err := p1.RenameBucket(ctx, &b, "again"); !errors.Is(err, object.NoSuchBucket) {
+		t.Errorf("renamed from a name that it has no longer: %v", err)
+	}
+	if there, err := p1.RenameBucket(ctx, &other, "renamed"); !errors.Is(err, object.Exists) || there.ID != b.ID {
+		t.Errorf("renamed over another bucket: %+v, %v", there, err)
+	}
+	if _, err := p1.RenameBucket(ctx, &other, "no"); !errors.Is(err, object.Invalid) {
+		t.Errorf("a name that cannot be: %v", err)
+	}
+	var won atomic.Int64
+	var all sync.WaitGroup
+	for _, s := range []*Store{p1, p2} {
+		all.Go(func() {
+			if _, err := s.RenameBucket(ctx, &other, "race"); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, object.NoSuchBucket) && !errors.Is(err, object.Exists) {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			if _, err := s.CreateBucket(ctx, newBucket("race")); err == nil {
+				won.Add(1)
+			} else if !errors.Is(err, object.Exists) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d have the name", won.Load())
+	}
+	if _, err := p1.UpdateBucket(ctx, &now, func(b *cluster.Bucket) error { b.Documents.Policy = "{}"; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p1.RenameBucket(ctx, &now, "policy"); !errors.Is(err, object.Invalid) {
+		t.Errorf("with a policy: %v", err)
+	}
+	if _, err := p1.SetBucketState(ctx, &now, cluster.BucketDeleting); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p1.RenameBucket(ctx, &now, "deleting"); !errors.Is(err, object.Busy) {
+		t.Errorf("while it is deleted: %v", err)
 	}
 }

@@ -163,20 +163,43 @@ func (c *Caller) AskRaw(ctx context.Context, node cluster.Node, path string, in 
 // Open starts a bulk read from another target. The caller closes the answer's
 // body, whatever its status; see ReadError.
 func (c *Caller) Open(ctx context.Context, client *http.Client, node cluster.Node, r ReadRequest) (*http.Response, error) {
-	body, err := json.Marshal(r)
+	return c.post(ctx, client, node, PathRead, r)
+}
+
+// AskLong is Ask of what takes the node as long as it takes: nothing but ctx ends the
+// waiting.
+func (c *Caller) AskLong(ctx context.Context, client *http.Client, node cluster.Node, path string, in, out any) error {
+	resp, err := c.post(ctx, client, node, path, in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	switch {
+	case err != nil:
+		return object.E(path, node.ID, object.Unavailable, err)
+	case resp.StatusCode != http.StatusOK:
+		return errorFrom(path, node.ID, resp.StatusCode, body)
+	}
+	return json.Unmarshal(body, out)
+}
+
+// post sends a node-only request. The caller closes the answer's body.
+func (c *Caller) post(ctx context.Context, client *http.Client, node cluster.Node, path string, in any) (*http.Response, error) {
+	body, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, node.URL+PathRead, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, node.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range c.nodeHeaders(node, PathRead) {
+	for _, h := range c.nodeHeaders(node, path) {
 		req.Header.Set(h.Name, h.Value)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, object.E("peer.Open", node.ID, object.Unavailable, err)
+		return nil, object.E(path, node.ID, object.Unavailable, err)
 	}
 	return resp, nil
 }

@@ -7,7 +7,29 @@ const (
 	PathJobStart = "/_/job-start" // JobRequest → {}
 	PathJobStop  = "/_/job-stop"  // JobQuery → {}
 	PathJobs     = "/_/jobs"      // JobQuery → JobsAnswer
+	PathCopy     = "/_/copy"      // CopyRequest → CopyAnswer, as soon as the copy is there
 )
+
+// CopyRequest asks a target for a copy of an object under a name that the target owns.
+type CopyRequest struct {
+	Source uint64 `json:"source"` // bucket
+	Key    string `json:"key"`
+	Dest   uint64 `json:"dest"` // bucket
+	To     string `json:"to"`   // key there
+	Owner  string `json:"owner,omitempty"`
+	Limits Limits `json:"limits,omitzero"`
+}
+
+// Limits say which objects who started a job may read, where that is not all of them.
+type Limits struct {
+	Owned    bool `json:"owned,omitempty"`    // only the bucket owner's
+	Untagged bool `json:"untagged,omitempty"` // only those without tags, on which a policy may depend
+}
+
+// CopyAnswer says what was copied.
+type CopyAnswer struct {
+	Size int64 `json:"size"` // bytes
+}
 
 // JobRequest asks a target to do its share of a job: what it does to the names that
 // the target owns.
@@ -15,6 +37,7 @@ type JobRequest struct {
 	ID      string   `json:"id"`
 	Kind    string   `json:"kind"`
 	Bucket  uint64   `json:"bucket,omitempty"` // 0 for a job about no bucket
+	Dest    uint64   `json:"dest,omitempty"`   // bucket that the job writes to; 0 for none
 	Owner   string   `json:"owner,omitempty"`  // user who started it
 	Targets []string `json:"targets"`          // all that have a share
 	Work    JobWork  `json:"work"`
@@ -28,6 +51,17 @@ type JobWork struct {
 	Prefix   string   `json:"prefix,omitempty"`
 	Latest   bool     `json:"latest,omitempty"`  // what is here already is compared with the remote bucket
 	Workers  int      `json:"workers,omitempty"` // objects at a time on each target; 0 is the default
+
+	Copy   CopyWork `json:"copy,omitzero"`
+	Limits Limits   `json:"limits,omitzero"`
+	Name   string   `json:"name,omitempty"` // that the bucket is to get
+}
+
+// CopyWork says how a job copies: each object under its name with Prepend before it.
+type CopyWork struct {
+	Prepend     string `json:"prepend,omitempty"`
+	DryRun      bool   `json:"dry_run,omitempty"`     // count, and copy nothing
+	Synchronize bool   `json:"synchronize,omitempty"` // remove copies of what is no longer there
 }
 
 // JobQuery says which jobs are meant; what is empty means any.
@@ -42,6 +76,7 @@ type Job struct {
 	ID      string    `json:"id"`
 	Kind    string    `json:"kind"`
 	Bucket  uint64    `json:"bucket,omitempty"`
+	Dest    uint64    `json:"dest,omitempty"`
 	Owner   string    `json:"owner,omitempty"`
 	Targets []string  `json:"targets,omitempty"`
 	About   string    `json:"about,omitempty"` // which names, for people

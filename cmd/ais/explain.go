@@ -115,6 +115,8 @@ func answerHint(m *api.ErrorMessage) string {
 
 func kindHint(k object.Kind) string {
 	switch k {
+	case object.Conflict:
+		return "'ais bucket props show BUCKET' shows it as it is now."
 	case object.Denied:
 		return "'ais auth --help' says whose name calls are made in."
 	case object.NotFound:

@@ -219,7 +219,7 @@ func (f *fake) serveBucket(ctx *fasthttp.RequestCtx) error {
 	}
 	switch {
 	case ctx.IsHead():
-		return api.WriteBucketProps(ctx, api.PropertiesOf(&b.info))
+		return api.WriteBucketProps(ctx, &b.info)
 	case m.Action == api.ActionDestroy:
 		delete(f.buckets, t.Bucket.Name)
 		return nil

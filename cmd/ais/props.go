@@ -228,7 +228,7 @@ func (a *app) bucketPropsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.changeProps(cmd, b, func() error { return a.client.ResetBucketProps(cmd.Context(), b) })
+			return a.changeProps(cmd, b, func(etag string) error { return a.client.ResetBucketProps(cmd.Context(), b, etag) })
 		},
 	}
 	cmd := &cobra.Command{
@@ -285,16 +285,17 @@ func (a *app) setProps(cmd *cobra.Command, given []string) error {
 	if err != nil {
 		return err
 	}
-	return a.changeProps(cmd, b, func() error { return a.client.SetBucketProps(cmd.Context(), b, p) })
+	return a.changeProps(cmd, b, func(etag string) error { return a.client.SetBucketProps(cmd.Context(), b, p, etag) })
 }
 
-// changeProps changes a bucket and says what became of what.
-func (a *app) changeProps(cmd *cobra.Command, b api.Bucket, change func() error) error {
-	before, err := a.client.HeadBucket(cmd.Context(), b)
+// changeProps changes a bucket and says what became of what: the change is refused
+// where somebody else's has come in between.
+func (a *app) changeProps(cmd *cobra.Command, b api.Bucket, change func(etag string) error) error {
+	before, etag, err := a.client.HeadBucketTag(cmd.Context(), b)
 	if err != nil {
 		return err
 	}
-	if err := change(); err != nil {
+	if err := change(etag); err != nil {
 		return err
 	}
 	after, err := a.client.HeadBucket(cmd.Context(), b)
