@@ -25,6 +25,11 @@ const (
 	QueryOffset    = "offset"
 	QueryAllLogs   = "all"
 
+	QueryCopyTo      = "object_to"   // the unique name of the copy
+	QuerySynchronize = "synchronize" // as QueryLatest, and what is gone at the remote bucket goes here
+
+	QueryReplaceCustom = "set-new-custom" // true: in the place of all, not besides
+
 	QueryUploadID   = "uploadId"
 	QueryPartNumber = "partNumber"
 
@@ -62,6 +67,8 @@ const (
 	ActionResetProps = "reset-bprops"
 	ActionSummary    = "summary-bck"
 	ActionSetConfig  = "set-config"
+
+	ActionRenameObject = "rename-obj"
 
 	ActionCreateUpload   = "mpt-upload"
 	ActionCompleteUpload = "mpt-complete"

@@ -20,9 +20,11 @@ const (
 	ObjectHead
 	ObjectPut
 	ObjectDelete
-	ObjectAct   // POST: the action message in the body says what
-	UploadPut   // a part of an upload
-	UploadParts // which parts it has
+	ObjectCopy   // to another name
+	ObjectCustom // PATCH: custom properties
+	ObjectAct    // POST: the action message in the body says what
+	UploadPut    // a part of an upload
+	UploadParts  // which parts it has
 	UploadComplete
 	UploadAbort
 )
@@ -31,9 +33,9 @@ const (
 // of the object has to be known to decide.
 func (k ObjectKind) Action() (action string, ok bool) {
 	switch k {
-	case ObjectGet, ObjectHead:
+	case ObjectGet, ObjectHead, ObjectCopy:
 		return "s3:GetObject", true
-	case ObjectPut, UploadPut, UploadComplete:
+	case ObjectPut, ObjectCustom, UploadPut, UploadComplete:
 		return "s3:PutObject", true
 	case ObjectDelete:
 		return "s3:DeleteObject", true
@@ -45,14 +47,15 @@ func (k ObjectKind) Action() (action string, ok bool) {
 	return "", false
 }
 
-// Reads reports whether the kind is a read of the object, which its owner ends the
-// decision about.
-func (k ObjectKind) Reads() bool { return k == ObjectGet || k == ObjectHead }
+// Reads reports whether the kind is a read of the object, which is decided about
+// with what is known of it.
+func (k ObjectKind) Reads() bool { return k == ObjectGet || k == ObjectHead || k == ObjectCopy }
 
 // ObjectCall is a call under PathObjects.
 type ObjectCall struct {
 	Kind     ObjectKind
 	UploadID string // "" where it is not about an upload
+	To       Target // of a copy: the name of it
 }
 
 // plainKinds are the kinds of calls whose query says nothing else, and uploadKinds
@@ -60,7 +63,7 @@ type ObjectCall struct {
 var (
 	plainKinds = map[string]ObjectKind{
 		fasthttp.MethodGet: ObjectGet, fasthttp.MethodHead: ObjectHead, fasthttp.MethodPut: ObjectPut,
-		fasthttp.MethodDelete: ObjectDelete, fasthttp.MethodPost: ObjectAct,
+		fasthttp.MethodDelete: ObjectDelete, fasthttp.MethodPost: ObjectAct, fasthttp.MethodPatch: ObjectCustom,
 	}
 	uploadKinds = map[string]ObjectKind{
 		fasthttp.MethodGet: UploadParts, fasthttp.MethodPut: UploadPut, fasthttp.MethodPost: UploadComplete,
@@ -72,6 +75,9 @@ var (
 // Invalid.
 func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
 	query, method := ctx.QueryArgs(), string(ctx.Method())
+	if ctx.IsPut() && query.Has(QueryCopyTo) {
+		return readCopy(query)
+	}
 	if !query.Has(QueryUploadID) {
 		if query.Has(QueryPartNumber) && ctx.IsPut() {
 			return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("a part is of an upload, which this parameter names"))
@@ -83,6 +89,21 @@ func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
 		return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("it is empty"))
 	}
 	return c, nil
+}
+
+// readCopy reads the query of a copy.
+func readCopy(query *fasthttp.Args) (c ObjectCall, err error) {
+	for _, other := range []string{QueryUploadID, QueryPartNumber, "append_type", "archpath"} {
+		if query.Has(other) {
+			return c, object.E("api.ReadObjectCall", other, object.Invalid, errors.New("it does not go with "+QueryCopyTo))
+		}
+	}
+	c.Kind = ObjectCopy
+	c.To.Bucket, c.To.Key, err = ParseUnique(string(query.Peek(QueryCopyTo)))
+	if err == nil {
+		err = object.CheckKey(c.To.Key)
+	}
+	return c, err
 }
 
 // ReadPartNumber reads the number of the part that a call of kind UploadPut

@@ -67,6 +67,20 @@ func ReadAction(ctx *fasthttp.RequestCtx) (ActionMessage, error) {
 	return ParseAction(body)
 }
 
+// ReadCustom reads the custom properties that a call gives an object: the value of
+// a message without an action. Errors: Invalid, TooLarge.
+func ReadCustom(ctx *fasthttp.RequestCtx) (map[string]string, error) {
+	var m ActionMessage
+	if err := ReadMessage(ctx, &m); err != nil {
+		return nil, err
+	}
+	var given map[string]string
+	if err := m.Decode(&given); err != nil {
+		return nil, object.E("api.ReadCustom", "value", object.Invalid, errors.New("custom properties are names and texts, {\"name\": \"text\"}"))
+	}
+	return given, nil
+}
+
 // ReadMessage reads the JSON message in the body into to; with no body at all to
 // stays as it is. Errors: Invalid, TooLarge.
 func ReadMessage(ctx *fasthttp.RequestCtx, to any) error {

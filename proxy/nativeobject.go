@@ -43,7 +43,22 @@ func (p *Proxy) nativeOwner(ctx *fasthttp.RequestCtx) (cluster.Node, error) {
 	if err := p.mayObject(ctx, call, b, to.Key); err != nil {
 		return cluster.Node{}, err
 	}
+	if call.Kind == api.ObjectCopy {
+		return p.copyOwner(ctx, call.To)
+	}
 	return p.homeOf(call.UploadID, b, to.Key)
+}
+
+// copyOwner returns the target that makes a copy: the one that owns its name.
+func (p *Proxy) copyOwner(ctx *fasthttp.RequestCtx, to api.Target) (cluster.Node, error) {
+	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
+	if err != nil {
+		return cluster.Node{}, err
+	}
+	if err := p.mayObject(ctx, api.ObjectCall{Kind: api.ObjectPut}, b, to.Key); err != nil {
+		return cluster.Node{}, err
+	}
+	return p.owner(b, to.Key)
 }
 
 // redirectsNative decides whether a native object call is redirected to node.

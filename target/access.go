@@ -130,9 +130,12 @@ func (t *Target) mayReadNative(c *nativeCall, m *object.Meta, err error) error {
 
 // ownerNative returns who owns an object that a native call writes; "" is the
 // bucket's owner.
-func (t *Target) ownerNative(c *nativeCall) string {
-	if c.bucket.Documents.Ownership == auth.BucketOwnerEnforced {
+func (t *Target) ownerNative(c *nativeCall) string { return t.writerNative(c, c.bucket) }
+
+// writerNative is ownerNative for an object in b.
+func (t *Target) writerNative(c *nativeCall, b *cluster.Bucket) string {
+	if b.Documents.Ownership == auth.BucketOwnerEnforced {
 		return ""
 	}
-	return access.Writer(access.Who(c.ctx), c.bucket)
+	return access.Writer(access.Who(c.ctx), b)
 }

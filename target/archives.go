@@ -132,7 +132,7 @@ func (r *remoteAt) ReadAt(p []byte, off int64) (total int, err error) {
 
 func (r *remoteAt) fill(off int64) error {
 	wanted := object.Range{Offset: off, Length: min(copyBuffer, r.size-off)}
-	_, section, err := r.t.rangeRemote(r.b, r.n, "", r.etag, wanted)
+	_, section, err := r.t.rangeRemote(r.b, r.n, wish{}, r.etag, wanted)
 	if err != nil {
 		return err
 	}

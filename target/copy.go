@@ -89,6 +89,8 @@ type CopySource struct {
 	Bucket  *cluster.Bucket
 	Name    object.Name
 	Version string // as S3 shows it; "" is the current one
+	Latest  bool   // what is here of a remote object is compared with the remote's first
+	Sync    bool   // likewise, and where the remote has none, it goes here
 
 	// Granted decides whether the object that was found, or not found, may be read.
 	Granted func(m *object.Meta, err error) error
@@ -181,14 +183,14 @@ func (req *CopyRequest) describe(src *object.Meta) object.Meta {
 	m := object.Meta{
 		Size: src.Size, ETag: src.ETag, Checksum: src.Checksum, Sums: src.Sums, Parts: src.Parts,
 		Header: src.Header, User: maps.Clone(src.User), StorageClass: req.StorageClass,
-		Tags: maps.Clone(src.Tags), Owner: req.Owner, ACL: req.ACL,
+		Tags: maps.Clone(src.Tags), Owner: req.Owner, ACL: req.ACL, Custom: object.OwnCustom(src.Custom),
 	}
 	if req.ReplaceTags {
 		m.Tags = req.Tags
 	}
 	m.Header.WebsiteRedirect = "" // never copied (S3, CopyObject)
 	if req.Replace {
-		m.Header, m.User = req.Header, req.User
+		m.Header, m.User, m.Custom = req.Header, req.User, nil
 	}
 	return m
 }

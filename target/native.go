@@ -20,6 +20,8 @@ var nativeCalls = map[api.ObjectKind]func(*Target, *nativeCall) error{
 	api.ObjectGet:      (*Target).nativeGet,
 	api.ObjectHead:     (*Target).nativeHead,
 	api.ObjectDelete:   (*Target).nativeDelete,
+	api.ObjectCopy:     (*Target).nativeCopy,
+	api.ObjectCustom:   (*Target).nativeCustom,
 	api.ObjectAct:      (*Target).nativeAct,
 	api.UploadPut:      (*Target).nativePart,
 	api.UploadParts:    (*Target).nativeParts,
@@ -33,6 +35,10 @@ type nativeCall struct {
 	asks   api.ObjectCall
 	bucket *cluster.Bucket
 	name   object.Name
+
+	// Of a copy, where it is to be.
+	toBucket *cluster.Bucket
+	toName   object.Name
 }
 
 // serveNative answers the native API: object calls here, the rest by a proxy.
@@ -84,7 +90,7 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	c := nativeCall{ctx: ctx, asks: asks, bucket: b, name: object.Name{Bucket: b.ID, Key: to.Key}}
-	home, err := t.homeOf(asks.UploadID, b, c.name)
+	home, err := t.nativeHome(&c)
 	if err != nil {
 		return err
 	}
@@ -192,6 +198,16 @@ func (t *Target) statNative(c *nativeCall) (object.Meta, error) {
 	}
 	meta, err := t.store.Stat(c.name, "")
 	return meta, t.mayReadNative(c, &meta, err)
+}
+
+// statLatest is statNative with what the remote bucket has now.
+func (t *Target) statLatest(c *nativeCall) (object.Meta, error) {
+	if _, ok := c.bucket.Remote(); !ok {
+		return t.statNative(c)
+	}
+	w := t.wishNative(c)
+	w.latest = true
+	return t.statRemote(c.bucket, c.name, w)
 }
 
 func (t *Target) nativeHead(c *nativeCall) error {

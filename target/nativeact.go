@@ -16,6 +16,8 @@ func (t *Target) nativeAct(c *nativeCall) error {
 	switch message.Action {
 	case api.ActionCreateUpload:
 		return t.nativeUpload(c)
+	case api.ActionRenameObject:
+		return t.nativeRename(c, message.Name)
 	case api.ActionCompleteUpload:
 		return object.E("target.native", api.QueryUploadID, object.Invalid, errors.New("the upload is to be named by this parameter"))
 	case "":

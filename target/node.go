@@ -26,6 +26,7 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathStatus:  (*Target).nodeStatus,
 	peer.PathLookup:  (*Target).nodeLookup,
 	peer.PathMembers: (*Target).nodeMembers,
+	peer.PathRename:  (*Target).nodeRename,
 
 	peer.PathRemoteList: (*Target).nodeRemoteList,
 
@@ -205,7 +206,7 @@ func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {
 	n := object.Name{Bucket: req.Bucket, Key: req.Key}
 	var meta object.Meta
 	if b, ok := t.remoteBacked(req.Bucket); ok {
-		meta, err = t.statRemote(b, n, wish{version: req.VersionID})
+		meta, err = t.statRemote(b, n, wish{version: req.VersionID, latest: req.Latest, sync: req.Synchronize})
 	} else {
 		meta, err = t.store.Stat(n, req.VersionID)
 	}
@@ -223,7 +224,7 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 	}
 	n, r := object.Name{Bucket: req.Bucket, Key: req.Key}, object.Range{Offset: req.Offset, Length: req.Length}
 	if b, ok := t.remoteBacked(req.Bucket); ok {
-		return t.nodeReadRemote(ctx, b, n, req.VersionID, req.ETag, r)
+		return t.nodeReadRemote(ctx, b, n, wish{version: req.VersionID, latest: req.Latest}, req.ETag, r)
 	}
 	reader, err := t.store.Open(n, req.VersionID)
 	if err != nil {
@@ -243,8 +244,8 @@ func (t *Target) nodeRead(ctx *fasthttp.RequestCtx) error {
 }
 
 // nodeReadRemote is nodeRead of a bucket with a remote one behind it.
-func (t *Target) nodeReadRemote(ctx *fasthttp.RequestCtx, b *cluster.Bucket, n object.Name, version, etag string, r object.Range) error {
-	o, section, err := t.rangeRemote(b, n, version, etag, r)
+func (t *Target) nodeReadRemote(ctx *fasthttp.RequestCtx, b *cluster.Bucket, n object.Name, w wish, etag string, r object.Range) error {
+	o, section, err := t.rangeRemote(b, n, w, etag, r)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 type wish struct {
 	version     string                                // as the remote shows it; "" is the current one
 	latest      bool                                  // what is here is compared with the remote's, though the bucket does not ask for it
+	sync        bool                                  // likewise, and where the remote has none, what is here goes
 	header      string                                // Range, as the client sent it
 	may         func(m *object.Meta, err error) error // ends the decision about the read, as Target.granted; nil allows it
 	unreachable func()                                // told where what is here should have been compared and could not be; may be nil
@@ -180,12 +181,11 @@ func (w *wish) failed(err error) error {
 // rangeRemote opens bytes of an object of a bucket with a remote one behind it, of
 // the version with that ETag: Busy where it has another by now. The section closes
 // what was opened.
-func (t *Target) rangeRemote(b *cluster.Bucket, n object.Name, version, etag string, r object.Range) (*opened, io.ReadCloser, error) {
-	header := fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1)
-	if r.Length == 0 {
-		header = ""
+func (t *Target) rangeRemote(b *cluster.Bucket, n object.Name, w wish, etag string, r object.Range) (*opened, io.ReadCloser, error) {
+	if r.Length > 0 {
+		w.header = fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1)
 	}
-	o, err := t.openRemote(b, n, wish{version: version, header: header})
+	o, err := t.openRemote(b, n, w)
 	if err != nil {
 		return nil, nil, err
 	}

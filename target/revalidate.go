@@ -18,7 +18,7 @@ func (t *Target) good(b *cluster.Bucket, n object.Name, m *object.Meta, w *wish)
 	switch {
 	case w.version != "":
 		return w.version == object.ShownVersion(m.Custom[object.CustomVersion]), nil, nil
-	case !fromRemote(m), !v.ValidateWarmGet && !v.Synchronize && !w.latest:
+	case !fromRemote(m), !v.ValidateWarmGet && !v.Synchronize && !w.latest && !w.sync:
 		return true, nil, nil
 	}
 	head, err := t.compare(b, n.Key)
@@ -39,7 +39,7 @@ func (t *Target) good(b *cluster.Bucket, n object.Name, m *object.Meta, w *wish)
 		}
 		return true, nil, nil
 	case object.NotFound:
-		if v.Synchronize {
+		if v.Synchronize || w.sync {
 			t.gone(b, n, m)
 		}
 	}

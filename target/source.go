@@ -56,7 +56,7 @@ func (s *source) open() (err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.target.cfg.PeerTimeout)
 	defer cancel()
-	req := peer.NameRequest{Bucket: s.from.Bucket.ID, Key: s.from.Name.Key, VersionID: s.version}
+	req := peer.NameRequest{Bucket: s.from.Bucket.ID, Key: s.from.Name.Key, VersionID: s.version, Latest: s.from.Latest, Synchronize: s.from.Sync}
 	answer, err := s.target.caller.AskRaw(ctx, s.node, peer.PathStat, req)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (s *source) open() (err error) {
 // openRemote is open on this target, of a bucket with a remote one behind it. What
 // is not here is opened when its bytes are asked for.
 func (s *source) openRemote() (err error) {
-	w := wish{version: s.version}
+	w := wish{version: s.version, latest: s.from.Latest, sync: s.from.Sync}
 	reader, want, err := s.target.openKept(s.from.Bucket, s.from.Name, &w)
 	switch {
 	case err != nil:
@@ -103,11 +103,12 @@ func (s *source) Range(r object.Range) (io.ReadCloser, error) {
 		return s.reader.Range(r.Offset, r.Length)
 	}
 	if s.node.ID == s.target.cfg.ID {
-		_, section, err := s.target.rangeRemote(s.from.Bucket, s.from.Name, s.version, s.meta.ETag, r)
+		_, section, err := s.target.rangeRemote(s.from.Bucket, s.from.Name, wish{version: s.version, latest: s.from.Latest}, s.meta.ETag, r)
 		return section, err
 	}
 	req := peer.ReadRequest{
 		Bucket: s.from.Bucket.ID, Key: s.from.Name.Key, VersionID: s.version, Version: s.meta.Version, ETag: s.meta.ETag, Offset: r.Offset, Length: r.Length,
+		Latest: s.from.Latest,
 	}
 	resp, err := s.target.caller.Open(context.Background(), s.target.streams, s.node, req)
 	if err != nil {

@@ -32,6 +32,7 @@ const (
 	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
 	PathLookup  = "/_/lookup"  // LookupRequest → LookupAnswer
 	PathMembers = "/_/members" // MembersRequest → MembersAnswer
+	PathRename  = "/_/rename"  // RenameRequest → {}
 
 	PathRemoteList = "/_/remote-list" // ListRequest → a page of the remote bucket behind this one; it may be shorter than asked for
 )
@@ -85,6 +86,24 @@ type NameRequest struct {
 	Bucket    uint64 `json:"bucket"`
 	Key       string `json:"key"`
 	VersionID string `json:"version_id,omitempty"` // as S3 shows it; "" is the current one
+
+	// Of an object in a remote bucket: what is here is compared with the remote's
+	// first, and where that has none and Synchronize is set, it goes here.
+	Latest      bool `json:"latest,omitempty"`
+	Synchronize bool `json:"synchronize,omitempty"`
+}
+
+// RenameRequest asks the target that owns To for a copy of From, an object of the
+// same bucket, which the sender is about to remove: Conflict where From has another
+// ETag by now.
+type RenameRequest struct {
+	Bucket       uint64 `json:"bucket"`
+	From         string `json:"from"`
+	To           string `json:"to"`
+	ETag         string `json:"etag"`
+	Owner        string `json:"owner,omitempty"` // of the copy, and likewise what follows
+	ACL          string `json:"acl,omitempty"`
+	StorageClass string `json:"storage_class,omitempty"`
 }
 
 // ReadRequest asks for bytes of one version of an object; Busy where that is
@@ -97,6 +116,7 @@ type ReadRequest struct {
 	ETag      string         `json:"etag"`
 	Offset    int64          `json:"offset"`
 	Length    int64          `json:"length"`
+	Latest    bool           `json:"latest,omitempty"` // as of NameRequest
 }
 
 // MembersRequest asks the owner of an object, which should be an archive, for the
