@@ -25,6 +25,16 @@ func nodeEndpoints() []Endpoint {
 		{"GET", PathCluster, "", "what=sysinfo", "", "200, ClusterSystem"},
 		{"GET", PathCluster, "", "what=backends", "", "200, JSON array: [\"aws\"] where remote buckets are on, or []"},
 		{"GET", PathCluster, "", "what=target_ips", "", "200, the hosts of the targets as text, with commas between"},
+		{"PUT", PathCluster, ActionResetConfig, "", "", "200, empty: every setting is its default again"},
+		{"PUT", PathCluster, ActionStartMaintenance, "", "NodesMessage", "200, empty; 404; 409 for the last active target"},
+		{"PUT", PathCluster, ActionStopMaintenance, "", "NodesMessage", "200, empty; 404"},
+		{"PUT", PathCluster, ActionDecommissionNode, "", "NodesMessage", "200, empty: the node ends and is removed; 404; 409 where buckets are placed on it, or it embeds etcd"},
+		{"PUT", PathCluster, ActionShutdownNode, "", "NodesMessage", "200, empty: the node ends, and is a member still; 404; 409 where it embeds etcd; 503 where it is down"},
+		{"PUT", PathCluster, ActionShutdown, "", "", "200, empty: every node ends"},
+		{"PUT", PathCluster, ActionRotateLogs, "", "", "200, empty: every node that logs to files begins a new one"},
+		{"PUT", PathCluster, ActionReloadKeys, "", "", "200, empty: every target reads the AWS configuration files anew"},
+		{"PUT", PathPrimary + "/{node}", "", "", "", "200, empty, where it is a proxy that is alive: all are equal; 404"},
+		{"POST", PathJoin, "", "", "Node: its daemon_id, or a public_net with its direct_url", "200, JoinAnswer, where it is a member; 501: nodes join by themselves"},
 		{"GET", PathCluster, "", "what=remote", "", "200, RemoteClusters: none"},
 	})
 }

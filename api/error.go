@@ -63,6 +63,7 @@ func kindRows() []kindRow {
 		{object.Exists, 409, "ErrBucketAlreadyExists"},
 		{object.NotEmpty, 409, "ErrBucketNotEmpty"},
 		{object.Conflict, 409, "ErrConflict"},
+		{object.Refused, 409, "ErrRefused"},
 		{object.Invalid, 400, "ErrInvalid"},
 		{object.KeyTooLong, 400, "ErrKeyTooLong"},
 		{object.BadDigest, 400, "ErrBadCksum"},

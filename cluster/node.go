@@ -28,8 +28,8 @@ type NodeState string
 const (
 	Active      NodeState = "active"
 	Down        NodeState = "down"
-	Maintenance NodeState = "maintenance" // keeps its data, gets no new buckets
-	Leaving     NodeState = "leaving"     // is being emptied
+	Maintenance NodeState = "maintenance" // keeps its place and serves its names while it is up; gets no new buckets
+	Leaving     NodeState = "leaving"     // has ended or is about to; is removed once it is dead
 )
 
 // Node is a member of the cluster, dead or alive.
@@ -42,7 +42,8 @@ type Node struct {
 	FailureDomain string    `json:"failure_domain,omitempty"`
 	State         NodeState `json:"state"`
 	Joined        time.Time `json:"joined"`
-	Boot          string    `json:"boot"` // new at each start of the process
+	Boot          string    `json:"boot"`           // new at each start of the process
+	Etcd          bool      `json:"etcd,omitempty"` // it embeds etcd
 }
 
 // Live is the sign of life of a node, kept by a lease.

@@ -90,10 +90,15 @@ func (w *world) run(line string) string {
 			return err.Error() + "\n"
 		}
 		return w.apply(MapSet{m}, NodeGone{subject})
-	case "mark":
-		n, _ := w.state.Node(subject)
-		n.State = NodeState(args["state"])
-		return w.apply(NodeSet{n})
+	case "move":
+		m, n, err := w.state.Move(subject, NodeState(args["to"]))
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		if m.Version == w.state.Map.Version {
+			return "nothing to do\n"
+		}
+		return w.apply(MapSet{m}, NodeSet{n})
 	case "create":
 		return w.create(subject)
 	case "remove":
@@ -132,6 +137,7 @@ func (w *world) join(id string, args map[string]string) string {
 	if v, ok := args["url"]; ok {
 		n.URL = v
 	}
+	n.Etcd = args["etcd"] == "true"
 	if v, ok := args["weight"]; ok {
 		n.Weight, _ = strconv.ParseFloat(v, 64)
 	}

@@ -39,6 +39,7 @@ const (
 	DeleteMarked                 // the version asked for is a delete marker, which has no bytes
 	NoSuchMember                 // the object is an archive, and has no file of that name
 	Conflict                     // it was changed by somebody else since the sender looked at it
+	Refused                      // what the cluster is now does not allow it; Err says why
 	kinds
 )
 
@@ -70,6 +71,7 @@ var kindText = [kinds]string{
 	DeleteMarked:     "a delete marker",
 	NoSuchMember:     "no such member of the archive",
 	Conflict:         "changed meanwhile",
+	Refused:          "not possible now",
 }
 
 // Error returns a short lower-case text for the kind.

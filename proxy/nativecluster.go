@@ -88,6 +88,12 @@ func hostOf(u *url.URL) string {
 func (p *Proxy) nativeSetConfig(c *nativeCall) error {
 	var given api.Properties
 	for key, value := range c.ctx.QueryArgs().All() {
+		if string(key) == api.QueryTransient {
+			if c.ctx.QueryArgs().GetBool(api.QueryTransient) {
+				return object.E("native", "", object.Unsupported, errors.New("transient: every setting is kept in etcd and holds on all nodes"))
+			}
+			continue
+		}
 		given = append(given, api.Property{Name: string(key), Value: string(value)})
 	}
 	return p.setConfig(given)

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
+	"ais/cluster"
 	"ais/s3api"
 )
 
@@ -40,5 +42,48 @@ func TestHealth(t *testing.T) {
 		if status, body := p.ask(t, s3api.Credentials{}, "s3", http.MethodGet, path, ""); status != http.StatusOK {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
+	}
+}
+
+// What an administrator may do to the cluster and its nodes, nobody else may; and what
+// cannot be done is refused with a reason, and changes nothing.
+func TestNativeNodes(t *testing.T) {
+	p := startProxy(t)
+	before := p.cluster.State().Map
+	for _, test := range []struct {
+		path, body string
+		want       int
+		part       string
+	}{
+		{"/v1/cluster", `{"action":"start-maintenance","value":{"sid":"t1"}}`, 409, "t1 is the only active target"},
+		{"/v1/cluster", `{"action":"start-maintenance","value":{"sids":["t9"]}}`, 404, "there is no node t9"},
+		{"/v1/cluster", `{"action":"start-maintenance"}`, 400, "names no node"},
+		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"p1"}}`, 409, "embeds the cluster's etcd"},
+		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"t1","rm_user_data":true}}`, 501, "rm_user_data"},
+		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"t1","no_shutdown":true}}`, 501, "no_shutdown"},
+		{"/v1/cluster", `{"action":"shutdown-node","value":{"sid":"p1"}}`, 409, "embeds the cluster's etcd"},
+		{"/v1/cluster", `{"action":"decommission"}`, 501, "not implemented"},
+		{"/v1/cluster/proxy/p1", "", 200, ""},
+		{"/v1/cluster/proxy/t1", "", 404, "there is no proxy t1"},
+		{"/v1/cluster/attach?what=remote", "", 501, "not implemented"},
+		{"/v1/cluster/set-config?transient=true&redirect=always", "", 501, "transient"},
+		{"/v1/cluster/set-config?transient=false&redirect=always", "", 200, ""},
+		{"/v1/cluster", `{"action":"reset-config"}`, 200, ""},
+	} {
+		if status, body := p.ask(t, s3api.Credentials{}, "s3", http.MethodPut, test.path, test.body); status != http.StatusForbidden {
+			t.Errorf("%s %s of nobody: %d %s", test.path, test.body, status, body)
+		}
+		if status, body := p.ask(t, root, "s3", http.MethodPut, test.path, test.body); status != test.want || !strings.Contains(body, test.part) {
+			t.Errorf("%s %s: %d %s", test.path, test.body, status, body)
+		}
+	}
+	if now := p.cluster.State(); now.Map.Version != before.Version || now.Config.Redirect != cluster.DefaultConfig().Redirect {
+		t.Errorf("the map is %+v, redirect %s", now.Map, now.Config.Redirect)
+	}
+	if status, body := p.ask(t, root, "s3", http.MethodPost, "/v1/cluster/join-by-admin", `{"daemon_id":"t1"}`); status != 200 || body != `{"daemon_id":"t1","rebalance_id":""}` {
+		t.Errorf("a member joins: %d %s", status, body)
+	}
+	if status, _ := p.ask(t, root, "s3", http.MethodPost, "/v1/cluster/join-by-admin", `{"daemon_id":"t2"}`); status != 501 {
+		t.Errorf("a stranger joins: %d", status)
 	}
 }

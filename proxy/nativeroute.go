@@ -6,6 +6,7 @@ import (
 
 	"ais/api"
 	"ais/cluster"
+	"ais/cluster/peer"
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
@@ -25,8 +26,9 @@ type nativeCall struct {
 
 // The paths of the routing table that hold names.
 const (
-	nativePathBucket = api.PathBuckets + "/{bucket}"
-	nativePathUser   = api.PathUsers + "/{user}"
+	nativePathBucket  = api.PathBuckets + "/{bucket}"
+	nativePathPrimary = api.PathPrimary + "/{node}"
+	nativePathUser    = api.PathUsers + "/{user}"
 )
 
 // nativeRoutes is the routing table of the native API. Calls for objects are not in
@@ -79,6 +81,16 @@ var nativeRoutes = map[nativeRoute]func(*Proxy, *nativeCall) error{
 	{"PUT", api.PathCluster, api.ActionSetConfig}:         admins((*Proxy).nativeActConfig),
 	{"PUT", api.PathCluster, api.ActionStart}:             acting((*Proxy).nativeStart),
 	{"PUT", api.PathCluster, api.ActionStop}:              acting((*Proxy).nativeStop),
+	{"PUT", api.PathCluster, api.ActionResetConfig}:       admins((*Proxy).nativeResetConfig),
+	{"PUT", api.PathCluster, api.ActionStartMaintenance}:  onNodes((*Proxy).startMaintenance),
+	{"PUT", api.PathCluster, api.ActionStopMaintenance}:   onNodes((*Proxy).stopMaintenance),
+	{"PUT", api.PathCluster, api.ActionDecommissionNode}:  onNodes((*Proxy).decommission),
+	{"PUT", api.PathCluster, api.ActionShutdownNode}:      onNodes((*Proxy).shutdownNode),
+	{"PUT", api.PathCluster, api.ActionShutdown}:          admins((*Proxy).nativeShutdown),
+	{"PUT", api.PathCluster, api.ActionRotateLogs}:        onEvery(peer.ActRotateLogs, anyNode),
+	{"PUT", api.PathCluster, api.ActionReloadKeys}:        onEvery(peer.ActReloadKeys, anyTarget),
+	{"PUT", nativePathPrimary, ""}:                        admins((*Proxy).nativePrimary),
+	{"POST", api.PathJoin, ""}:                            admins(func(p *Proxy, c *nativeCall) error { return p.nativeJoin(c.ctx) }),
 	{"GET", api.PathHealth, ""}:                           plain((*Proxy).nativeHealth),
 	{"POST", api.PathLogin, ""}:                           plain((*Proxy).nativeLogin),
 
@@ -151,6 +163,9 @@ func nativePattern(path string) string {
 	path = strings.TrimSuffix(path, "/")
 	if rest, ok := strings.CutPrefix(path, api.PathBuckets+"/"); ok && rest != "" {
 		return nativePathBucket
+	}
+	if rest, ok := strings.CutPrefix(path, api.PathPrimary+"/"); ok && rest != "" && !strings.Contains(rest, "/") {
+		return nativePathPrimary
 	}
 	rest, ok := strings.CutPrefix(path, api.PathUsers+"/")
 	if !ok {

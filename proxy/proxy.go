@@ -75,17 +75,21 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	return p, nil
 }
 
-// Run serves on listener until ctx ends, then lets what is in flight finish.
+// Run serves on listener until ctx ends or the node is told to end, then lets what is in flight finish.
 func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
+	ctx, cancelTasks := context.WithCancel(ctx)
+	defer cancelTasks()
 	ended := make(chan error, 1)
 	go func() { ended <- p.server.Serve(listener) }()
 	go p.finishDeletions(ctx)
+	go p.finishLeaving(ctx)
 	select {
 	case err := <-ended:
 		return err
 	case <-p.cluster.Superseded():
 		return errors.New("another process has joined the cluster as " + p.cfg.ID)
 	case <-p.daemon.Quit():
+		cancelTasks()
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.ShutdownGrace)
@@ -101,8 +105,8 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 		p.s3.Serve(ctx)
 	case bytes.HasPrefix(path, []byte("/v1/")):
 		p.serveNative(ctx)
-	case string(path) == peer.PathStatus:
-		p.serveStatus(ctx)
+	case string(path) == peer.PathStatus, string(path) == peer.PathAct:
+		p.serveNode(ctx)
 	case isSTS(ctx) && p.access.On():
 		p.serveSTS(ctx)
 	case string(ctx.Path()) == "/metrics":
@@ -138,8 +142,9 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx) {
 	api.SetUptime(&ctx.Response.Header, now.Sub(state.Map.Created), now.Sub(p.started))
 }
 
-// serveStatus answers another node of the cluster with this node's status.
-func (p *Proxy) serveStatus(ctx *fasthttp.RequestCtx) {
+// serveNode answers another node of the cluster: with this node's status, or by doing
+// what it is told.
+func (p *Proxy) serveNode(ctx *fasthttp.RequestCtx) {
 	if p.cfg.NodeCerts && !peer.Certified(ctx) {
 		ctx.Error("no verified certificate of a node\n", fasthttp.StatusForbidden)
 		return
@@ -149,7 +154,15 @@ func (p *Proxy) serveStatus(ctx *fasthttp.RequestCtx) {
 		ctx.Error("no valid ticket of a node of this cluster\n", fasthttp.StatusForbidden)
 		return
 	}
-	if err := api.WriteJSON(ctx, p.daemon.Status()); err != nil {
+	if string(ctx.Path()) == peer.PathStatus {
+		err = api.WriteJSON(ctx, p.daemon.Status())
+	} else {
+		var asked peer.ActRequest
+		if err = api.ReadMessage(ctx, &asked); err == nil {
+			err = p.actHere(asked.Act)
+		}
+	}
+	if err != nil {
 		ctx.Error(err.Error(), fasthttp.StatusInternalServerError)
 	}
 }

@@ -132,7 +132,7 @@ func FromError(err error) *Error {
 		return BucketAlreadyOwnedByYou
 	case object.NotEmpty:
 		return BucketNotEmpty
-	case object.Conflict:
+	case object.Conflict, object.Refused:
 		return OperationAborted
 	case object.Invalid:
 		return invalid(err)

@@ -20,6 +20,7 @@ type Config struct {
 	NodeCerts     bool     // other nodes must show a certificate that was verified
 	Store         fs.Config
 	OpenBackend   backend.Open  // of remote buckets; nil where there are none
+	ReloadKeys    func()        // has OpenBackend read its credentials anew; nil for nothing
 	FetchChunk    int64         // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one
 	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
 	PeerTimeout   time.Duration // for a control call to another node

@@ -5,6 +5,7 @@ import (
 
 	"ais/access"
 	"ais/api"
+	"ais/cluster/peer"
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
@@ -26,4 +27,25 @@ func (t *Target) nativeDaemon(ctx *fasthttp.RequestCtx) error {
 		return object.E("native", api.PathDaemon, object.Denied, errors.New("the call has no credentials"))
 	}
 	return t.daemon.Answer(ctx, !t.access.On() || who.Admin && who.Session == nil)
+}
+
+// nodeAct does with this node what another one asks for.
+func (t *Target) nodeAct(ctx *fasthttp.RequestCtx) error {
+	asked, err := read[peer.ActRequest](ctx)
+	if err != nil {
+		return err
+	}
+	switch asked.Act {
+	case peer.ActShutdown:
+		t.cfg.Logger.Info("this node was told to end")
+		t.daemon.End()
+	case peer.ActRotateLogs:
+		return t.daemon.RotateLogs()
+	case peer.ActReloadKeys:
+		t.remotes.forget()
+		t.cfg.Logger.Info("remote buckets are opened anew")
+	default:
+		return object.E("target.act", string(asked.Act), object.Unsupported, nil)
+	}
+	return nil
 }

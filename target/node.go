@@ -24,6 +24,7 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathStat:    (*Target).nodeStat,
 	peer.PathRead:    (*Target).nodeRead,
 	peer.PathStatus:  (*Target).nodeStatus,
+	peer.PathAct:     (*Target).nodeAct,
 	peer.PathLookup:  (*Target).nodeLookup,
 	peer.PathMembers: (*Target).nodeMembers,
 	peer.PathRename:  (*Target).nodeRename,

@@ -13,7 +13,16 @@ import (
 // remotes are the stores behind remote buckets, each opened when it is first used.
 type remotes struct {
 	open     backend.Open
+	reload   func()   // has open read credentials anew; nil for nothing
 	byConfig sync.Map // backend.Config → backend.Backend
+}
+
+// forget has every remote bucket opened anew, with credentials as they are now.
+func (r *remotes) forget() {
+	if r.reload != nil {
+		r.reload()
+	}
+	r.byConfig.Clear()
 }
 
 // remote returns the remote bucket behind b, nil where it has none. Unsupported

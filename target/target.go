@@ -70,7 +70,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 		}},
 		started: cfg.Now(),
 	}
-	t.remotes.open = cfg.OpenBackend
+	t.remotes.open, t.remotes.reload = cfg.OpenBackend, cfg.ReloadKeys
 	t.signed = signed.New()
 	t.fetches = newFetches()
 	t.metrics = newMetrics(cfg.Registry, t)
@@ -95,8 +95,10 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	return t, nil
 }
 
-// Run serves on listener until ctx ends, then lets what is in flight finish.
+// Run serves on listener until ctx ends or the node is told to end, then lets what is in flight finish.
 func (t *Target) Run(ctx context.Context, listener net.Listener) error {
+	ctx, cancelTasks := context.WithCancel(ctx)
+	defer cancelTasks()
 	ended := make(chan error, 1)
 	go func() { ended <- t.server.Serve(listener) }()
 	go t.dropRemoved(ctx)
@@ -110,6 +112,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	case <-t.cluster.Superseded():
 		return errors.New("another process has joined the cluster as " + t.cfg.ID)
 	case <-t.daemon.Quit():
+		cancelTasks()
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.ShutdownGrace)

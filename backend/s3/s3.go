@@ -97,6 +97,15 @@ func (s *Stores) Open(c backend.Config) (backend.Backend, error) {
 	return &bucket{stores: s, config: c, turn: make(chan struct{}, 1)}, nil
 }
 
+// Reload forgets the AWS configuration that was read: buckets that are opened from now
+// on read it anew. Those that are open keep what they have.
+func (s *Stores) Reload() {
+	s.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.profiles)
+}
+
 // Close closes the connections that are not in use.
 func (s *Stores) Close() {
 	s.mu.Lock()
@@ -107,8 +116,7 @@ func (s *Stores) Close() {
 }
 
 // profile reads the AWS configuration of a profile, "" the default one, when it is
-// first used. What it reads once holds until the process ends, but for credentials
-// that expire.
+// first used. What it reads once holds until Reload, but for credentials that expire.
 func (s *Stores) profile(ctx context.Context, name string) (*profile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,6 +34,37 @@ func (s *Store) UpdateConfig(ctx context.Context, edit func(*cluster.Config) err
 	return now, err
 }
 
+// MoveNode puts a node into a state, and returns it as stored. The errors are those of
+// cluster.State.Move. Of two changes at once the second is decided on what the first
+// has left.
+func (s *Store) MoveNode(ctx context.Context, id string, to cluster.NodeState) (cluster.Node, error) {
+	const op = "cluster.MoveNode"
+	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
+	defer cancel()
+	var now cluster.Node
+	keys := []string{s.keys.clusterMap(), s.keys.node(id), s.keys.bucketID()}
+	revision, err := s.swap(ctx, keys, s.readAll, func(read values, revision int64) ([]write, error) {
+		state, err := s.assemble(read, revision)
+		if err != nil {
+			return nil, object.E(op, id, object.Corrupt, err)
+		}
+		m, n, err := state.Move(id, to)
+		if err != nil {
+			return nil, err
+		}
+		now = n
+		if m.Version == state.Map.Version {
+			return nil, nil
+		}
+		return []write{{key: s.keys.clusterMap(), value: encode(m)}, {key: s.keys.node(id), value: encode(n)}}, nil
+	})
+	if err != nil {
+		return now, failure(op, id, err)
+	}
+	_ = s.await(ctx, revision)
+	return now, nil
+}
+
 // RemoveNode takes a dead node out of the cluster for good. The errors are those
 // of cluster.State.Dismiss.
 func (s *Store) RemoveNode(ctx context.Context, id string) error {

@@ -78,6 +78,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.root = NewAccessKey(c.Rand)
 	}
 	s.root.Created = s.started.UTC()
+	s.config.Self.Etcd = s.config.Embed != nil
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {
 		s.shut()

@@ -128,7 +128,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	stores := s3.New(s3.Options{AppID: "ais-" + version})
 	defer stores.Close()
-	cfg.OpenBackend = stores.Open
+	cfg.OpenBackend, cfg.ReloadKeys = stores.Open, stores.Reload
 
 	peerConfig := peer.DefaultConfig()
 	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
