@@ -18,8 +18,8 @@ func (c *Client) CreateUpload(ctx context.Context, b Bucket, key string) (id str
 	if err != nil {
 		return "", err
 	}
-	_, raw, err := c.content(ctx, r)
 	r.harmless = true // a second one, which nobody knows, has no parts
+	_, raw, err := c.content(ctx, r)
 	return strings.TrimSpace(string(raw)), err
 }
 

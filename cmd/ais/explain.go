@@ -54,7 +54,7 @@ func explainPlain(err error, a *app) (text, hint string) {
 		return "interrupted; nothing half-written is left", ""
 	case errors.Is(err, syscall.ENOSPC):
 		return err.Error(), "The local disk is full; nothing is left under the final name."
-	case errors.As(err, &answer) && strings.Contains(answer.Message, "HTTP request to an HTTPS server"):
+	case errors.As(err, &answer) && (strings.Contains(answer.Message, "speaks HTTPS") || strings.Contains(answer.Message, "to an HTTPS server")):
 		return "cannot reach AIS at " + a.client.Endpoint() + ": " + plainToTLS, useTLS
 	case errors.As(err, &answer):
 		return answer.Message, answerHint(answer)

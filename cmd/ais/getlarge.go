@@ -31,7 +31,7 @@ func (d *downloader) getLarge(ctx context.Context, l *place, info api.ObjectInfo
 }
 
 // syncEvery is how often what came is brought to stable storage, to go on with.
-const syncEvery = 2 * time.Second
+const syncEvery = 5 * time.Second
 
 // getVersion gets one version of an object.
 func (d *downloader) getVersion(ctx context.Context, l *place, info api.ObjectInfo, p *progress) error {

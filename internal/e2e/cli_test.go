@@ -28,7 +28,7 @@ func newShell(t *testing.T, c *Cluster) *shell {
 func (s *shell) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(binaries(false), "ais"), args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "AIS_ENDPOINT="+s.endpoint, "TZ=UTC", "XDG_CONFIG_HOME="+s.dir)
+	cmd.Env = append(os.Environ(), "AIS_ENDPOINT="+s.endpoint, "TZ=UTC", "XDG_CONFIG_HOME="+s.dir, "XDG_CACHE_HOME="+s.dir)
 	return cmd
 }
 
