@@ -30,6 +30,10 @@ const (
 
 	QueryReplaceCustom = "set-new-custom" // true: in the place of all, not besides
 
+	QueryValidate    = "validate-checksum" // true: what is here is read and compared with its checksums
+	QueryETLName     = "etl_name"          // of AIStore's transformations, which AIS has not
+	QueryETLPipeline = "etl_pipeline"
+
 	QueryUploadID   = "uploadId"
 	QueryPartNumber = "partNumber"
 
@@ -94,6 +98,7 @@ const (
 	HeaderCopyPaths    = "Ais-Mirror-Paths"
 	HeaderChunks       = "Ais-Chunks-Count"
 	HeaderChunkSize    = "Ais-Chunks-Max-Chunk-Size"
+	HeaderBlobDownload = "Ais-Blob-Download"
 	HeaderNodeID       = "Ais-Node-Id"
 	HeaderUptime       = "Ais-Cluster-Uptime"
 	HeaderNodeUptime   = "Ais-Node-Uptime"

@@ -124,12 +124,11 @@ func objectHeaders(i *ObjectInfo, set func(prop, name, value string)) {
 	}
 }
 
-// infoHeaders calls set for what a HEAD says beyond a GET.
+// infoHeaders calls set for what a HEAD says beyond a GET and HeaderPresent.
 func infoHeaders(i *ObjectInfo, set func(prop, name, value string)) {
 	set("name", HeaderName, escapeHeader(i.Name))
 	set("name", HeaderBucketName, i.Bucket.Name)
 	set("name", HeaderProvider, string(i.Bucket.Provider))
-	set("cached", HeaderPresent, strconv.FormatBool(i.Present))
 	if i.Location != "" {
 		set("location", HeaderLocation, i.Location)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -231,6 +232,7 @@ func SetObjectInfo(h *fasthttp.ResponseHeader, i *ObjectInfo, props string) {
 			h.Add(name, value)
 		}
 	}
+	h.Set(HeaderPresent, strconv.FormatBool(i.Present)) // whatever was asked for
 	infoHeaders(i, set)
 	objectHeaders(i, set)
 }

@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"errors"
+	"strconv"
+
 	"ais/api"
 	"ais/cluster"
+	"ais/object"
 
 	"github.com/valyala/fasthttp"
 )
@@ -13,6 +17,11 @@ const maxDrained = 256 << 10
 
 // nativeObject sends an object call to the owner: native clients follow.
 func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
+	if ctx.IsPost() {
+		if to, err := api.ReadTarget(ctx); err != nil && to.Bucket.Name != "" && to.Key == "" {
+			return p.nativeObjects(ctx)
+		}
+	}
 	node, err := p.nativeOwner(ctx)
 	if err != nil {
 		return err
@@ -23,6 +32,16 @@ func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
 	}
 	p.metrics.relays.Inc()
 	return p.caller.Forward(ctx, node, "", p.access.Grant(ctx))
+}
+
+// nativeObjects answers a POST for the objects of a bucket: the SDK sends its
+// promotions and downloads of objects there, which AIS has not.
+func (p *Proxy) nativeObjects(ctx *fasthttp.RequestCtx) error {
+	message, err := api.ReadAction(ctx)
+	if err != nil {
+		return err
+	}
+	return object.E("native", message.Action, object.Unsupported, errors.New("objects have no action "+strconv.Quote(message.Action)))
 }
 
 // nativeOwner returns the target that owns the object of a native call, or is the

@@ -128,6 +128,25 @@ func ask(t *testing.T, target *Target, method, uri, body string, headers ...stri
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+	return exchange(t, target, req)
+}
+
+// askChunked is ask for a PUT whose body comes in chunks.
+func askChunked(t *testing.T, target *Target, uri, body string, headers ...string) answer {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPut, "http://node.test:8081"+uri, io.MultiReader(strings.NewReader(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.TransferEncoding = []string{"chunked"}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return exchange(t, target, req)
+}
+
+func exchange(t *testing.T, target *Target, req *http.Request) answer {
+	t.Helper()
 	client, server := net.Pipe()
 	defer client.Close()
 	go func() { _ = target.server.ServeConn(server) }()

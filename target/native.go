@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 
+	"ais/access"
 	"ais/api"
 	"ais/cluster"
+	"ais/cluster/peer"
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
@@ -113,12 +116,15 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 }
 
 func (t *Target) nativePut(c *nativeCall) error {
+	if err := c.refuse(api.QueryETLName); err != nil {
+		return err
+	}
 	body, err := c.body()
 	if err != nil {
 		return err
 	}
 	started := t.cfg.Now()
-	meta, err := t.Put(c.bucket, c.name, object.Meta{Owner: t.ownerNative(c)}, object.Cond{}, body)
+	meta, err := t.Put(c.bucket, c.name, object.Meta{Owner: t.ownerNative(c)}, api.ReadCond(&c.ctx.Request.Header), body)
 	t.metrics.put.observe(t.cfg.Now().Sub(started), err)
 	if err != nil {
 		return err
@@ -140,23 +146,33 @@ func (t *Target) nativeGet(c *nativeCall) error {
 }
 
 func (t *Target) nativeRead(c *nativeCall) error {
+	if err := c.refuse(api.QueryETLName); err != nil {
+		return err
+	}
 	o, err := t.openNative(c)
 	if err != nil {
 		return err
 	}
 	meta := o.meta // outlives what was opened
 	h := &c.ctx.Response.Header
-	r, partial, err := object.ParseRange(string(c.ctx.Request.Header.Peek("Range")), meta.Size)
+	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
+	if err := api.ReadCond(&c.ctx.Request.Header).CheckRead(&meta); err != nil {
+		o.Close()
+		api.SetValidators(h, &info)
+		return err
+	}
+	r, partial, err := object.ParseRange(api.ReadRange(&c.ctx.Request.Header, &info), meta.Size)
 	if err != nil {
 		o.Close()
 		h.Set("Content-Range", "bytes */"+strconv.FormatInt(meta.Size, 10))
 		return err
 	}
-	if err := t.send(c.ctx, o, r, c.bucket.Props.Checksum.ValidateWarmGet); err != nil {
+	validate := c.bucket.Props.Checksum.ValidateWarmGet || c.ctx.QueryArgs().GetBool(api.QueryValidate)
+	if err := t.send(c.ctx, o, r, validate); err != nil {
 		return err
 	}
-	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
 	api.SetObjectHeaders(h, &info)
+	h.Set("Accept-Ranges", "bytes")
 	c.ctx.SetContentType(api.ContentBinary)
 	if partial {
 		c.ctx.SetStatusCode(fasthttp.StatusPartialContent)
@@ -211,6 +227,10 @@ func (t *Target) statLatest(c *nativeCall) (object.Meta, error) {
 }
 
 func (t *Target) nativeHead(c *nativeCall) error {
+	presence, err := api.ReadPresence(c.ctx)
+	if err != nil {
+		return err
+	}
 	started := t.cfg.Now()
 	meta, err := t.statNative(c)
 	t.metrics.head.observe(t.cfg.Now().Sub(started), err)
@@ -218,15 +238,53 @@ func (t *Target) nativeHead(c *nativeCall) error {
 		return err
 	}
 	info := api.NewObjectInfo(api.BucketOf(c.bucket), c.name.Key, &meta, t.cfg.ID)
+	if err := presence.Check(info.Present); err != nil {
+		return err
+	}
+	if err := api.ReadCond(&c.ctx.Request.Header).CheckRead(&meta); err != nil {
+		api.SetValidators(&c.ctx.Response.Header, &info)
+		return err
+	}
+	if c.ctx.QueryArgs().GetBool(api.QueryValidate) && info.Present {
+		if err := t.verifyNative(c); err != nil {
+			return err
+		}
+	}
 	api.SetObjectInfo(&c.ctx.Response.Header, &info, string(c.ctx.QueryArgs().Peek(api.QueryProps)))
 	c.ctx.Response.Header.SetContentLength(int(meta.Size))
 	c.ctx.Response.SkipBody = true
 	return nil
 }
 
+// verifyNative reads what is here of the object and compares it with its checksums.
+func (t *Target) verifyNative(c *nativeCall) error {
+	o, err := t.openHere(c.name, "")
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	return o.here.Verify(0, o.meta.Size)
+}
+
+// nativeDelete removes the object, or what is kept here of a remote one where the
+// message asks for an eviction.
 func (t *Target) nativeDelete(c *nativeCall) error {
+	message, err := api.ReadAction(c.ctx)
+	if err != nil {
+		return err
+	}
+	switch message.Action {
+	case "":
+	case api.ActionEvict:
+		_, err := t.evict(c.bucket, c.name, nil)
+		return err
+	case api.ActionAbortUpload:
+		return object.E("target.native", api.QueryUploadID, object.Invalid, errNoUpload)
+	default:
+		return object.E("target.native", message.Action, object.Unsupported, errors.New("a DELETE of an object has no action "+strconv.Quote(message.Action)))
+	}
 	started := t.cfg.Now()
-	_, err := t.Delete(c.bucket, c.name, "", object.Cond{}, "")
+	_, err = t.Delete(c.bucket, c.name, "", api.ReadCond(&c.ctx.Request.Header), access.Writer(access.Who(c.ctx), c.bucket))
 	t.metrics.del.observe(t.cfg.Now().Sub(started), err)
 	return err
 }
@@ -235,8 +293,9 @@ func (t *Target) nativeDelete(c *nativeCall) error {
 // the client announces it. Errors: Invalid, TooLarge.
 func (c *nativeCall) body() (*stream, error) {
 	size := int64(c.ctx.Request.Header.ContentLength())
+	from := bodyOf(c.ctx)
 	if size < 0 {
-		return nil, object.E("target.put", c.name.Key, object.Invalid, errors.New("a Content-Length is required"))
+		size, from = -1, chunked{c.ctx.Conn(), from}
 	}
 	if size > object.MaxPutSize {
 		return nil, object.E("target.put", c.name.Key, object.TooLarge, nil)
@@ -249,7 +308,25 @@ func (c *nativeCall) body() (*stream, error) {
 	if ok {
 		expect = append(expect, sum)
 	}
-	return newStream(bodyOf(c.ctx), size, expect), nil
+	return newStream(from, size, expect), nil
+}
+
+// chunked is a body of unknown length that came whole, or ends in an error.
+type chunked struct {
+	conn net.Conn
+	body io.Reader
+}
+
+// Read implements io.Reader.
+func (c chunked) Read(p []byte) (int, error) {
+	n, err := c.body.Read(p)
+	switch {
+	case err == io.EOF && peer.Ended(c.conn):
+		err = object.E("target.receive", "", object.Incomplete, errors.New("the client went before the last chunk"))
+	case err != nil && err != io.EOF:
+		err = object.E("target.receive", "", object.Incomplete, err)
+	}
+	return n, err
 }
 
 // bodyOf returns the request's body, streamed or read already.

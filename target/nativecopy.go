@@ -23,17 +23,12 @@ func (t *Target) nativeHome(c *nativeCall) (cluster.Node, error) {
 	return t.owner(c.toBucket, c.toName)
 }
 
-// notOfCopies are parameters of AIStore's copies that AIS has nothing for.
-var notOfCopies = []string{"etl_name", "etl_args", "etl_pipeline"}
-
 // nativeCopy copies the object that the call names to another name, which this
 // target owns.
 func (t *Target) nativeCopy(c *nativeCall) error {
 	query := c.ctx.QueryArgs()
-	for _, name := range notOfCopies {
-		if query.Has(name) {
-			return object.E("target.copy", name, object.Unsupported, errors.New("objects are copied as they are"))
-		}
+	if err := c.refuse(api.QueryETLName, api.QueryETLPipeline); err != nil {
+		return err
 	}
 	if c.toName == c.name {
 		return object.E("target.copy", api.QueryCopyTo, object.Invalid, errors.New("it names the object itself"))

@@ -8,11 +8,11 @@ import (
 	"ais/object"
 )
 
-// stream is a Payload from a plain reader of known length: another object, or a
-// native request's body.
+// stream is a Payload from a plain reader: another object, or a native request's
+// body.
 type stream struct {
 	from   io.Reader
-	size   int64
+	size   int64 // −1 where it is not known, so that from's end is the payload's
 	read   int64
 	hashes []hashed
 	expect []object.Checksum // to be verified at the end
@@ -24,7 +24,7 @@ type hashed struct {
 	hash      hash.Hash
 }
 
-// newStream returns a payload of size bytes of from. The checksums in expect are
+// newStream returns a payload of size bytes of from, or of all where size is −1. The checksums in expect are
 // verified; those of the algorithms in keep are computed and given by Sums.
 func newStream(from io.Reader, size int64, expect []object.Checksum, keep ...object.Algorithm) *stream {
 	s := &stream{from: from, size: size, expect: expect, keep: keep}
@@ -67,9 +67,13 @@ func (s *stream) Sums() []object.Checksum {
 	return sums
 }
 
-// Read implements io.Reader. An end before size bytes is Incomplete; a digest
-// other than the expected one is BadDigest.
+// Read implements io.Reader. An end before size bytes is Incomplete, where size is
+// not known more than one write may have TooLarge; a digest other than the expected
+// one is BadDigest.
 func (s *stream) Read(p []byte) (int, error) {
+	if s.size < 0 {
+		return s.readOpen(p)
+	}
 	if left := s.size - s.read; int64(len(p)) > left {
 		if left == 0 {
 			return 0, s.finish()
@@ -88,6 +92,24 @@ func (s *stream) Read(p []byte) (int, error) {
 		return n, err
 	}
 	return n, nil
+}
+
+// readOpen is Read where the size is not known.
+func (s *stream) readOpen(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	s.read += int64(n)
+	for _, h := range s.hashes {
+		h.hash.Write(p[:n])
+	}
+	switch {
+	case s.read > object.MaxPutSize:
+		return n, object.E("target.receive", "", object.TooLarge, nil)
+	case err == io.EOF && n == 0:
+		return 0, s.finish()
+	case err == io.EOF:
+		return n, nil // it will be said again
+	}
+	return n, err
 }
 
 func (s *stream) finish() error {

@@ -63,13 +63,13 @@ func (w *through) put(n object.Name, m object.Meta, cond object.Cond, p Payload)
 	if m.Checksum, err = receive(staged, p, w.bucket.Props.Checksum.Type); err != nil {
 		return object.Meta{}, err
 	}
-	m.Sums, m.Size = p.Sums(), p.Size()
+	m.Sums, m.Size = p.Sums(), staged.Size()
 	turn, err := w.take(n, cond)
 	if err != nil {
 		return object.Meta{}, err
 	}
 	defer turn.end()
-	there, err := w.remote.Put(context.Background(), n.Key, backend.PutOptions{Meta: m, Body: bodyFrom(staged, p.Size()), Size: p.Size(), Cond: turn.cond})
+	there, err := w.remote.Put(context.Background(), n.Key, backend.PutOptions{Meta: m, Body: bodyFrom(staged, m.Size), Size: m.Size, Cond: turn.cond})
 	if err != nil {
 		return object.Meta{}, err
 	}

@@ -113,7 +113,7 @@ func (x *exchange) nextChunkOf(ctx *fasthttp.RequestCtx, body io.Reader, buf []b
 	switch {
 	case err == nil:
 		return end, true, nil
-	case err == io.EOF && !ended(ctx.Conn()):
+	case err == io.EOF && !Ended(ctx.Conn()):
 		return end + copy(buf[end:], lastChunk), false, nil
 	}
 	// fasthttp ends a stream in the same way whether the last chunk came or the
@@ -201,8 +201,11 @@ func (c *Client) drain(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// ended reports whether the client has closed its side of the connection.
-func ended(nc net.Conn) bool {
+// Ended reports whether the client has closed its side of the connection. Of a body
+// of unknown length fasthttp says the same whether its last chunk came or the client
+// went between two chunks: this tells them apart, since a client that has sent all
+// waits for its answer.
+func Ended(nc net.Conn) bool {
 	if e, ok := nc.(interface{ Ended() bool }); ok && e.Ended() { // TLS has an end of its own
 		return true
 	}
