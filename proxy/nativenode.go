@@ -83,7 +83,10 @@ func (p *Proxy) withCount(ctx context.Context, node cluster.Node, err error) err
 		for _, m := range status.Capacity.Mountpaths {
 			sum += m.Objects
 		}
-		objects = fmt.Sprintf("holds %d objects", sum)
+		objects = fmt.Sprintf("holds objects, %d of them", sum)
+		if sum == 0 {
+			objects = "holds no object"
+		}
 	}
 	var e *object.Error
 	if !errors.As(err, &e) {

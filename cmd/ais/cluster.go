@@ -26,6 +26,14 @@ func (a *app) clusterShowCommand(use string) *cobra.Command {
 			if len(given) == 1 {
 				which = given[0]
 			}
+			switch which {
+			case "bmd":
+				return a.showBuckets(cmd.Context())
+			case "config":
+				return a.showConfig(cmd, nil)
+			case "stats":
+				return a.showPerformance(cmd.Context(), counters(), "", time.Second, 1)
+			}
 			m, err := a.client.ClusterMap(cmd.Context())
 			if err != nil {
 				return err
@@ -46,7 +54,7 @@ type nodeRow struct {
 
 // showCluster shows the nodes that which says: all, "proxy", "target", or one id.
 func (a *app) showCluster(ctx context.Context, m api.ClusterMap, which string) error {
-	id := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(which, "p["), "t["), "]")
+	id := nodeID(which)
 	var rows []nodeRow
 	for _, nodes := range []map[string]api.Node{m.Proxies, m.Targets} {
 		for _, key := range slices.Sorted(maps.Keys(nodes)) {

@@ -164,7 +164,16 @@ func assignable(p api.Properties, typed string) []cobra.Completion {
 
 // completeNodes completes what 'show cluster' takes.
 func (a *app) completeNodes(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	out := []cobra.Completion{"proxy", "target", "smap"}
+	return a.nodesAnd(cmd, given, typed, "proxy", "target", "smap", "bmd", "config", "stats")
+}
+
+// completeNodeIDs completes the id of a node.
+func (a *app) completeNodeIDs(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.nodesAnd(cmd, given, typed)
+}
+
+// nodesAnd completes the id of a node, or one of the words.
+func (a *app) nodesAnd(cmd *cobra.Command, given []string, typed string, out ...cobra.Completion) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel, ok := a.completing(cmd)
 	defer cancel()
 	if len(given) > 0 || !ok {

@@ -110,6 +110,9 @@ func answerHint(m *api.ErrorMessage) string {
 		}
 		return "'ais ls' lists the buckets."
 	}
+	if m.Kind() == object.NotFound && (strings.HasPrefix(m.Message, "there is no node") || strings.HasPrefix(m.Message, "there is no proxy")) {
+		return "'ais show cluster smap' lists the nodes."
+	}
 	return kindHint(m.Kind())
 }
 

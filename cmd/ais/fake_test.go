@@ -159,6 +159,9 @@ func (f *fake) serveCluster(ctx *fasthttp.RequestCtx, path string) error {
 		return api.WriteJSON(ctx, api.ConfigProperties(f.config))
 	case path == api.PathReverse && what == api.WhatNodeStatus:
 		return f.serveStatus(ctx)
+	case path == api.PathReverse && what == api.WhatLog:
+		ctx.SetBodyString(fakeLog)
+		return nil
 	case path == api.PathSetConfig:
 		var p api.Properties
 		for k, v := range ctx.QueryArgs().All() {
@@ -172,6 +175,12 @@ func (f *fake) serveCluster(ctx *fasthttp.RequestCtx, path string) error {
 	}
 	return object.E("fake", path, object.Unsupported, nil)
 }
+
+// fakeLog is the log of every node of a fake.
+const fakeLog = `{"time":"2026-11-22T15:13:00.5Z","level":"INFO","msg":"serving","node":"target1","listen":":8090"}
+{"time":"2026-11-22T15:13:01Z","level":"ERROR","msg":"disk","node":"target1","err":"I/O error","tries":3}
+not JSON
+`
 
 func (f *fake) serveStatus(ctx *fasthttp.RequestCtx) error {
 	node, ok := api.NodeOf(f.state(), string(ctx.Request.Header.Peek(api.HeaderNodeID)))

@@ -41,7 +41,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.createCommand(), a.listCommand(), a.putCommand(), a.getCommand(), a.removeCommand(),
 		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(),
 		a.prefetchCommand(), a.evictCommand(), a.jobCommand(), a.startCommand(), a.stopCommand(), a.waitCommand(),
-		a.authCommand(), a.tlsCommand(), a.probeCommand(),
+		a.performanceCommand(), a.logCommand(), a.authCommand(), a.tlsCommand(), a.probeCommand(),
 	)
 	return root
 }
@@ -83,14 +83,10 @@ func (a *app) objectCommand() *cobra.Command {
 func (a *app) showCommand() *cobra.Command {
 	return group("show", "Show buckets, objects, jobs, the cluster and its settings",
 		a.bucketShowCommand("bucket URI [SECTION…]"), a.objectShowCommand("object URI…"),
-		a.clusterShowCommand("cluster [proxy|target|smap|NODE]"), a.configShowCommand(), a.jobShowCommand("job [KIND|ID] [BUCKET]"))
-}
-
-func (a *app) clusterCommand() *cobra.Command {
-	return group("cluster", "Show the cluster",
-		a.clusterShowCommand("show [proxy|target|smap|NODE]"))
+		a.clusterShowCommand("cluster [proxy|target|smap|bmd|config|stats|NODE]"), a.configShowCommand(), a.jobShowCommand("job [KIND|ID] [BUCKET]"),
+		a.performanceCommand(), a.logShowCommand("log NODE"))
 }
 
 func (a *app) configCommand() *cobra.Command {
-	return group("config", "Show and change settings", a.configClusterCommand())
+	return group("config", "Show and change settings", a.configClusterCommand(), a.configNodeCommand(), a.configResetCommand())
 }
