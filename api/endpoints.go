@@ -63,6 +63,8 @@ func Endpoints() []Endpoint {
 		{"GET", "/v1/objects/{bucket}/{object}", "", "provider, archregx, archmode, archmime", "", "200, a tar of the files in an archive that match"},
 		{"HEAD", "/v1/objects/{bucket}/{object}", "", "provider, archpath, archmime, props", "", "200, Content-Length of a file in an archive; 404"},
 		{"PUT", "/v1/objects/{bucket}/{object}", "", "provider, archpath, archmime", "a file for an archive; header Ais-Pine", "200, Ais-Version, Etag of the archive"},
+		{"GET", "/v1/ml/moss", "", "", "BatchRequest", "200, an archive of all entries in their order; where not streamed multipart/form-data, BatchAnswer before it"},
+		{"GET", "/v1/ml/moss/{bucket}", "", "provider", "BatchRequest", "the same; entries without a bucket are in this one"},
 		{"GET", "/v1/cluster", "", "what=cluster_config", "", "200, Properties as nested JSON"},
 		{"GET", "/v1/cluster", "", "what=stats", "", "200, ClusterStats"},
 		{"PUT", "/v1/cluster/set-config", "", "any properties: k=v&k=v", "", "200, empty; 400 and nothing changed where one is wrong"},

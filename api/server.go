@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +62,7 @@ func ReadTarget(ctx *fasthttp.RequestCtx) (Target, error) {
 // ReadAction reads the action message in the body. With no body at all the
 // message is empty and err nil. Errors: Invalid, TooLarge.
 func ReadAction(ctx *fasthttp.RequestCtx) (ActionMessage, error) {
-	body, err := readBody(ctx)
+	body, err := readBody(ctx, maxAction)
 	if err != nil || len(body) == 0 {
 		return ActionMessage{}, err
 	}
@@ -85,7 +86,7 @@ func ReadCustom(ctx *fasthttp.RequestCtx) (map[string]string, error) {
 // ReadMessage reads the JSON message in the body into to; with no body at all to
 // stays as it is. Errors: Invalid, TooLarge.
 func ReadMessage(ctx *fasthttp.RequestCtx, to any) error {
-	body, err := readBody(ctx)
+	body, err := readBody(ctx, maxAction)
 	if err != nil || len(body) == 0 {
 		return err
 	}
@@ -99,24 +100,29 @@ func ReadMessage(ctx *fasthttp.RequestCtx, to any) error {
 // ReadDocument reads the whole body, up to limit bytes. Errors: TooLarge,
 // Incomplete.
 func ReadDocument(ctx *fasthttp.RequestCtx, limit int) ([]byte, error) {
-	body, err := readBody(ctx)
+	body, err := readBody(ctx, maxAction)
 	if err == nil && len(body) > limit {
 		err = object.E("api.ReadDocument", "", object.TooLarge, nil)
 	}
 	return body, err
 }
 
-// readBody returns the body without blanks around it.
-func readBody(ctx *fasthttp.RequestCtx) ([]byte, error) {
-	if ctx.Request.Header.ContentLength() > maxAction {
-		return nil, object.E("api.ReadAction", "", object.TooLarge, errors.New("a message has at most 1 MiB"))
+// readBody returns the body, of limit bytes at most, without blanks around it.
+func readBody(ctx *fasthttp.RequestCtx, limit int) ([]byte, error) {
+	body, err := readRaw(ctx, limit)
+	return bytes.TrimSpace(body), err
+}
+
+func readRaw(ctx *fasthttp.RequestCtx, limit int) ([]byte, error) {
+	if ctx.Request.Header.ContentLength() > limit {
+		return nil, object.E("api.ReadAction", "", object.TooLarge, fmt.Errorf("a message has at most %d MiB", limit>>20))
 	}
 	var body []byte
 	if stream := ctx.RequestBodyStream(); stream == nil {
 		body = ctx.PostBody()
 	} else {
 		var buf bytes.Buffer
-		if _, err := buf.ReadFrom(&limitedReader{stream, maxAction}); err != nil {
+		if _, err := buf.ReadFrom(&limitedReader{stream, int64(limit)}); err != nil {
 			return nil, err
 		}
 		body = buf.Bytes()
@@ -124,7 +130,7 @@ func readBody(ctx *fasthttp.RequestCtx) ([]byte, error) {
 	if n := ctx.Request.Header.ContentLength(); n >= 0 && len(body) < n {
 		return nil, object.E("api.ReadAction", "", object.Incomplete, nil)
 	}
-	return bytes.TrimSpace(body), nil
+	return body, nil
 }
 
 // ReadChecksum reads the checksum that a client announces of the content it

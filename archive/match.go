@@ -58,6 +58,12 @@ func Same(member, asked string) bool {
 	return member == asked || plain(member) == plain(asked)
 }
 
+// Spellings returns the names that a member may be asked for by, as Same has it.
+func Spellings(member string) []string {
+	name := plain(member)
+	return []string{name, "./" + name, "/" + name}
+}
+
 func plain(name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, "./"), "/")
 }

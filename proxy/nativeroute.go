@@ -27,6 +27,7 @@ type nativeCall struct {
 // The paths of the routing table that hold names.
 const (
 	nativePathBucket  = api.PathBuckets + "/{bucket}"
+	nativePathBatch   = api.PathBatch + "/{bucket}"
 	nativePathPrimary = api.PathPrimary + "/{node}"
 	nativePathUser    = api.PathUsers + "/{user}"
 )
@@ -92,6 +93,8 @@ var nativeRoutes = map[nativeRoute]func(*Proxy, *nativeCall) error{
 	{"PUT", nativePathPrimary, ""}:                        admins((*Proxy).nativePrimary),
 	{"POST", api.PathJoin, ""}:                            admins(func(p *Proxy, c *nativeCall) error { return p.nativeJoin(c.ctx) }),
 	{"GET", api.PathHealth, ""}:                           plain((*Proxy).nativeHealth),
+	{"GET", api.PathBatch, ""}:                            plain((*Proxy).nativeBatch),
+	{"GET", nativePathBatch, ""}:                          plain((*Proxy).nativeBatch),
 	{"POST", api.PathLogin, ""}:                           plain((*Proxy).nativeLogin),
 
 	{"GET", api.PathUsers, ""}:                                          plain((*Proxy).nativeUsers),
@@ -166,6 +169,9 @@ func nativePattern(path string) string {
 	}
 	if rest, ok := strings.CutPrefix(path, api.PathPrimary+"/"); ok && rest != "" && !strings.Contains(rest, "/") {
 		return nativePathPrimary
+	}
+	if api.IsBatch(path) && path != api.PathBatch {
+		return nativePathBatch
 	}
 	rest, ok := strings.CutPrefix(path, api.PathUsers+"/")
 	if !ok {

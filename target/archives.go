@@ -18,8 +18,9 @@ import (
 // archived is an object that is read as an archive.
 type archived struct {
 	*archive.Archive
-	meta object.Meta
-	here *fs.Reader // nil where it is read from the remote bucket, piece by piece
+	meta   object.Meta
+	source io.ReaderAt
+	here   *fs.Reader // nil where it is read from the remote bucket, piece by piece
 }
 
 // Close releases the object.
@@ -56,6 +57,7 @@ func (t *Target) openArchive(b *cluster.Bucket, n object.Name, mime string, open
 		a.Close()
 		return nil, err
 	}
+	a.source = src
 	a.Archive = archive.Open(src, a.meta.Size, format)
 	return a, nil
 }

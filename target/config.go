@@ -24,6 +24,8 @@ type Config struct {
 	FetchChunk    int64         // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one
 	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
 	PeerTimeout   time.Duration // for a control call to another node
+	BatchStall    time.Duration // of a batch: a target that sends nothing for so long is given up
+	MaxBatches    int           // that a target answers at a time; of others' it serves shares of as many for each of several targets
 	SyncTimeout   time.Duration // to catch up with etcd, or to read it
 	ShutdownGrace time.Duration // for requests in flight when the target is told to end
 
@@ -42,6 +44,8 @@ func DefaultConfig() Config {
 		FetchChunk:    8 << 20,
 		IdleTimeout:   time.Minute,
 		PeerTimeout:   10 * time.Second,
+		BatchStall:    time.Minute,
+		MaxBatches:    64,
 		SyncTimeout:   5 * time.Second,
 		ShutdownGrace: 20 * time.Second,
 		Logger:        slog.Default(),

@@ -11,6 +11,8 @@ type gathered struct {
 	total int64 // that were written to to
 }
 
+// newGathered returns a writer to to; where that is nil, what is written must fit into
+// the buffer until to is set.
 func newGathered(to io.Writer) *gathered {
 	return &gathered{to: to, buf: buffers.Get().(*[]byte)}
 }
@@ -36,6 +38,9 @@ func (g *gathered) Write(p []byte) (int, error) {
 func (g *gathered) Flush() error {
 	if g.used == 0 {
 		return nil
+	}
+	if g.to == nil {
+		return io.ErrShortBuffer
 	}
 	n, err := g.to.Write((*g.buf)[:g.used])
 	g.total += int64(n)

@@ -35,6 +35,7 @@ type metrics struct {
 
 	jobMetrics
 	remote remoteMetrics
+	batch  batchMetrics
 
 	fetchMetrics
 
@@ -83,6 +84,7 @@ func newMetrics(registry *prometheus.Registry, t *Target) *metrics {
 	m.jobMetrics = newJobMetrics(counter)
 	m.remote = newRemoteMetrics(registry, labels, counter, t.cfg.Now)
 	m.fetchMetrics = newFetchMetrics(counter)
+	m.batch = newBatchMetrics(counter)
 	m.byKind = map[s3api.Op]*kindMetrics{
 		s3api.GetObject: m.get, s3api.HeadObject: m.head, s3api.DeleteObject: m.del,
 		s3api.PutObject: m.put, s3api.CopyObject: m.put, s3api.UploadPart: m.put, s3api.UploadPartCopy: m.put,

@@ -77,6 +77,8 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 		return nil
 	case t.aboutSelf(ctx, path):
 		return t.nativeDaemon(ctx)
+	case ctx.IsGet() && api.IsBatch(path):
+		return t.serveBatch(ctx)
 	case !strings.HasPrefix(path, api.PathObjects+"/"):
 		return t.forwardToProxy(ctx, "")
 	}

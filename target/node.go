@@ -63,6 +63,9 @@ func (t *Target) answerNode(ctx *fasthttp.RequestCtx) error {
 		return object.E("target.node", "", object.Denied, errors.New("no verified certificate of a node"))
 	}
 	ticket, found, err := t.verify(ctx)
+	if err == nil && found && string(ctx.Path()) == peer.PathShare {
+		return t.nodeShare(ctx, ticket)
+	}
 	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
 		return object.E("target.node", "", object.Denied, errors.New("no valid ticket of a node of this cluster"))
 	}

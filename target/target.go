@@ -51,6 +51,8 @@ type Target struct {
 	down       down
 	lifecycles lifecycleRules
 	jobs       jobs
+	batches    slots // that are answered
+	shares     slots // of batches that others answer
 	started    time.Time
 }
 
@@ -73,6 +75,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	t.remotes.open, t.remotes.reload = cfg.OpenBackend, cfg.ReloadKeys
 	t.signed = signed.New()
 	t.fetches = newFetches()
+	t.batches, t.shares = make(slots, cfg.MaxBatches), make(slots, sharesOf*cfg.MaxBatches)
 	t.metrics = newMetrics(cfg.Registry, t)
 	t.daemon = daemon.New(daemon.Config{
 		ID: cfg.ID, State: members.State, Status: t.status, Log: cfg.Log, Settings: cfg.Settings, Registry: cfg.Registry, Logger: cfg.Logger,
