@@ -167,9 +167,10 @@ func (c *Client) ListPage(ctx context.Context, b Bucket, l ListMessage) (ListRes
 // summaryPoll is the first pause between two questions about a summary.
 const summaryPoll = 100 * time.Millisecond
 
-// SummarizeBucket counts what a bucket holds under a prefix. Kind: NoSuchBucket.
-func (c *Client) SummarizeBucket(ctx context.Context, b Bucket, prefix string) (Summary, error) {
-	m := SummaryMessage{Prefix: prefix, Present: true}
+// SummarizeBucket counts what a bucket holds under a prefix, of a remote one with
+// cached only what is here. Kind: NoSuchBucket.
+func (c *Client) SummarizeBucket(ctx context.Context, b Bucket, prefix string, cached bool) (Summary, error) {
+	m := SummaryMessage{Prefix: prefix, Cached: cached, Present: true}
 	pause := summaryPoll
 	for {
 		r, err := bucketCall(http.MethodGet, BucketPath(b), b).withAction(ActionSummary, "", m)

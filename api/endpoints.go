@@ -31,14 +31,14 @@ func (e Endpoint) Selector() string {
 // with Cache-Control: no-store and the ticket in Location) or relays them.
 func Endpoints() []Endpoint {
 	return slices.Concat(nodeEndpoints(), []Endpoint{
-		{"GET", "/v1/buckets", "list", "provider", "", "200, JSON array of Bucket, sorted"},
+		{"GET", "/v1/buckets", "list", "provider, presence (0 to 5)", "", "200, JSON array of Bucket, sorted"},
 		{"POST", "/v1/buckets/{bucket}", "create-bck", "provider", "null, or nested properties (ParseProperties)", "200; 409 if it exists"},
 		{"DELETE", "/v1/buckets/{bucket}", "destroy-bck", "provider", "", "200, with all its objects; 404"},
-		{"HEAD", "/v1/buckets/{bucket}", "", "provider", "", "200, Ais-Bucket-Props: Properties as JSON, ETag: the bucket's revision; 404"},
+		{"HEAD", "/v1/buckets/{bucket}", "", "provider, presence (0 to 5), bsumm_remote, uuid; a prefix may follow the bucket in the path", "", "200, Ais-Bucket-Props: Properties as JSON, ETag: the bucket's revision; 404; with bsumm_remote 202 and Ais-Xaction-Id, and with that as uuid 206 or 200 and Ais-Bucket-Summ: Summary as JSON"},
 		{"PATCH", "/v1/buckets/{bucket}", "set-bprops", "provider; header If-Match", "nested properties, all or none of which are set", "200, empty; 409 where the bucket was changed meanwhile"},
 		{"PATCH", "/v1/buckets/{bucket}", "reset-bprops", "provider; header If-Match", "", "200, empty; 409 where the bucket was changed meanwhile"},
 		{"GET", "/v1/buckets/{bucket}", "list", "provider", "ListMessage", "200, ListResult as JSON, or as msgpack where Accept asks for it"},
-		{"GET", "/v1/buckets/{bucket}", "summary-bck", "provider", "SummaryMessage", "202 and a job id as text; with that id as uuid 200, JSON array of Summary"},
+		{"GET", "/v1/buckets/{bucket}", "summary-bck", "provider", "SummaryMessage", "202 and a job id as text; with that id as uuid JSON array of Summary, 206 while the job counts and then 200"},
 		{"POST", "/v1/buckets/{bucket}", "copy-bck", "provider, bck_to (unique name)", "CopyMessage", "200, the job's id as text; the bucket to copy to is made where it is not there"},
 		{"POST", "/v1/buckets/{bucket}", "copy-listrange", "provider", "CopyMessage with names and tobck", "200, the job's id as text"},
 		{"POST", "/v1/buckets/{bucket}", "move-bck", "provider, bck_to (unique name)", "", "200, the job's id as text; 409 where the name is taken, 400 for a bucket that cannot be renamed"},

@@ -108,6 +108,8 @@ func errorText(err error, kind object.Kind, b Bucket, key string) string {
 	switch {
 	case b.Name == "":
 		return plainText(err, kind, "", "")
+	case kind == object.NotFound && key == "" && says(err): // of a job, and not of an object
+		return plainText(err, kind)
 	case kind == object.NotFound:
 		return `object "` + subject + `" does not exist`
 	case kind == object.NoSuchBucket:

@@ -19,6 +19,7 @@ const (
 	JobCopy        = "copy-bck"           // copies a bucket, or what begins with a prefix
 	JobCopyNames   = "copy-listrange"     // copies objects
 	JobRename      = "move-bck"           // gives a bucket another name
+	JobSummary     = "summary-bck"        // counts what a bucket holds
 )
 
 // Actions of jobs.
@@ -77,8 +78,10 @@ func JobKind(word string) (string, error) {
 		return JobCopyNames, nil
 	case JobRename, "rename-bucket", "rename", "mv":
 		return JobRename, nil
+	case JobSummary, "summary":
+		return JobSummary, nil
 	}
-	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange or move-bck"))
+	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange, move-bck or summary-bck"))
 }
 
 // NamesMessage is the value of an action on many objects of a bucket: those of

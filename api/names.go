@@ -20,7 +20,9 @@ const (
 	QueryLatest    = "latest-ver" // true: compare what is cached with the remote bucket first
 	QueryReadiness = "readiness"
 	QueryPresence  = "presence"
-	QueryPrimary   = "prr" // true: of the health of a proxy, whether the cluster is ready for clients
+	QueryUUID      = "uuid"         // id of the job that is asked about
+	QuerySummary   = "bsumm_remote" // of the HEAD of a bucket: with a summary, true of what is at the remote too
+	QueryPrimary   = "prr"          // true: of the health of a proxy, whether the cluster is ready for clients
 	QuerySeverity  = "severity"
 	QueryOffset    = "offset"
 	QueryAllLogs   = "all"
@@ -84,6 +86,8 @@ const (
 	HeaderError        = "Hdr-Error"
 	HeaderErrorCode    = "Ais-Error-Code"
 	HeaderBucketProps  = "Ais-Bucket-Props"
+	HeaderBucketSum    = "Ais-Bucket-Summ"
+	HeaderJobID        = "Ais-Xaction-Id"
 	HeaderChecksumType = "Ais-Checksum-Type"
 	HeaderChecksum     = "Ais-Checksum-Value"
 	HeaderVersion      = "Ais-Version"

@@ -172,6 +172,16 @@ func WriteBucketProps(ctx *fasthttp.RequestCtx, b *cluster.Bucket) error {
 	return nil
 }
 
+// WriteBucketSummary adds a summary to the answer to the HEAD of a bucket.
+func WriteBucketSummary(ctx *fasthttp.RequestCtx, s Summary) error {
+	body, err := jsonAPI.Marshal(s)
+	if err != nil {
+		return object.E("api.WriteBucketSummary", "", object.Internal, err)
+	}
+	ctx.Response.Header.SetBytesV(HeaderBucketSum, body)
+	return nil
+}
+
 // bucketTag returns the ETag of a bucket, which every change of it changes.
 func bucketTag(b *cluster.Bucket) string { return `"` + formatInt(b.Revision) + `"` }
 

@@ -84,8 +84,10 @@ type ClusterStats struct {
 type SummaryMessage struct {
 	UUID    string `json:"uuid"`
 	Prefix  string `json:"prefix"`
-	Cached  bool   `json:"cached"`
+	Cached  bool   `json:"cached"` // only what is here of a remote bucket
 	Present bool   `json:"present"`
+
+	LocalOnly bool `json:"dont_add_remote,omitempty"` // of a bucket that is known here already
 }
 
 // Summary is how much a bucket holds.

@@ -70,6 +70,13 @@ func startProxy(t *testing.T) *Proxy {
 // returns the status and body of the answer. Headers are names and values.
 func (p *Proxy) ask(t *testing.T, who s3api.Credentials, service, method, path, body string, headers ...string) (int, string) {
 	t.Helper()
+	ctx := p.answer(t, who, service, method, path, body, headers...)
+	return ctx.Response.StatusCode(), string(ctx.Response.Body())
+}
+
+// answer is ask with the whole answer.
+func (p *Proxy) answer(t *testing.T, who s3api.Credentials, service, method, path, body string, headers ...string) *fasthttp.RequestCtx {
+	t.Helper()
 	req, err := http.NewRequest(method, "http://node.test:8080"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +103,7 @@ func (p *Proxy) ask(t *testing.T, who s3api.Credentials, service, method, path, 
 	in.CopyTo(&ctx.Request)
 	ctx.Request.SetBodyStream(strings.NewReader(body), len(body))
 	p.handle(ctx)
-	return ctx.Response.StatusCode(), string(ctx.Response.Body())
+	return ctx
 }
 
 // connection is one that comes from a network.

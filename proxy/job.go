@@ -288,9 +288,24 @@ func (p *Proxy) liveTargets() []cluster.Node {
 // none: that is seen from what the others say. An administrator sees all jobs,
 // others those that they started.
 func (p *Proxy) jobs(ctx *fasthttp.RequestCtx, q peer.JobQuery) (api.JobSnaps, error) {
+	shares, err := p.jobShares(ctx, q)
+	if err != nil {
+		return nil, err
+	}
 	snaps := api.JobSnaps{}
-	var mu sync.Mutex
 	state := p.cluster.State()
+	for node, of := range shares {
+		for i := range of {
+			snaps[node] = append(snaps[node], jobSnap(state, &of[i]))
+		}
+	}
+	return snaps, nil
+}
+
+// jobShares is jobs as the targets tell it.
+func (p *Proxy) jobShares(ctx *fasthttp.RequestCtx, q peer.JobQuery) (map[string][]peer.Job, error) {
+	shares := map[string][]peer.Job{}
+	var mu sync.Mutex
 	nodes := p.liveTargets()
 	err := p.askNodes(nodes, func(wait context.Context, n cluster.Node) error {
 		var answer peer.JobsAnswer
@@ -301,18 +316,18 @@ func (p *Proxy) jobs(ctx *fasthttp.RequestCtx, q peer.JobQuery) (api.JobSnaps, e
 		defer mu.Unlock()
 		for i := range answer.Jobs {
 			if j := &answer.Jobs[i]; p.seesJob(ctx, j) {
-				snaps[n.ID] = append(snaps[n.ID], jobSnap(state, j))
+				shares[n.ID] = append(shares[n.ID], *j)
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		p.cfg.Logger.Warn("a target was not heard about its jobs", "err", err)
-		if len(snaps) == 0 {
+		if len(shares) == 0 {
 			return nil, err
 		}
 	}
-	return snaps, nil
+	return shares, nil
 }
 
 // seesJob reports whether who makes the call may know of a job.

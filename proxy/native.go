@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"strings"
 
 	"ais/api"
@@ -42,5 +43,6 @@ func (p *Proxy) answerNative(ctx *fasthttp.RequestCtx) error {
 }
 
 func unsupported(ctx *fasthttp.RequestCtx, what string) error {
-	return object.E("native", string(ctx.Method())+" "+what, object.Unsupported, nil)
+	call := string(ctx.Method()) + " " + what
+	return object.E("native", call, object.Unsupported, errors.New(call+" is not a call of this version"))
 }

@@ -17,11 +17,18 @@ func (p *Proxy) nativeBuckets(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
+	presence, err := api.ReadPresence(ctx)
+	if err != nil {
+		return err
+	}
 	provider := object.Provider("")
 	if text := string(ctx.QueryArgs().Peek(api.QueryProvider)); text != "" {
 		if provider, err = object.ParseProvider(text); err != nil {
 			return err
 		}
+	}
+	if presence == api.ExistingElsewhere { // what is listed is in the cluster
+		return api.WriteJSON(ctx, []api.Bucket{})
 	}
 	return api.WriteJSON(ctx, p.ownBuckets(ctx, state, provider))
 }

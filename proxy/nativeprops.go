@@ -14,18 +14,6 @@ import (
 // errPropsChanged is why properties are not set.
 var errPropsChanged = errors.New("somebody else has changed its properties since you looked at them; look again, then change what is still to be changed")
 
-// nativeHeadBucket answers the properties of a bucket, with its revision as ETag.
-func (p *Proxy) nativeHeadBucket(ctx *fasthttp.RequestCtx, to api.Target) error {
-	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
-	if err == nil {
-		err = p.access.RequireHTTP(ctx, "s3:ListBucket", b, "")
-	}
-	if err != nil {
-		return err
-	}
-	return api.WriteBucketProps(ctx, b)
-}
-
 // nativeSetProps changes properties of a bucket, all that are given or none. The
 // change is one of the bucket as the sender knows it, whose revision If-Match names,
 // or else as it is when the call comes in: where its properties are others by the time

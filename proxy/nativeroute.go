@@ -205,6 +205,9 @@ func (p *Proxy) routeNative(ctx *fasthttp.RequestCtx, path string) (func(*Proxy,
 	if serve, ok := nativeRoutes[route]; ok {
 		return serve, c, nil
 	}
+	if err := unbuiltPath(path); err != nil { // its messages are not ours to read
+		return nil, nil, err
+	}
 	if value := ctx.QueryArgs().Peek(api.QueryWhat); len(value) > 0 {
 		route.selector = what(string(value))
 	} else {
@@ -216,12 +219,8 @@ func (p *Proxy) routeNative(ctx *fasthttp.RequestCtx, path string) (func(*Proxy,
 	if serve, ok := nativeRoutes[route]; ok {
 		return serve, c, nil
 	}
-	call := route.path
-	if route.selector != "" {
-		call += " " + route.selector
-	}
 	if route.path == api.PathBuckets && route.method != fasthttp.MethodGet {
 		return nil, nil, object.E("native", "", object.Invalid, errors.New("the path names no bucket"))
 	}
-	return nil, nil, unsupported(ctx, call)
+	return nil, nil, p.unbuilt(c, route)
 }

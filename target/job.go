@@ -28,6 +28,7 @@ var jobKinds = map[string]func(*Target, context.Context, *job) error{
 	api.JobCopy:        (*Target).copyJob,
 	api.JobCopyNames:   (*Target).copyJob,
 	api.JobRename:      (*Target).renameJob,
+	api.JobSummary:     (*Target).summaryJob,
 }
 
 // The bounds of jobs.
@@ -63,6 +64,7 @@ type job struct {
 	aborted bool
 	err     error // why it was aborted, else the first of what failed
 	inRow   int   // objects that have failed one after the other
+	sum     *peer.Summary
 }
 
 var (
@@ -238,6 +240,10 @@ func (j *job) status() peer.Job {
 	}
 	if j.err != nil {
 		s.Err = jobError(j.err)
+	}
+	if j.sum != nil {
+		sum := *j.sum
+		s.Sum = &sum
 	}
 	return s
 }

@@ -20,7 +20,6 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathUploads: (*Target).nodeUploads,
 	peer.PathDelete:  (*Target).nodeDelete,
 	peer.PathEmpty:   (*Target).nodeEmpty,
-	peer.PathCount:   (*Target).nodeCount,
 	peer.PathStat:    (*Target).nodeStat,
 	peer.PathRead:    (*Target).nodeRead,
 	peer.PathStatus:  (*Target).nodeStatus,
@@ -188,18 +187,6 @@ func (t *Target) nodeEmpty(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	return write(ctx, peer.EmptyAnswer{Empty: empty})
-}
-
-func (t *Target) nodeCount(ctx *fasthttp.RequestCtx) error {
-	req, err := read[peer.BucketRequest](ctx)
-	if err != nil {
-		return err
-	}
-	objects, bytes, err := t.store.Count(req.Bucket)
-	if err != nil {
-		return err
-	}
-	return write(ctx, peer.CountAnswer{Objects: objects, Bytes: bytes})
 }
 
 func (t *Target) nodeStat(ctx *fasthttp.RequestCtx) error {

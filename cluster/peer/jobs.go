@@ -54,7 +54,9 @@ type JobWork struct {
 
 	Copy   CopyWork `json:"copy,omitzero"`
 	Limits Limits   `json:"limits,omitzero"`
-	Name   string   `json:"name,omitempty"` // that the bucket is to get
+
+	RemoteAt string `json:"remote_at,omitempty"` // target that counts what the remote bucket has; "" is none
+	Name     string `json:"name,omitempty"`      // that the bucket is to get
 }
 
 // CopyWork says how a job copies: each object under its name with Prepend before it.
@@ -89,6 +91,47 @@ type Job struct {
 	Bytes   int64 `json:"bytes"`   // of these
 	Errors  int64 `json:"errors"`  // objects that failed
 	Total   int64 `json:"total"`   // objects to look at; 0 where that is not known
+
+	Sum *Summary `json:"sum,omitempty"` // of a summary, as far as it is
+}
+
+// Summary is what a target has of a bucket. Sizes are in bytes.
+type Summary struct {
+	Objects       int64 `json:"objects"`
+	Bytes         int64 `json:"bytes"`
+	Min           int64 `json:"min"` // size of the smallest object; of none 0, as Max
+	Max           int64 `json:"max"`
+	RemoteObjects int64 `json:"remote_objects"` // in the remote bucket, of the one target that counts them
+	RemoteBytes   int64 `json:"remote_bytes"`
+	Capacity      int64 `json:"capacity"` // of the target's mountpaths
+}
+
+// Add adds an object of that size, here or in the remote bucket.
+func (s *Summary) Add(size int64, remote bool) {
+	if remote {
+		s.RemoteObjects++
+		s.RemoteBytes += size
+		return
+	}
+	if s.Objects == 0 || size < s.Min {
+		s.Min = size
+	}
+	s.Max = max(s.Max, size)
+	s.Objects++
+	s.Bytes += size
+}
+
+// Join adds what another target has.
+func (s *Summary) Join(o *Summary) {
+	if s.Objects == 0 || o.Objects > 0 && o.Min < s.Min {
+		s.Min = o.Min
+	}
+	s.Max = max(s.Max, o.Max)
+	s.Objects += o.Objects
+	s.Bytes += o.Bytes
+	s.RemoteObjects += o.RemoteObjects
+	s.RemoteBytes += o.RemoteBytes
+	s.Capacity += o.Capacity
 }
 
 // JobsAnswer is the jobs of a target, the latest first.

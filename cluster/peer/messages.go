@@ -26,7 +26,6 @@ const (
 	PathUploads = "/_/uploads" // UploadsRequest → a page
 	PathDelete  = "/_/delete"  // DeleteRequest → DeleteAnswer
 	PathEmpty   = "/_/empty"   // BucketRequest → EmptyAnswer
-	PathCount   = "/_/count"   // BucketRequest → CountAnswer
 	PathStat    = "/_/stat"    // NameRequest → metadata (EncodeMeta)
 	PathRead    = "/_/read"    // ReadRequest → bytes
 	PathStatus  = "/_/status"  // {} → api.NodeStatus; on proxies too
@@ -73,12 +72,6 @@ type DeleteAnswer struct {
 // EmptyAnswer says whether a target has no object of a bucket.
 type EmptyAnswer struct {
 	Empty bool `json:"empty"`
-}
-
-// CountAnswer is how much of a bucket a target has.
-type CountAnswer struct {
-	Objects int64 `json:"objects"`
-	Bytes   int64 `json:"bytes"`
 }
 
 // NameRequest names a version of an object.
