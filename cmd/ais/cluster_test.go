@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestCluster(t *testing.T) {
@@ -92,6 +94,8 @@ func TestCompletion(t *testing.T) {
 		{"get ais://", "ais://abc/\n:6\n"},
 		{"get ais://abc/", "ais://abc/dir/\n:6\n"},
 		{"get ais://abc/dir/", "ais://abc/dir/f\n:6\n"},
+		{"put f ais://a", "ais://abc/\n:6\n"},
+		{"put f REA", ":0\n"},
 		{"bucket props ais://abc dur", "durability=\n:6\n"},
 		{"config cluster redi", "redirect=\n:6\n"},
 		{"show cluster tar", "target\ntarget1\ntarget2\n:4\n"},
@@ -125,5 +129,20 @@ func TestSizes(t *testing.T) {
 		if got := formatSize(n); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
 		}
+	}
+}
+
+// A shell that waits for a completion does not wait long for a cluster that hangs.
+func TestCompletionOfWhatHangs(t *testing.T) {
+	r := newRunner(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	r.env["AIS_ENDPOINT"] = ln.Addr().String()
+	begun := time.Now()
+	if got := r.run("__complete", "ls", "ais://"); got.code != 0 || got.out != ":4\n" || time.Since(begun) > 3*completeTimeout {
+		t.Error(got, time.Since(begun))
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // The bounds of a completion: a shell waits for it.
 const (
-	completeTimeout = 2 * time.Second
+	completeTimeout = time.Second
 	completeMost    = 200
 )
 
@@ -97,12 +97,22 @@ func (a *app) completeObjects(cmd *cobra.Command, _ []string, typed string) ([]c
 	return out, directive
 }
 
-// completePut completes a file, then a bucket.
+// completePut completes a file, then more files or a bucket.
 func (a *app) completePut(cmd *cobra.Command, given []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(given) == 0 {
+	if len(given) == 0 || !beginsURI(typed) {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	return a.completeObjects(cmd, nil, typed)
+}
+
+// beginsURI reports whether what is typed may become the URI of a bucket.
+func beginsURI(typed string) bool {
+	for _, scheme := range []string{"ais://", "aws://", "s3://"} {
+		if strings.HasPrefix(typed, scheme) || strings.HasPrefix(scheme, typed) {
+			return true
+		}
+	}
+	return false
 }
 
 // completeGet completes an object, then a file.

@@ -35,7 +35,7 @@ const syncEvery = 5 * time.Second
 
 // getVersion gets one version of an object.
 func (d *downloader) getVersion(ctx context.Context, l *place, info api.ObjectInfo, p *progress) error {
-	k, err := openPartial(l, info, int64(d.partSize), d.restart)
+	k, err := openPartial(l, info, int64(d.partSize), d.restart || d.forget)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ais/api"
+	"ais/object"
 )
 
 // started is an ais that runs.
@@ -157,6 +162,37 @@ func TestGetGoesOn(t *testing.T) {
 		t.Error("what came is not what was put")
 	}
 	s.nothingHidden()
+}
+
+// A range of another version than the one that was asked for is not sent.
+func TestNativeIfMatch(t *testing.T) {
+	c := Shared(t, Options{})
+	b := c.Plain().bucket(t)
+	c.Plain().put(t, b, "k", []byte("one"))
+	client, err := api.NewClient(api.ClientConfig{Endpoint: strings.TrimSuffix(c.Endpoint(), "/s3")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucket := api.NewBucket(object.AIS, b)
+	info, err := client.HeadObject(ctx(t), bucket, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func() error {
+		r, err := client.ReadObject(ctx(t), bucket, "k", api.GetOptions{Offset: 1, Length: 1, IfMatch: info.ETag})
+		if err == nil {
+			err = r.Close()
+		}
+		return err
+	}
+	if err := read(); err != nil {
+		t.Error(err)
+	}
+	c.Plain().put(t, b, "k", []byte("two"))
+	var answer *api.ErrorMessage
+	if err := read(); !errors.As(err, &answer) || answer.Status != http.StatusPreconditionFailed {
+		t.Error(err)
+	}
 }
 
 // A target that is killed, and comes back, in the middle of a put and of a get does
