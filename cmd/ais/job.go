@@ -55,6 +55,9 @@ func (w *waiting) flags(cmd *cobra.Command) {
 	w.timeFlags(cmd)
 }
 
+// any reports whether the end of the job is to be waited for.
+func (w *waiting) any() bool { return w.wait || w.progress || w.timeout > 0 }
+
 func (w *waiting) timeFlags(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&w.timeout, "timeout", 0, "how long to wait at most, as in 30s or 1h")
 	cmd.Flags().BoolVar(&w.progress, "progress", false, "wait, and show on the terminal how far the job is")
@@ -67,14 +70,14 @@ func (a *app) started(ctx context.Context, kind, id, what string, w *waiting) er
 	}
 	if !a.json {
 		hint := fmt.Sprintf(" To monitor the progress, run 'ais show job %s'", id)
-		if w.wait || w.progress || w.timeout > 0 {
+		if w.any() {
 			hint = ""
 		}
 		if _, err := fmt.Fprintf(a.out, "Started %s[%s]%s.%s\n", kind, id, what, hint); err != nil {
 			return err
 		}
 	}
-	if !w.wait && !w.progress && w.timeout == 0 {
+	if !w.any() {
 		if a.json {
 			return a.writeJSON(map[string]any{"id": id, "kind": kind})
 		}
@@ -277,6 +280,9 @@ func (a *app) jobCells(node string, s *api.JobSnap) []string {
 	if s.Bucket.Name != "" {
 		bucket = s.Bucket.String()
 	}
+	if s.Dest.Name != "" {
+		bucket += " => " + s.Dest.String()
+	}
 	if !s.Running() {
 		end, state = s.Ended.In(a.zone).Format(time.TimeOnly), "Finished"
 	}
@@ -380,7 +386,7 @@ func (a *app) completeJobs(cmd *cobra.Command, given []string, typed string) ([]
 	if len(given) > 0 {
 		return a.completeBuckets(cmd, given, typed)
 	}
-	words := []string{"prefetch", "evict", "evict-remote-bck", "delete", "lru"}
+	words := []string{"prefetch", "evict", "evict-remote-bck", "delete", "lru", "copy-bck", "copy-listrange", "move-bck", "summary-bck"}
 	ctx, cancel, ok := a.completing(cmd)
 	defer cancel()
 	if ok {

@@ -24,6 +24,7 @@ type listOptions struct {
 	pageSize   int
 	all        bool
 	countOnly  bool
+	summary    bool
 	flat       bool // does not recurse
 	cached     bool // only what is here
 	distant    bool // only what is not
@@ -43,6 +44,9 @@ func (a *app) listCommand() *cobra.Command {
 		ValidArgsFunction: a.completeBuckets,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			uri := ""
+			if o.summary {
+				return a.summarize(cmd.Context(), given, o.prefix, o.cached)
+			}
 			if len(given) == 0 {
 				return a.listBuckets(cmd, "", o)
 			}
@@ -77,6 +81,7 @@ func (a *app) listCommand() *cobra.Command {
 	flags.BoolVar(&o.distant, "not-cached", false, "of a remote bucket, only what is not here")
 	cmd.MarkFlagsMutuallyExclusive("cached", "not-cached")
 	flags.BoolVar(&o.countOnly, "count-only", false, "only count")
+	flags.BoolVar(&o.summary, "summary", false, "only say how much the buckets hold")
 	flags.BoolVar(&o.flat, "nr", false, "do not recurse: roll up what lies in folders")
 	return cmd
 }

@@ -39,6 +39,7 @@ func (a *app) rootCommand() *cobra.Command {
 
 	root.AddCommand(
 		a.createCommand(), a.listCommand(), a.putCommand(), a.getCommand(), a.removeCommand(),
+		a.copyCommand("cp SRC DST", true), a.moveCommand("mv SRC DST", true),
 		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(),
 		a.prefetchCommand(), a.evictCommand(), a.jobCommand(), a.startCommand(), a.stopCommand(), a.waitCommand(),
 		a.performanceCommand(), a.logCommand(), a.authCommand(), a.tlsCommand(), a.probeCommand(),
@@ -72,12 +73,14 @@ func (a *app) bucketCommand() *cobra.Command {
 	rm := a.bucketRemoveCommand("rm URI…")
 	rm.Aliases = []string{"destroy"}
 	return group("bucket", "Create, list, show, change and remove buckets",
-		a.createCommand(), a.listCommand(), rm, a.bucketShowCommand("show URI [SECTION…]"), a.bucketPropsCommand(), a.evictCommand())
+		a.createCommand(), a.listCommand(), rm, a.bucketShowCommand("show URI [SECTION…]"), a.bucketPropsCommand(), a.evictCommand(),
+		a.copyCommand("cp SRC DST", false), a.moveCommand("mv SRC DST", false), a.summaryCommand("summary [BUCKET…]"))
 }
 
 func (a *app) objectCommand() *cobra.Command {
 	return group("object", "Put, get, show and remove objects",
-		a.putCommand(), a.getCommand(), a.objectRemoveCommand(), a.objectShowCommand("show URI…"), a.prefetchCommand(), a.evictCommand())
+		a.putCommand(), a.getCommand(), a.objectRemoveCommand(), a.objectShowCommand("show URI…"), a.prefetchCommand(), a.evictCommand(),
+		a.copyCommand("cp SRC DST", true), a.moveCommand("mv SRC NAME", true))
 }
 
 func (a *app) showCommand() *cobra.Command {
