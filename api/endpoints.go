@@ -51,6 +51,8 @@ func Endpoints() []Endpoint {
 		{"HEAD", "/v1/objects/{bucket}/{object}", "", "provider, props (v2: only the headers of these), presence, latest-ver, validate-checksum", "", "200, SetObjectInfo"},
 		{"DELETE", "/v1/objects/{bucket}/{object}", "", "provider", "", "200; 404"},
 		{"DELETE", "/v1/objects/{bucket}/{object}", "evict-listrange", "provider", "", "200, what is kept here of a remote object is gone; 404, 412"},
+		{"PUT", "/v1/objects/{bucket}/{object}", "", "provider, append_type=append, append_handle", "bytes that are to follow the object's", "200, Ais-Append-Handle; 409"},
+		{"PUT", "/v1/objects/{bucket}/{object}", "", "provider, append_type=flush, append_handle", "", "200, Ais-Version, Etag; 404"},
 		{"PUT", "/v1/objects/{bucket}/{object}", "", "provider, object_to, latest-ver, synchronize", "", "200, of the copy Ais-Checksum-*, Ais-Version, Etag"},
 		{"POST", "/v1/objects/{bucket}/{object}", "rename-obj", "provider", "", "200, empty; the message's name is the new key; 409 where the object was written meanwhile"},
 		{"PATCH", "/v1/objects/{bucket}/{object}", "", "provider, set-new-custom", "an ActionMessage without an action, whose value is custom properties by name", "200, empty; 404"},

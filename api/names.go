@@ -36,6 +36,9 @@ const (
 	QueryETLName     = "etl_name"          // of AIStore's transformations, which AIS has not
 	QueryETLPipeline = "etl_pipeline"
 
+	QueryAppend       = "append_type" // "append" or "flush"
+	QueryAppendHandle = "append_handle"
+
 	QueryUploadID   = "uploadId"
 	QueryPartNumber = "partNumber"
 
@@ -102,6 +105,7 @@ const (
 	HeaderCopyPaths    = "Ais-Mirror-Paths"
 	HeaderChunks       = "Ais-Chunks-Count"
 	HeaderChunkSize    = "Ais-Chunks-Max-Chunk-Size"
+	HeaderAppendHandle = "Ais-Append-Handle"
 	HeaderBlobDownload = "Ais-Blob-Download"
 	HeaderNodeID       = "Ais-Node-Id"
 	HeaderUptime       = "Ais-Cluster-Uptime"

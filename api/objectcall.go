@@ -22,6 +22,7 @@ const (
 	ObjectDelete
 	ObjectCopy   // to another name
 	ObjectCustom // PATCH: custom properties
+	ObjectAppend // bytes that are to follow the object's
 	ObjectAct    // POST: the action message in the body says what
 	UploadPut    // a part of an upload
 	UploadParts  // which parts it has
@@ -35,7 +36,7 @@ func (k ObjectKind) Action() (action string, ok bool) {
 	switch k {
 	case ObjectGet, ObjectHead, ObjectCopy:
 		return "s3:GetObject", true
-	case ObjectPut, ObjectCustom, UploadPut, UploadComplete:
+	case ObjectPut, ObjectAppend, ObjectCustom, UploadPut, UploadComplete:
 		return "s3:PutObject", true
 	case ObjectDelete:
 		return "s3:DeleteObject", true
@@ -54,8 +55,9 @@ func (k ObjectKind) Reads() bool { return k == ObjectGet || k == ObjectHead || k
 // ObjectCall is a call under PathObjects.
 type ObjectCall struct {
 	Kind     ObjectKind
-	UploadID string // "" where it is not about an upload
+	UploadID string // "" where it is not about an upload, such as an append
 	To       Target // of a copy: the name of it
+	Append   AppendHandle
 }
 
 // plainKinds are the kinds of calls whose query says nothing else, and uploadKinds
@@ -78,6 +80,9 @@ func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
 	if ctx.IsPut() && query.Has(QueryCopyTo) {
 		return readCopy(query)
 	}
+	if ctx.IsPut() && query.Has(QueryAppend) {
+		return readAppend(query)
+	}
 	if !query.Has(QueryUploadID) {
 		if query.Has(QueryPartNumber) && ctx.IsPut() {
 			return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("a part is of an upload, which this parameter names"))
@@ -93,7 +98,7 @@ func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
 
 // readCopy reads the query of a copy.
 func readCopy(query *fasthttp.Args) (c ObjectCall, err error) {
-	for _, other := range []string{QueryUploadID, QueryPartNumber, "append_type", "archpath"} {
+	for _, other := range []string{QueryUploadID, QueryPartNumber, QueryAppend, QueryArchPath} {
 		if query.Has(other) {
 			return c, object.E("api.ReadObjectCall", other, object.Invalid, errors.New("it does not go with "+QueryCopyTo))
 		}

@@ -42,7 +42,7 @@ type header struct{ name, value string }
 func (r Request) appendCanonical(buf []byte) []byte {
 	buf = appendField(buf, r.Method)
 	buf = appendField(buf, r.RawPath)
-	buf = appendField(buf, WithoutTicket(r.RawQuery))
+	buf = appendField(buf, WithoutTicket(withoutRepeat(r.RawQuery)))
 	var space [16]header
 	headers := space[:0]
 	if r.Headers != nil {
@@ -70,6 +70,21 @@ func WithTicket(rawQuery, ticket string) string {
 		return TicketParam + "=" + ticket
 	}
 	return rawQuery + "&" + TicketParam + "=" + ticket
+}
+
+// withoutRepeat returns the raw query without what follows its ticket where that is
+// word for word what precedes it: some clients add the parameters of their request
+// to the URL that they were redirected to once more, which changes nothing.
+func withoutRepeat(rawQuery string) string {
+	at := strings.Index(rawQuery, "&"+TicketParam+"=")
+	if at < 0 {
+		return rawQuery
+	}
+	ticket, rest, _ := strings.Cut(rawQuery[at+1:], "&")
+	if rest != rawQuery[:at] {
+		return rawQuery
+	}
+	return rawQuery[:at+1] + ticket
 }
 
 // WithoutTicket returns the raw query without any TicketParam, the rest as it

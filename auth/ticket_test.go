@@ -265,3 +265,25 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// TestRepeatedQuery: a client that adds its parameters once more to the URL that it
+// was sent to has the ticket's request still, and one that adds others has not.
+func TestRepeatedQuery(t *testing.T) {
+	r := testRequest()
+	ticket := Sign(testKey, testTicket(), r)
+	sent := WithTicket(r.RawQuery, ticket)
+	for query, want := range map[string]error{
+		sent:                                    nil,
+		sent + "&" + r.RawQuery:                 nil,
+		sent + "&partNumber=2&uploadId=x":       Altered,
+		sent + "&" + r.RawQuery + "&x=y":        Altered,
+		sent + "&" + r.RawQuery + "&partNumber": Altered,
+		sent + "&":                              Altered,
+		"partNumber=2&uploadId=x&" + TicketParam + "=" + ticket + "&partNumber=2&uploadId=x": Altered,
+	} {
+		r.RawQuery = query
+		if _, err := Verify([]*Key{testKey}, FindTicket(query), r, "t1", now); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", query, err, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ const (
 	CustomETag    = "ETag"          // there, without quotes; it is Meta.ETag too
 	CustomVersion = "version"       // the remote's version id; missing where it has none
 	CustomUpload  = "remote-upload" // of an Upload: the remote's upload id
+	CustomAppend  = "append"        // of an Upload: it is an append that was not flushed
 	CustomBucket  = "remote-bucket" // of an Upload: the name of the remote bucket that it is to
 )
 
@@ -25,7 +26,7 @@ const MaxCustom = 8 << 10
 // that no client may set it.
 func ReservedCustom(key string) bool {
 	switch strings.ToLower(key) {
-	case CustomSource, "etag", CustomVersion, CustomUpload, CustomBucket:
+	case CustomSource, "etag", CustomVersion, CustomUpload, CustomAppend, CustomBucket:
 		return true
 	}
 	return strings.HasPrefix(strings.ToLower(key), "x-amz-meta-") // how user metadata is shown beside them

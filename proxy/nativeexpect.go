@@ -29,7 +29,8 @@ func (p *Proxy) expectAny(ctx *fasthttp.RequestCtx) int {
 // expectObject sends a native object call to the owner, or asks the owner whether
 // it wants the body.
 func (p *Proxy) expectObject(ctx *fasthttp.RequestCtx) (status int, err error) {
-	if p.access.On() && !access.Prompt(ctx) {
+	probe := probes(&ctx.Request.Header)
+	if p.access.On() && !access.Prompt(ctx) && !probe {
 		return fasthttp.StatusContinue, nil // the signature is of the body, too
 	}
 	if err := p.identifyNative(ctx, api.PathObjects); err != nil {
@@ -41,6 +42,10 @@ func (p *Proxy) expectObject(ctx *fasthttp.RequestCtx) (status int, err error) {
 	}
 	if p.redirectsNative(ctx, node) {
 		p.redirectNative(ctx, node)
+		return fasthttp.StatusTemporaryRedirect, nil
+	}
+	if probe {
+		p.redirectHere(ctx)
 		return fasthttp.StatusTemporaryRedirect, nil
 	}
 	return p.caller.ForwardExpect(ctx, node, "", p.access.Grant(ctx))

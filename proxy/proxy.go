@@ -72,6 +72,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	p.server = &fasthttp.Server{}
 	s3api.ConfigureServer(p.server, p.s3, p.handle, cfg.IdleTimeout)
 	p.server.ExpectHandler = p.expectAny
+	p.server.HeaderReceived = announceProbes(p.server.HeaderReceived)
 	return p, nil
 }
 

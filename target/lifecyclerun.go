@@ -108,7 +108,13 @@ func (t *Target) carryOutLifecycles(ctx context.Context, now time.Time) {
 		if ctx.Err() != nil {
 			return
 		}
-		if b.State != cluster.BucketActive || t.lifecycle(b) == nil {
+		if b.State != cluster.BucketActive {
+			continue
+		}
+		if err := t.dropAppends(ctx, b, now); err != nil {
+			t.cfg.Logger.Warn("appends that were not flushed", "bucket", b.Name, "err", err)
+		}
+		if t.lifecycle(b) == nil {
 			continue
 		}
 		run := lifecycleRun{Target: t, bucket: b, rules: t.lifecycle(b), now: now}

@@ -25,6 +25,7 @@ var nativeCalls = map[api.ObjectKind]func(*Target, *nativeCall) error{
 	api.ObjectDelete:   (*Target).nativeDelete,
 	api.ObjectCopy:     (*Target).nativeCopy,
 	api.ObjectCustom:   (*Target).nativeCustom,
+	api.ObjectAppend:   (*Target).nativeExtend,
 	api.ObjectAct:      (*Target).nativeAct,
 	api.UploadPut:      (*Target).nativePart,
 	api.UploadParts:    (*Target).nativeParts,
