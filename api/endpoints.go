@@ -42,6 +42,7 @@ func Endpoints() []Endpoint {
 		{"POST", "/v1/buckets/{bucket}", "copy-bck", "provider, bck_to (unique name)", "CopyMessage", "200, the job's id as text; the bucket to copy to is made where it is not there"},
 		{"POST", "/v1/buckets/{bucket}", "copy-listrange", "provider", "CopyMessage with names and tobck", "200, the job's id as text"},
 		{"POST", "/v1/buckets/{bucket}", "move-bck", "provider, bck_to (unique name)", "", "200, the job's id as text; 409 where the name is taken, 400 for a bucket that cannot be renamed"},
+		{"PUT", "/v1/buckets/{bucket}", "archive", "provider", "ArchiveMessage", "200, the job's id as text"},
 		{"POST", "/v1/buckets/{bucket}", "prefetch-listrange", "provider", "NamesMessage", "200, the job's id as text; 400 where the bucket has no remote one behind it"},
 		{"DELETE", "/v1/buckets/{bucket}", "evict-listrange", "provider", "NamesMessage", "200, the job's id as text; 400 where the bucket has no remote one behind it"},
 		{"DELETE", "/v1/buckets/{bucket}", "delete-listrange", "provider", "NamesMessage", "200, the job's id as text"},

@@ -20,6 +20,7 @@ const (
 	JobCopyNames   = "copy-listrange"     // copies objects
 	JobRename      = "move-bck"           // gives a bucket another name
 	JobSummary     = "summary-bck"        // counts what a bucket holds
+	JobArchive     = "archive"            // makes one archive of many objects
 )
 
 // Actions of jobs.
@@ -31,6 +32,7 @@ const (
 	ActionCopy        = JobCopy
 	ActionCopyNames   = JobCopyNames
 	ActionRename      = JobRename
+	ActionArchive     = JobArchive
 	ActionStart       = "start"
 	ActionStop        = "stop"
 )
@@ -80,8 +82,10 @@ func JobKind(word string) (string, error) {
 		return JobRename, nil
 	case JobSummary, "summary":
 		return JobSummary, nil
+	case JobArchive:
+		return JobArchive, nil
 	}
-	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange, move-bck or summary-bck"))
+	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange, move-bck, summary-bck or archive"))
 }
 
 // NamesMessage is the value of an action on many objects of a bucket: those of

@@ -46,6 +46,7 @@ var nativeRoutes = map[nativeRoute]func(*Proxy, *nativeCall) error{
 	{"POST", nativePathBucket, api.ActionCopy}:            onBucket((*Proxy).nativeCopy),
 	{"POST", nativePathBucket, api.ActionCopyNames}:       onBucket((*Proxy).nativeCopy),
 	{"POST", nativePathBucket, api.ActionRename}:          onName((*Proxy).nativeRename),
+	{"PUT", nativePathBucket, api.ActionArchive}:          onBucket((*Proxy).nativeArchive),
 	{"POST", nativePathBucket, api.ActionPrefetch}:        onBucket((*Proxy).nativeNames),
 	{"DELETE", nativePathBucket, api.ActionEvict}:         onBucket((*Proxy).nativeNames),
 	{"DELETE", nativePathBucket, api.ActionDelete}:        onBucket((*Proxy).nativeNames),

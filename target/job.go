@@ -29,6 +29,7 @@ var jobKinds = map[string]func(*Target, context.Context, *job) error{
 	api.JobCopyNames:   (*Target).copyJob,
 	api.JobRename:      (*Target).renameJob,
 	api.JobSummary:     (*Target).summaryJob,
+	api.JobArchive:     (*Target).archiveJob,
 }
 
 // The bounds of jobs.

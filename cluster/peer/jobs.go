@@ -55,8 +55,19 @@ type JobWork struct {
 	Copy   CopyWork `json:"copy,omitzero"`
 	Limits Limits   `json:"limits,omitzero"`
 
+	Archive ArchiveWork `json:"archive,omitzero"`
+
 	RemoteAt string `json:"remote_at,omitempty"` // target that counts what the remote bucket has; "" is none
 	Name     string `json:"name,omitempty"`      // that the bucket is to get
+}
+
+// ArchiveWork says which archive a job makes of its objects, as api.ArchiveMessage.
+type ArchiveWork struct {
+	Key        string `json:"key,omitempty"`
+	Format     string `json:"format,omitempty"`
+	BucketName bool   `json:"bucket_name,omitempty"`
+	Append     bool   `json:"append,omitempty"`
+	GoOn       bool   `json:"go_on,omitempty"`
 }
 
 // CopyWork says how a job copies: each object under its name with Prepend before it.

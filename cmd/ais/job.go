@@ -386,7 +386,7 @@ func (a *app) completeJobs(cmd *cobra.Command, given []string, typed string) ([]
 	if len(given) > 0 {
 		return a.completeBuckets(cmd, given, typed)
 	}
-	words := []string{"prefetch", "evict", "evict-remote-bck", "delete", "lru", "copy-bck", "copy-listrange", "move-bck", "summary-bck"}
+	words := []string{"prefetch", "evict", "evict-remote-bck", "delete", "lru", "copy-bck", "copy-listrange", "move-bck", "summary-bck", "archive"}
 	ctx, cancel, ok := a.completing(cmd)
 	defer cancel()
 	if ok {
