@@ -20,7 +20,9 @@ func (s *Store) Empty(bucket uint64) (bool, error) {
 // Count returns a bucket's objects and their bytes, those of current versions. A failed mountpath's are
 // missing from it, and then the error is Unavailable.
 func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
-	for _, m := range s.mountpaths {
+	l := s.layout.Load()
+	defer s.stillMoves(l)()
+	for _, m := range l.all {
 		x := m.index.Load()
 		if x == nil {
 			err = object.E("fs.Count", m.dir, object.Unavailable, nil)
@@ -37,8 +39,10 @@ func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 // object, or upload, ascending.
 func (s *Store) Buckets() ([]uint64, error) {
 	var out []uint64
+	l := s.layout.Load()
+	defer s.stillMoves(l)()
 	for _, kind := range []byte{kindObject, kindUpload, kindVersion} {
-		for _, m := range s.mountpaths {
+		for _, m := range l.all {
 			ids, err := m.buckets(kind)
 			if err != nil {
 				return nil, fault("fs.Buckets", object.Name{}, err)
@@ -76,12 +80,29 @@ func (m *mountpath) buckets(kind byte) (ids []uint64, err error) {
 // and what is noted of them. It may be repeated after a failure. Nothing may write to the bucket
 // meanwhile.
 func (s *Store) DropBucket(bucket uint64) error {
-	for _, m := range s.mountpaths {
-		if err := s.dropFrom(m, bucket); err != nil {
-			return fault("fs.DropBucket", object.Name{Bucket: bucket}, err)
+	s.dropping.Store(bucket, nil)
+	defer s.dropping.Delete(bucket)
+	s.moves.Lock()   // whoever moves a name of it does so before, or not at all
+	s.moves.Unlock() //nolint:staticcheck // see above
+	for l := (*layout)(nil); l != s.layout.Load(); {
+		l = s.layout.Load()
+		for _, m := range l.all {
+			if err := s.dropFrom(m, bucket); err != nil {
+				return fault("fs.DropBucket", object.Name{Bucket: bucket}, err)
+			}
 		}
 	}
 	return nil
+}
+
+// stillMoves keeps names from being moved until what it returns is called; where
+// they are where they belong, none is.
+func (s *Store) stillMoves(l *layout) (resume func()) {
+	if l.settled() {
+		return func() {}
+	}
+	s.moves.Lock()
+	return s.moves.Unlock
 }
 
 func (s *Store) dropFrom(m *mountpath, bucket uint64) error {

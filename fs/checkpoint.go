@@ -24,11 +24,12 @@ func checkpointDir(host *mountpath, id, which string) string {
 
 // checkpoint copies every index that changed since its last copy.
 func (s *Store) checkpoint(ctx context.Context) {
-	for i, m := range s.mountpaths {
+	all := s.layout.Load().all
+	for i, m := range all {
 		if ctx.Err() != nil {
 			return
 		}
-		host := s.hostOf(i)
+		host := hostOf(all, i)
 		if host == nil {
 			continue
 		}
@@ -39,9 +40,9 @@ func (s *Store) checkpoint(ctx context.Context) {
 }
 
 // hostOf returns the next mountpath after i that works, nil if there is none.
-func (s *Store) hostOf(i int) *mountpath {
-	for j := 1; j < len(s.mountpaths); j++ {
-		if host := s.mountpaths[(i+j)%len(s.mountpaths)]; host.index.Load() != nil {
+func hostOf(all []*mountpath, i int) *mountpath {
+	for j := 1; j < len(all); j++ {
+		if host := all[(i+j)%len(all)]; host.index.Load() != nil {
 			return host
 		}
 	}
@@ -102,7 +103,7 @@ func (s *Store) restore(m *mountpath, cause error) error {
 	if errors.As(cause, &system) && system != unix.ENOENT {
 		return cause
 	}
-	for _, host := range s.mountpaths {
+	for _, host := range s.layout.Load().all {
 		if host == m {
 			continue
 		}
@@ -112,7 +113,7 @@ func (s *Store) restore(m *mountpath, cause error) error {
 				continue
 			}
 			m.logger.Error("the index is damaged and is restored from its checkpoint", "checkpoint", from, "err", cause)
-			if err := m.restoreFrom(from); err != nil {
+			if err := s.restoreFrom(m, from); err != nil {
 				return errors.Join(cause, err)
 			}
 			// A restored index may number new tables as the lost one did.
@@ -127,7 +128,7 @@ func (s *Store) restore(m *mountpath, cause error) error {
 	return cause
 }
 
-func (m *mountpath) restoreFrom(from string) error {
+func (s *Store) restoreFrom(m *mountpath, from string) error {
 	o := m.config.OS
 	dir := filepath.Join(m.dir, "index")
 	bad := fmt.Sprintf("%s.bad-%d", dir, m.config.Now().Unix())
@@ -150,7 +151,7 @@ func (m *mountpath) restoreFrom(from string) error {
 	if err := m.openIndex(); err != nil {
 		return err
 	}
-	return m.reconcile()
+	return s.reconcile(m)
 }
 
 // copyDir copies the files of a directory, durably.

@@ -28,11 +28,12 @@ type Idle struct {
 // objects in memory. Errors: NotFound for the mountpath, Unavailable where it is
 // failed, and the context's.
 func (s *Store) Coldest(ctx context.Context, dir string, buckets []uint64, n int, only func(bucket uint64, m *object.Meta) bool) ([]Idle, error) {
-	i := slices.IndexFunc(s.mountpaths, func(m *mountpath) bool { return m.dir == dir })
+	all := s.layout.Load().all
+	i := slices.IndexFunc(all, func(m *mountpath) bool { return m.dir == dir })
 	if i < 0 {
 		return nil, object.E("fs.Coldest", dir, object.NotFound, fmt.Errorf("there is no mountpath %s", dir))
 	}
-	m := s.mountpaths[i]
+	m := all[i]
 	x, err := m.use()
 	if err != nil {
 		return nil, fault("fs.Coldest", object.Name{}, err)

@@ -14,6 +14,17 @@ import (
 // NotFound for the source, those of srcCond, and as Commit for dst.
 func (s *Store) Copy(src object.Name, version string, dst object.Name, m object.Meta, srcCond func(*object.Meta) error,
 	terms Terms, d object.Durability) (object.Meta, error) {
+	for {
+		out, err := s.copyOnce(src, version, dst, m, srcCond, terms, d)
+		if !errors.Is(err, errElsewhere) {
+			return out, err
+		}
+	}
+}
+
+// copyOnce is Copy, which has to be tried again when dst was moved meanwhile.
+func (s *Store) copyOnce(src object.Name, version string, dst object.Name, m object.Meta, srcCond func(*object.Meta) error,
+	terms Terms, d object.Durability) (object.Meta, error) {
 	r, err := s.openPinned(src, version)
 	if err != nil {
 		return object.Meta{}, fault("fs.Copy", src, err)
@@ -24,7 +35,10 @@ func (s *Store) Copy(src object.Name, version string, dst object.Name, m object.
 			return object.Meta{}, fault("fs.Copy", src, err)
 		}
 	}
-	to, _ := s.place(dst)
+	to, err := s.home(dst)
+	if err != nil {
+		return object.Meta{}, fault("fs.Copy", dst, err)
+	}
 	if err := to.space.admit(r.meta.Size); err != nil {
 		return object.Meta{}, fault("fs.Copy", dst, err)
 	}
@@ -41,7 +55,11 @@ func (s *Store) Copy(src object.Name, version string, dst object.Name, m object.
 		}
 		rec.Segments = []segment{moved.segment(0)}
 	}
-	out, tried, err := s.commitCopy(dst, rec, r, terms, d)
+	on := to
+	if len(rec.Segments) == 0 {
+		on = nil
+	}
+	out, tried, err := s.commitCopy(dst, rec, r, on, terms, d)
 	if moved != nil {
 		if err == nil || tried {
 			moved.finish()
@@ -54,7 +72,15 @@ func (s *Store) Copy(src object.Name, version string, dst object.Name, m object.
 
 // openPinned opens an object such that its blobs can be shared while it is open.
 func (s *Store) openPinned(n object.Name, version string) (*Reader, error) {
-	m, _ := s.place(n)
+	for at := s.lookup(n); ; {
+		r, err := s.openPinnedAt(at.m, n, version)
+		if !at.another(err) {
+			return r, err
+		}
+	}
+}
+
+func (s *Store) openPinnedAt(m *mountpath, n object.Name, version string) (*Reader, error) {
 	x, err := m.use()
 	if err != nil {
 		return nil, err
@@ -72,7 +98,7 @@ func (s *Store) openPinned(n object.Name, version string) (*Reader, error) {
 }
 
 // commitCopy writes the record of a copy. tried is as of putPart.
-func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
+func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, on *mountpath, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
 	var body []byte
 	switch {
 	case r.inline != nil:
@@ -84,7 +110,7 @@ func (s *Store) commitCopy(dst object.Name, rec *record, r *Reader, terms Terms,
 		rec.Payload = payloadManifest
 		body = appendManifest(nil, rec.Use, rec.Segments, rec.Parts)
 	}
-	return s.commitNew(dst, rec, body, terms, d)
+	return s.commitNew(dst, rec, body, on, terms, d)
 }
 
 // moveTo writes the object's bytes to one blob of another mountpath. There the
@@ -122,6 +148,17 @@ func (r *Reader) moveTo(to *mountpath, info *blobInfo, d object.Durability) (*bl
 // NotFound and RangeInvalid for the source, those of srcCond and digest, and as
 // CommitPart.
 func (s *Store) CopyPart(src object.Name, version string, rg object.Range, dst object.Name, uploadID string, number int,
+	srcCond func(*object.Meta) error, digest func(io.Reader) (object.Part, error), o WriteOptions) (object.Part, error) {
+	for {
+		part, err := s.copyPartOnce(src, version, rg, dst, uploadID, number, srcCond, digest, o)
+		if !errors.Is(err, errElsewhere) {
+			return part, err
+		}
+	}
+}
+
+// copyPartOnce is CopyPart, which has to be tried again when dst was moved meanwhile.
+func (s *Store) copyPartOnce(src object.Name, version string, rg object.Range, dst object.Name, uploadID string, number int,
 	srcCond func(*object.Meta) error, digest func(io.Reader) (object.Part, error), o WriteOptions) (object.Part, error) {
 	r, err := s.openPinned(src, version)
 	if err != nil {
@@ -177,7 +214,7 @@ func (s *Store) sharePart(r *Reader, section *Section, rg object.Range, w *Write
 	part.Number, part.Size = w.number, rg.Length
 	part.Modified = stamp(part.Modified, s.config.Now)
 	p := &partRecord{Part: part, Segments: r.slice(rg, uint32(w.number))}
-	if _, err := s.putPart(w.n, w.upload, p, w.options.Durability); err != nil {
+	if _, err := s.putPart(w.n, w.upload, p, w.m, w.options.Durability); err != nil {
 		return object.Part{}, fault("fs.CopyPart", w.n, err)
 	}
 	return part, nil

@@ -393,7 +393,7 @@ func TestFailingCalls(t *testing.T) {
 func waitHealthy(t *testing.T, s *fs.Store) {
 	t.Helper()
 	waitFor(t, func() bool {
-		return !slices.ContainsFunc(s.Mountpaths(), func(m fs.MountpathStatus) bool { return m.State == fs.MountpathDisabled })
+		return !slices.ContainsFunc(s.Mountpaths(), func(m fs.MountpathStatus) bool { return !m.State.Serves() })
 	})
 }
 

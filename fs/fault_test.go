@@ -102,7 +102,7 @@ func TestOneMountpathMissing(t *testing.T) {
 	}
 	_, err := s.List(7, object.Query{Limit: 10})
 	wantKind(t, err, object.Unavailable)
-	if st := s.Mountpaths(); st[1].State != fs.MountpathDisabled || st[0].State != fs.MountpathOK {
+	if st := s.Mountpaths(); st[1].State != fs.MountpathFailed || st[0].State != fs.MountpathOK {
 		t.Fatal(st)
 	}
 	s.Close()
@@ -194,7 +194,7 @@ func TestFlippedBits(t *testing.T) {
 		t.Fatal("the damage was not counted")
 	}
 	families, err := reg.Gather()
-	if err != nil || len(families) != 13 {
+	if err != nil || len(families) != 18 {
 		t.Fatal(len(families), err)
 	}
 	if err := f.Remove("test.remove", path); err != nil {

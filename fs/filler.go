@@ -42,7 +42,10 @@ func (s *Store) Fill(n object.Name, o WriteOptions) (*Filler, error) {
 }
 
 func (s *Store) newFiller(n object.Name, o WriteOptions) (*Filler, error) {
-	m, _ := s.place(n)
+	m, err := s.home(n)
+	if err != nil {
+		return nil, err
+	}
 	if m.index.Load() == nil {
 		return nil, object.Unavailable
 	}
@@ -55,7 +58,6 @@ func (s *Store) newFiller(n object.Name, o WriteOptions) (*Filler, error) {
 		f.inline = (*f.pooled)[:o.Size]
 		return f, nil
 	}
-	var err error
 	if f.blob, err = m.newBlob(false); err != nil {
 		return nil, err
 	}
@@ -181,7 +183,33 @@ func (f *Filler) commit(m object.Meta, terms Terms) (out object.Meta, tried bool
 		body = appendInline(nil, r.Use, f.inline)
 		f.m.space.wrote(len(body))
 	}
-	return f.s.commitNew(f.n, r, body, terms, f.options.Durability)
+	var on *mountpath
+	if f.blob != nil {
+		on = f.m
+	}
+	out, tried, err = f.s.commitNew(f.n, r, body, on, terms, f.options.Durability)
+	for err == errElsewhere {
+		if err := f.follow(); err != nil {
+			return out, false, err
+		}
+		r.Segments = []segment{f.blob.segment(0)}
+		out, tried, err = f.s.commitNew(f.n, r, body, f.m, terms, f.options.Durability)
+	}
+	return out, tried, err
+}
+
+// follow copies the payload, which is sealed, to where the name was moved to since
+// the filler began. Those who read it go on with the file that they have.
+func (f *Filler) follow() error {
+	moved, err := f.s.follow(f.n, f.blob, f.options.Durability)
+	if err != nil {
+		return err
+	}
+	file := f.blob.file
+	f.let(false)
+	moved.file = file
+	f.blob, f.m = moved, moved.m
+	return nil
 }
 
 // seal gives the blob its trailer. The file stays open for readers.

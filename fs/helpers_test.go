@@ -6,6 +6,8 @@ import (
 	"crypto/md5"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 
@@ -224,3 +226,5 @@ func removeAll(s *fs.Store, d object.Durability, names ...object.Name) []error {
 	_, errs := s.RemoveMany(list, fs.Terms{}, d)
 	return errs
 }
+
+func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

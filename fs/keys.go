@@ -19,6 +19,7 @@ const (
 	kindCounter   byte = 0x07 // bucket → objects and bytes, a merge of differences
 	kindAccess    byte = 0x08 // bucket, name → time of the last read
 	kindVersion   byte = 0x09 // bucket, name, counter, descending → a version that is not the current one; without counter: history
+	kindMoving    byte = 0x0A // bucket, name → uuid of the mountpath that the name comes from, and may be at still
 )
 
 // blobID names a blob. The first byte is its directory.

@@ -21,10 +21,24 @@ type cursor struct {
 // cursors opens a walk over every mountpath. A list that leaves out a mountpath
 // would be short without a word, so one that is failed is an error: Unavailable.
 func (s *Store) cursors(kind byte, bucket uint64, prefix string) ([]cursor, error) {
-	out := make([]cursor, 0, len(s.mountpaths))
+	for {
+		l := s.layout.Load()
+		out, err := s.cursorsOver(l, kind, bucket, prefix)
+		if l == s.layout.Load() {
+			return out, err
+		}
+		_ = closeCursors(out) // nothing was read
+	}
+}
+
+// cursorsOver is cursors over a layout. Where that is not settled no name is moved
+// between the moments that the cursors see: it would be at both places, or none.
+func (s *Store) cursorsOver(l *layout, kind byte, bucket uint64, prefix string) ([]cursor, error) {
+	defer s.stillMoves(l)()
+	out := make([]cursor, 0, len(l.all))
 	low := appendText(appendBucket(nil, kind, bucket), prefix)
 	high := after(bytes.Clone(low))
-	for _, m := range s.mountpaths {
+	for _, m := range l.all {
 		x, err := m.use()
 		if err != nil {
 			_ = closeCursors(out) // nothing was read
@@ -66,13 +80,24 @@ func closeCursors(all []cursor) error {
 	return errs
 }
 
-// least returns the cursor with the least key, nil at the end of all.
+// least returns the cursor with the least key, nil at the end of all. Of a record
+// that is at two mountpaths, being moved, one is passed over.
 func least(all []cursor) *cursor {
 	var best *cursor
 	for i := range all {
 		c := &all[i]
-		if c.it.Valid() && (best == nil || bytes.Compare(c.it.Key(), best.it.Key()) < 0) {
-			best = c
+		for c.it.Valid() {
+			d := -1
+			if best != nil {
+				d = bytes.Compare(c.it.Key(), best.it.Key())
+			}
+			if d < 0 {
+				best = c
+			}
+			if d != 0 {
+				break
+			}
+			c.it.Next()
 		}
 	}
 	return best

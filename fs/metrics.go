@@ -37,12 +37,19 @@ func (m *mountpathStats) noteRead(err error) {
 // MountpathState says what a mountpath can do now.
 type MountpathState string
 
-// The states. A full mountpath serves reads and deletes; a disabled one nothing.
+// The states. A full mountpath serves reads and deletes; one that is detaching or
+// disabling serves what was not moved away yet; a failed or disabled one nothing.
 const (
-	MountpathOK       MountpathState = "ok"
-	MountpathFull     MountpathState = "full"
-	MountpathDisabled MountpathState = "disabled"
+	MountpathOK        MountpathState = "ok"
+	MountpathFull      MountpathState = "full"
+	MountpathDetaching MountpathState = "detaching"
+	MountpathDisabling MountpathState = "disabling"
+	MountpathDisabled  MountpathState = "disabled" // by an administrator
+	MountpathFailed    MountpathState = "failed"   // by itself
 )
+
+// Serves reports whether names on a mountpath in that state can be read.
+func (s MountpathState) Serves() bool { return s != MountpathDisabled && s != MountpathFailed }
 
 // MountpathStatus describes one mountpath.
 type MountpathStatus struct {
@@ -54,19 +61,21 @@ type MountpathStatus struct {
 	Objects  int64
 	Bytes    int64
 	Corrupt  int64  // blocks or blobs found damaged since the start
-	Cause    string // why it is disabled
+	Cause    string // why it is failed or disabled
 }
 
 // Mountpaths describes every mountpath, in the set's order.
 func (s *Store) Mountpaths() []MountpathStatus {
-	out := make([]MountpathStatus, len(s.mountpaths))
-	for i, m := range s.mountpaths {
-		out[i] = m.status()
+	l := s.layout.Load()
+	by := l.byID()
+	out := make([]MountpathStatus, len(l.set.Members))
+	for i, m := range l.set.Members {
+		out[i] = by[m.ID].status(m.State)
 	}
 	return out
 }
 
-func (m *mountpath) status() MountpathStatus {
+func (m *mountpath) status(made memberState) MountpathStatus {
 	st := MountpathStatus{Dir: m.dir, ID: m.id, State: MountpathOK, Corrupt: m.stats.corrupt.Load()}
 	if u, err := m.space.usageNow(); err == nil {
 		st.Capacity, st.Free = u.Capacity, u.Free
@@ -75,8 +84,15 @@ func (m *mountpath) status() MountpathStatus {
 		}
 	}
 	x := m.index.Load()
-	if x == nil {
+	switch {
+	case made == memberOff || made == memberDisabled:
 		st.State = MountpathDisabled
+	case x == nil:
+		st.State = MountpathFailed
+	case made.leaving():
+		st.State = MountpathState(made)
+	}
+	if x == nil {
 		m.mu.Lock()
 		if m.cause != nil {
 			st.Cause = m.cause.Error()
@@ -103,6 +119,7 @@ type metrics struct {
 	s        *Store
 	registry prometheus.Registerer
 
+	state, resilver, moved, movedBytes, left                       *prometheus.Desc
 	up, capacity, free, objects, bytes                             *prometheus.Desc
 	get, put, del, failures, corrupt, orphans, checkpoints, unlink *prometheus.Desc
 }
@@ -127,10 +144,39 @@ func newMetrics(s *Store, r prometheus.Registerer) (*metrics, error) {
 		checkpoints: desc("mountpath_checkpoints_total", "Copies of the index made on another mountpath."),
 		unlink:      desc("mountpath_unlink_errors_total", "Blobs that could not be removed at once."),
 	}
+	plain := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("ais_target_"+name, help, nil, nil)
+	}
+	m.state = prometheus.NewDesc("ais_target_mountpath_state", "1 for the state that the mountpath is in.", []string{"mountpath", "state"}, nil)
+	m.resilver = plain("resilver_running", "1 while names are moved between mountpaths.")
+	m.moved = plain("resilver_objects_total", "Names that were moved between mountpaths.")
+	m.movedBytes = plain("resilver_bytes_total", "Bytes of payload that were moved between mountpaths.")
+	m.left = plain("resilver_unsettled", "1 while names may be on mountpaths where they do not belong.")
 	if r == nil {
 		return m, nil
 	}
 	return m, r.Register(m)
+}
+
+// resilverStats is what resilvers have done since the start.
+type resilverStats struct {
+	resilver                    atomic.Pointer[Progress] // of the one that works
+	resilvered, resilveredBytes atomic.Int64
+}
+
+func (m *metrics) collectResilver(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, is bool) {
+		v := 0.0
+		if is {
+			v = 1
+		}
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	stats := &m.s.metricsOf
+	gauge(m.resilver, stats.resilver.Load() != nil)
+	gauge(m.left, m.s.Unsettled())
+	ch <- prometheus.MustNewConstMetric(m.moved, prometheus.CounterValue, float64(stats.resilvered.Load()))
+	ch <- prometheus.MustNewConstMetric(m.movedBytes, prometheus.CounterValue, float64(stats.resilveredBytes.Load()))
 }
 
 func (m *metrics) unregister() {
@@ -144,8 +190,12 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCo
 
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, mp := range m.s.mountpaths {
-		st := mp.status()
+	m.collectResilver(ch)
+	l := m.s.layout.Load()
+	by := l.byID()
+	for _, member := range l.set.Members {
+		mp := by[member.ID]
+		st := mp.status(member.State)
 		gauge := func(d *prometheus.Desc, v int64) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), st.Dir)
 		}
@@ -153,10 +203,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v.Load()), st.Dir)
 		}
 		up := int64(1)
-		if st.State == MountpathDisabled {
+		if !st.State.Serves() {
 			up = 0
 		}
 		gauge(m.up, up)
+		ch <- prometheus.MustNewConstMetric(m.state, prometheus.GaugeValue, 1, st.Dir, string(st.State))
 		gauge(m.capacity, st.Capacity)
 		gauge(m.free, st.Free)
 		gauge(m.objects, st.Objects)

@@ -154,9 +154,26 @@ func (m *mountpath) close() error {
 	if x := m.index.Swap(nil); x != nil {
 		err = x.close()
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.lock != nil {
 		err = errors.Join(err, m.lock.Close())
+		m.lock = nil
 	}
+	return err
+}
+
+// switchOff closes a mountpath that was put out of service; cause is what there is
+// to tell of it.
+func (m *mountpath) switchOff(cause error) error {
+	var err error
+	if m.index.Load() != nil {
+		err = errors.Join(m.flushReads(), m.flush())
+	}
+	err = errors.Join(err, m.close())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cause = cause
 	return err
 }
 

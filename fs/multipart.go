@@ -65,17 +65,24 @@ func (x *index) upload(n object.Name, id string) (*uploadRecord, error) {
 
 // Upload returns an upload that has begun and not ended, else NoSuchUpload.
 func (s *Store) Upload(n object.Name, id string) (object.Upload, error) {
-	m, _ := s.place(n)
+	for at := s.lookup(n); ; {
+		u, err := at.m.upload(n, id)
+		if err == nil {
+			return u.Upload, nil
+		}
+		if !at.another(err) {
+			return object.Upload{}, fault("fs.Upload", n, err)
+		}
+	}
+}
+
+func (m *mountpath) upload(n object.Name, id string) (*uploadRecord, error) {
 	x, err := m.use()
 	if err != nil {
-		return object.Upload{}, fault("fs.Upload", n, err)
+		return nil, err
 	}
 	defer x.leave()
-	u, err := x.upload(n, id)
-	if err != nil {
-		return object.Upload{}, fault("fs.Upload", n, err)
-	}
-	return u.Upload, nil
+	return x.upload(n, id)
 }
 
 // CreatePart begins a part. Errors: as Create, NoSuchUpload, Invalid for its number.
@@ -114,7 +121,13 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 		}
 		r.Segments = []segment{w.blob.segment(w.number)}
 	}
-	applied, err := w.s.putPart(w.n, w.upload, r, w.options.Durability)
+	applied, err := w.s.putPart(w.n, w.upload, r, w.place(), w.options.Durability)
+	for err == errElsewhere {
+		if err = w.follow(); err == nil {
+			r.Segments = []segment{w.blob.segment(w.number)}
+			applied, err = w.s.putPart(w.n, w.upload, r, w.place(), w.options.Durability)
+		}
+	}
 	switch {
 	case err == nil:
 		w.committed()
@@ -126,9 +139,9 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 	return object.Part{}, fault("fs.CommitPart", w.n, err)
 }
 
-// putPart records a part. tried says that the log may have it in spite of err.
-func (s *Store) putPart(n object.Name, uploadID string, r *partRecord, d object.Durability) (tried bool, err error) {
-	t, err := s.begin(n)
+// putPart records a part, whose bytes are on the mountpath on, nil for none. tried says that the log may have it in spite of err.
+func (s *Store) putPart(n object.Name, uploadID string, r *partRecord, on *mountpath, d object.Durability) (tried bool, err error) {
+	t, err := s.beginOn(n, on)
 	if err != nil {
 		return false, err
 	}
@@ -191,15 +204,23 @@ func (x *index) parts(use uint64, after int, f func(*partRecord) bool) error {
 // Parts returns at most limit parts of an upload with numbers over after,
 // ascending, and whether there are more. NoSuchUpload where it has ended.
 func (s *Store) Parts(n object.Name, id string, after, limit int) (parts []object.Part, truncated bool, err error) {
-	m, _ := s.place(n)
+	for at := s.lookup(n); ; {
+		parts, truncated, err = at.m.listParts(n, id, after, limit)
+		if !at.another(err) {
+			return parts, truncated, fault("fs.Parts", n, err)
+		}
+	}
+}
+
+func (m *mountpath) listParts(n object.Name, id string, after, limit int) (parts []object.Part, truncated bool, err error) {
 	x, err := m.use()
 	if err != nil {
-		return nil, false, fault("fs.Parts", n, err)
+		return nil, false, err
 	}
 	defer x.leave()
 	u, err := x.upload(n, id)
 	if err != nil {
-		return nil, false, fault("fs.Parts", n, err)
+		return nil, false, err
 	}
 	err = x.parts(u.Use, max(after, 0), func(r *partRecord) bool {
 		if len(parts) >= limit {
@@ -209,8 +230,11 @@ func (s *Store) Parts(n object.Name, id string, after, limit int) (parts []objec
 		parts = append(parts, r.Part)
 		return true
 	})
+	if err == nil {
+		_, err = x.upload(n, id) // it may have been moved meanwhile, or ended
+	}
 	if err != nil {
-		return nil, false, fault("fs.Parts", n, err)
+		return nil, false, err
 	}
 	return parts, truncated, nil
 }

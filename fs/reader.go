@@ -21,10 +21,18 @@ var errStale = errors.New("the record was replaced meanwhile")
 // that is a delete marker (its metadata is returned all the same); NoSuchVersion;
 // DeleteMarked, with the metadata, for a marker asked for by its id; Unavailable.
 func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
-	m, _ := s.place(n)
+	for at := s.lookup(n); ; {
+		out, err := s.statAt(at.m, n, version)
+		if !at.another(err) {
+			return out, fault("fs.Stat", n, err)
+		}
+	}
+}
+
+func (s *Store) statAt(m *mountpath, n object.Name, version string) (object.Meta, error) {
 	x, err := m.use()
 	if err != nil {
-		return object.Meta{}, fault("fs.Stat", n, err)
+		return object.Meta{}, err
 	}
 	defer x.leave()
 	buf := s.scratch()
@@ -47,7 +55,7 @@ func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
 		}
 	}
 	marker, _ := Marker(err)
-	return marker, fault("fs.Stat", n, err)
+	return marker, err
 }
 
 // staleTries bounds how often a read begins anew because of overwrites.
@@ -75,10 +83,21 @@ type Reader struct {
 // Open returns a Reader of a version, named as for Stat. Errors: those of Stat,
 // and Corrupt where the payload is lost.
 func (s *Store) Open(n object.Name, version string) (*Reader, error) {
-	m, _ := s.place(n)
+	for at := s.lookup(n); ; {
+		r, err := s.openAt(at.m, n, version)
+		if err == nil {
+			return r, nil
+		}
+		if !at.another(err) {
+			return nil, fault("fs.Open", n, err)
+		}
+	}
+}
+
+func (s *Store) openAt(m *mountpath, n object.Name, version string) (*Reader, error) {
 	x, err := m.use()
 	if err != nil {
-		return nil, fault("fs.Open", n, err)
+		return nil, err
 	}
 	defer x.leave()
 	buf := s.scratch()
@@ -101,7 +120,7 @@ func (s *Store) Open(n object.Name, version string) (*Reader, error) {
 	} else {
 		m.stats.noteRead(err)
 	}
-	return nil, fault("fs.Open", n, err)
+	return nil, err
 }
 
 // open is one try. With pin it pins the use of any payload in blobs and opens no

@@ -3,6 +3,7 @@ package fs
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -14,26 +15,63 @@ import (
 // deleted since), and objects whose blobs nothing refers to are taken in again
 // from their trailers, unless the index knows a later one of the name.
 // docs/format.md says what this cannot bring back.
-func (m *mountpath) reconcile() error {
+func (s *Store) reconcile(m *mountpath) error {
 	x, err := m.use()
 	if err != nil {
 		return err
 	}
 	defer x.leave()
+	moved, err := s.dropForeign(m, x)
+	if err != nil {
+		return err
+	}
 	dropped, err := m.dropDangling(x)
 	if err != nil {
 		return err
 	}
 	adopted := 0
 	for dir := range 256 {
-		n, err := m.adoptDir(x, byte(dir))
+		n, err := s.adoptDir(m, x, byte(dir))
 		adopted += n
 		if err != nil {
 			return err
 		}
 	}
-	m.logger.Warn("the index was reconciled with the blobs", "dropped", dropped, "adopted", adopted)
+	m.logger.Warn("the index was reconciled with the blobs", "moved", moved, "dropped", dropped, "adopted", adopted)
 	return x.sync()
+}
+
+// belongs reports whether a name may be on the mountpath.
+func (s *Store) belongs(m *mountpath, n object.Name) bool {
+	return slices.Contains(s.layout.Load().places(n.Digest()), m)
+}
+
+// dropForeign removes the names that were moved to other mountpaths since the copy
+// of the index was made.
+func (s *Store) dropForeign(m *mountpath, x *index) (dropped int, err error) {
+	l := s.layout.Load()
+	for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindCompleted} {
+		for from := []byte{kind}; from != nil; {
+			var names []object.Name
+			if names, from, err = m.strays(l, from, kind); err != nil {
+				return dropped, err
+			}
+			for _, n := range names {
+				if s.belongs(m, n) {
+					continue
+				}
+				e, err := x.gather(n)
+				if err == nil && e != nil {
+					err = s.wipe(m, x, e)
+				}
+				if err != nil {
+					return dropped, err
+				}
+				dropped++
+			}
+		}
+	}
+	return dropped, nil
 }
 
 // blobExists asks the file system.
@@ -135,7 +173,7 @@ func (m *mountpath) soloTxn(x *index, n object.Name) *txn {
 }
 
 // adoptDir takes in the objects of a directory's unreferenced blobs.
-func (m *mountpath) adoptDir(x *index, dir byte) (adopted int, err error) {
+func (s *Store) adoptDir(m *mountpath, x *index, dir byte) (adopted int, err error) {
 	names, err := m.config.OS.List("blobs.list", m.blobs.dir(dir))
 	if err != nil {
 		return 0, err
@@ -151,7 +189,7 @@ func (m *mountpath) adoptDir(x *index, dir byte) (adopted int, err error) {
 			}
 			continue
 		}
-		ok, err := m.adopt(x, id)
+		ok, err := s.adopt(m, x, id)
 		if err != nil {
 			return adopted, err
 		}
@@ -165,7 +203,7 @@ func (m *mountpath) adoptDir(x *index, dir byte) (adopted int, err error) {
 // adopt makes a record from a blob's trailer. A blob without a good one, or of a
 // part, stays an orphan. Of a name that has versions it becomes one more of them,
 // with an id of its own, as the trailer cannot know the one that it had.
-func (m *mountpath) adopt(x *index, id blobID) (bool, error) {
+func (s *Store) adopt(m *mountpath, x *index, id blobID) (bool, error) {
 	f, err := m.config.OS.OpenFile("blob.open", m.blobs.path(id), os.O_RDONLY, 0)
 	if err != nil {
 		return false, err
@@ -176,7 +214,7 @@ func (m *mountpath) adopt(x *index, id blobID) (bool, error) {
 		return false, nil
 	}
 	var info blobInfo
-	if err := decodeBlobInfo(end.Info, &info); err != nil || info.UploadID != "" {
+	if err := decodeBlobInfo(end.Info, &info); err != nil || info.UploadID != "" || !s.belongs(m, info.Name) {
 		return false, nil
 	}
 	t := m.soloTxn(x, info.Name)

@@ -105,15 +105,31 @@ type Removal struct {
 // terms the conditions are not looked at.
 func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]Removed, []error) {
 	removed, errs := make([]Removed, len(list)), make([]error, len(list))
-	groups := make(map[*mountpath][]placed)
+	left := make([]placed, len(list))
 	for i, r := range list {
-		m, digest := s.place(r.Name)
-		groups[m] = append(groups[m], placed{r.Name, digest, i})
+		left[i] = placed{r.Name, r.Name.Digest(), i}
 	}
-	for m, group := range groups {
-		for part := range slices.Chunk(group, batchNames) {
-			s.removeBatch(m, part, list, terms, d, removed, errs)
+	for len(left) > 0 {
+		l := s.layout.Load()
+		var later []placed // of those that the mountpaths changed under
+		groups := make(map[*mountpath][]placed)
+		for _, p := range left {
+			if !l.settled() && len(l.places(p.digest)) > 1 {
+				terms.Cond = list[p.i].Cond
+				removed[p.i], errs[p.i] = s.Remove(p.n, list[p.i].Version, terms, d)
+				continue
+			}
+			m := l.sets[0].of(p.digest)
+			groups[m] = append(groups[m], p)
 		}
+		for m, group := range groups {
+			for part := range slices.Chunk(group, batchNames) {
+				if !s.removeBatch(l, m, part, list, terms, d, removed, errs) {
+					later = append(later, part...)
+				}
+			}
+		}
+		left = later
 	}
 	return removed, errs
 }
@@ -128,8 +144,9 @@ type placed struct {
 	i      int
 }
 
-// removeBatch removes names of one mountpath together.
-func (s *Store) removeBatch(m *mountpath, group []placed, list []Removal, terms Terms, d object.Durability, removed []Removed, errs []error) {
+// removeBatch removes names of one mountpath together; false where the mountpaths
+// are not those of l any more.
+func (s *Store) removeBatch(l *layout, m *mountpath, group []placed, list []Removal, terms Terms, d object.Durability, removed []Removed, errs []error) bool {
 	failAll := func(err error) {
 		for _, p := range group {
 			if errs[p.i] == nil {
@@ -138,16 +155,25 @@ func (s *Store) removeBatch(m *mountpath, group []placed, list []Removal, terms 
 		}
 	}
 	x, err := m.use()
+	if s.layout.Load() != l {
+		if err == nil {
+			x.leave()
+		}
+		return false
+	}
 	if err != nil {
 		failAll(err)
-		return
+		return true
 	}
 	defer x.leave()
 	defer x.lockAll(group)()
+	if s.layout.Load() != l {
+		return false
+	}
 	if terms.Gate != nil {
 		if err := terms.Gate(); err != nil {
 			failAll(err)
-			return
+			return true
 		}
 	}
 	b, from := x.newBatch(repeats(group))
@@ -182,7 +208,7 @@ func (s *Store) removeBatch(m *mountpath, group []placed, list []Removal, terms 
 	if err != nil {
 		m.stats.delErrors.Add(1)
 		failAll(object.E("fs.RemoveMany", m.dir, object.Unavailable, err))
-		return
+		return true
 	}
 	for bucket, delta := range deltas {
 		x.counters.add(bucket, delta)
@@ -190,6 +216,7 @@ func (s *Store) removeBatch(m *mountpath, group []placed, list []Removal, terms 
 	for _, t := range txns {
 		m.release(x, t.use, t.freed, d)
 	}
+	return true
 }
 
 // repeats reports whether a name is there more than once.

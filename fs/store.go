@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,15 +15,28 @@ import (
 // Store is the objects on a target's mountpaths. Its methods may be called at
 // the same time by many goroutines.
 type Store struct {
-	config     Config
-	mountpaths []*mountpath // every one that places names, in the set's order
-	cache      *pebble.Cache
-	files      *pebble.FileCache
-	pieces     sync.Pool // of *[]byte, pieceSize long: for copying and coalescing
-	inlines    sync.Pool // of *[]byte, InlineMax long
-	scratches  sync.Pool // of *scratch
-	metrics    *metrics
+	config    Config
+	layout    atomic.Pointer[layout]
+	cache     *pebble.Cache
+	files     *pebble.FileCache
+	pieces    sync.Pool // of *[]byte, pieceSize long: for copying and coalescing
+	inlines   sync.Pool // of *[]byte, InlineMax long
+	scratches sync.Pool // of *scratch
+	metrics   *metrics
+	metricsOf resilverStats
+	shared    indexOptions
 
+	changing    sync.Mutex    // held while the mountpaths are changed; guards tried
+	tried       uint64        // the highest generation that may be on a disk
+	resilvering chan struct{} // holds one while a resilver works
+	// moves is held for reading while the records of a name are at two places, and
+	// for writing while a listing begins, or names are counted, in a layout that is
+	// not settled.
+	moves    sync.RWMutex
+	dropping sync.Map // of bucket ids; see DropBucket
+
+	alive      context.Context // until Close
+	die        context.CancelFunc
 	stop       chan struct{}
 	background sync.WaitGroup
 	sweeping   sync.Mutex
@@ -49,18 +63,23 @@ func Open(c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{config: c, stop: make(chan struct{}), cache: pebble.NewCache(c.CacheBytes)}
-	s.files = pebble.NewFileCache(4, 500*len(set))
+	s := &Store{config: c, stop: make(chan struct{}), resilvering: make(chan struct{}, 1), cache: pebble.NewCache(c.CacheBytes)}
+	s.files = pebble.NewFileCache(4, 500*max(len(set.Members), 4))
+	s.alive, s.die = context.WithCancel(context.Background())
 	s.pieces.New = func() any { b := make([]byte, pieceSize); return &b }
 	s.inlines.New = func() any { b := make([]byte, c.InlineMax); return &b }
 	s.scratches.New = func() any { return &scratch{} }
-	shared := indexOptions{os: c.OS, cache: s.cache, files: s.files, memTable: c.MemTableBytes, logger: c.Logger}
-	for i, m := range set {
-		s.mountpaths = append(s.mountpaths, newMountpath(&s.config, m, dirs[i]))
+	s.shared = indexOptions{os: c.OS, cache: s.cache, files: s.files, memTable: c.MemTableBytes, logger: c.Logger}
+	by := make(map[string]*mountpath)
+	for i, m := range set.Members {
+		by[m.ID] = newMountpath(&s.config, m, dirs[i])
 	}
-	if err := s.openAll(shared, dirs); err != nil {
+	l := newLayout(set, by)
+	s.layout.Store(l)
+	if err := s.openAll(l, dirs); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.endMoves(l)
 	if s.metrics, err = newMetrics(s, c.Registerer); err != nil {
 		return nil, errors.Join(object.E("fs.Open", "", object.Internal, err), s.Close())
 	}
@@ -69,12 +88,17 @@ func Open(c Config) (*Store, error) {
 }
 
 // openAll opens the mountpaths; the error is for a conflict, or if none works.
-func (s *Store) openAll(shared indexOptions, dirs []string) error {
+func (s *Store) openAll(l *layout, dirs []string) error {
 	var failures []error
-	for i, m := range s.mountpaths {
+	for _, m := range l.all {
+		i := l.set.index(m.id)
+		if l.set.Members[i].State == memberOff {
+			_ = m.switchOff(errForcedOff) // it is not open
+			continue
+		}
 		err := error(errNoIdentity)
 		if dirs[i] != "" {
-			if err = m.open(shared); err != nil && object.KindOf(err) != object.Busy {
+			if err = m.open(s.shared); err != nil && object.KindOf(err) != object.Busy {
 				err = s.restore(m, err)
 			}
 		}
@@ -87,20 +111,26 @@ func (s *Store) openAll(shared indexOptions, dirs []string) error {
 		m.disable(err)
 		failures = append(failures, err)
 	}
-	if len(failures) == len(s.mountpaths) {
-		return object.E("fs.Open", s.mountpaths[0].dir, object.Unavailable, errors.Join(failures...))
+	for _, m := range l.all {
+		if m.index.Load() != nil {
+			return nil
+		}
 	}
-	return nil
+	return object.E("fs.Open", l.all[0].dir, object.Unavailable, errors.Join(failures...))
 }
+
+var errForcedOff = errors.New("disabled by force")
 
 // Close ends the background work, waits for operations that are running, and
 // closes the mountpaths. Readers that are open stay readable. It may be called twice.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.stop)
+		s.die()
 		s.background.Wait()
+		s.resilvering <- struct{}{} // none works, and none begins
 		var errs []error
-		for _, m := range s.mountpaths {
+		for _, m := range s.layout.Load().all {
 			errs = append(errs, m.flushReads(), m.flush(), m.close())
 		}
 		if s.metrics != nil {
@@ -113,22 +143,6 @@ func (s *Store) Close() error {
 		}
 	})
 	return s.closed
-}
-
-// place returns the mountpath that holds a name, and the name's digest.
-func (s *Store) place(n object.Name) (*mountpath, uint64) {
-	digest := n.Digest()
-	best := s.mountpaths[0]
-	if len(s.mountpaths) == 1 {
-		return best, digest
-	}
-	top := object.Score(digest, best.hash, best.weight)
-	for _, m := range s.mountpaths[1:] {
-		if score := object.Score(digest, m.hash, m.weight); score > top {
-			best, top = m, score
-		}
-	}
-	return best, digest
 }
 
 // startBackground starts the flushes, checkpoints and sweeps.
@@ -173,7 +187,7 @@ func (s *Store) startBackground() {
 
 // flush unlinks what waits for it and writes access times down.
 func (s *Store) flush() {
-	for _, m := range s.mountpaths {
+	for _, m := range s.layout.Load().all {
 		if err := errors.Join(m.flush(), m.flushReadsIfMany()); err != nil && !errors.Is(err, object.Unavailable) {
 			m.logger.Warn("flush", "err", err)
 		}
@@ -207,11 +221,11 @@ func fault(op string, n object.Name, err error) error {
 	return object.E(op, n.Key, writeKind(err), err)
 }
 
-// Weight returns the capacity of all mountpaths in GiB as their set was made,
-// the weight that the target is placed by.
+// Weight returns the capacity in GiB of all mountpaths that names are placed on, as
+// they became members: what the target's share of names is measured by.
 func (s *Store) Weight() float64 {
 	total := 0.0
-	for _, m := range s.mountpaths {
+	for _, m := range s.layout.Load().sets[0] {
 		total += m.weight
 	}
 	return total

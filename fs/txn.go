@@ -17,7 +17,8 @@ type txn struct {
 	n    object.Name
 	b    *pebble.Batch
 	from pebble.Reader // what is read: the index, or the batch where that has changed the name before
-	lock *sync.Mutex
+	lock *sync.Mutex   // nil where held has the locks
+	held *held         // of a name that may be at several places
 	buf  *scratch
 
 	old    *record // the current version; nil for none, or a delete marker
@@ -30,30 +31,68 @@ type txn struct {
 }
 
 // begin locks the name and reads what is there.
-func (s *Store) begin(n object.Name) (*txn, error) {
-	m, digest := s.place(n)
+func (s *Store) begin(n object.Name) (*txn, error) { return s.beginOn(n, nil) }
+
+// beginOn is begin for a change that has bytes on the mountpath on, nil for none:
+// errElsewhere where the name is at another one.
+func (s *Store) beginOn(n object.Name, on *mountpath) (*txn, error) {
+	digest := n.Digest()
+	t, err := s.lock(n, digest)
+	for err == errRelaid {
+		t, err = s.lock(n, digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err = errElsewhere; on == nil || on == t.m {
+		err = t.load()
+	}
+	if err != nil {
+		t.end()
+		return nil, err
+	}
+	t.b = t.x.db.NewBatch()
+	return t, nil
+}
+
+// lock takes the name's lock where it is; errRelaid where the mountpaths changed
+// meanwhile.
+func (s *Store) lock(n object.Name, digest uint64) (*txn, error) {
+	l := s.layout.Load()
+	if !l.settled() {
+		if places := l.places(digest); len(places) > 1 {
+			return s.lockAmong(l, places, n, digest)
+		}
+	}
+	m := l.sets[0].of(digest)
 	x, err := m.use()
 	if err != nil {
+		if s.layout.Load() != l {
+			return nil, errRelaid
+		}
 		return nil, err
 	}
 	t := &txn{s: s, m: m, x: x, n: n, from: x.db, lock: x.locks.of(digest), buf: s.scratch()}
 	t.lock.Lock()
-	if err := t.load(); err != nil {
+	if s.layout.Load() != l {
 		t.end()
-		return nil, err
+		return nil, errRelaid
 	}
-	t.b = x.db.NewBatch()
 	return t, nil
 }
 
 // end unlocks; it must follow every begin.
 func (t *txn) end() {
-	t.lock.Unlock()
 	if t.b != nil {
 		_ = t.b.Close() // of a batch that was not applied
 	}
+	if t.held != nil {
+		t.held.release()
+	} else {
+		t.lock.Unlock()
+		t.x.leave()
+	}
 	t.s.putScratch(t.buf)
-	t.x.leave()
 }
 
 func (t *txn) load() (err error) {

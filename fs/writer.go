@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"ais/object"
 )
@@ -40,7 +41,10 @@ func (s *Store) Create(n object.Name, o WriteOptions) (*Writer, error) {
 }
 
 func (s *Store) newWriter(n object.Name, o WriteOptions) (*Writer, error) {
-	m, _ := s.place(n)
+	m, err := s.home(n)
+	if err != nil {
+		return nil, err
+	}
 	if m.index.Load() == nil {
 		return nil, object.Unavailable
 	}
@@ -231,13 +235,76 @@ func (w *Writer) commit(m object.Meta, terms Terms) (out object.Meta, tried bool
 		r.Payload, body = payloadInline, extra.value
 		w.m.space.wrote(len(body))
 	}
-	return w.s.commitNew(w.n, r, body, terms, w.options.Durability)
+	out, tried, err = w.s.commitNew(w.n, r, body, w.place(), terms, w.options.Durability)
+	for err == errElsewhere {
+		if err := w.follow(); err != nil {
+			return out, false, err
+		}
+		r.Segments = []segment{w.blob.segment(0)}
+		out, tried, err = w.s.commitNew(w.n, r, body, w.place(), terms, w.options.Durability)
+	}
+	return out, tried, err
+}
+
+// place returns the mountpath that has the payload, nil where that is in the index.
+func (w *Writer) place() *mountpath {
+	if w.blob == nil {
+		return nil
+	}
+	return w.m
+}
+
+// follow copies the payload, which is sealed, to where the name was moved to since
+// the writer began.
+func (w *Writer) follow() error {
+	moved, err := w.s.follow(w.n, w.blob, w.options.Durability)
+	if err != nil {
+		return err
+	}
+	w.blob.discard()
+	w.blob, w.m = moved, moved.m
+	return nil
+}
+
+// follow copies a sealed blob to the mountpath that has its name now.
+func (s *Store) follow(n object.Name, w *blobWriter, d object.Durability) (*blobWriter, error) {
+	to, err := s.home(n)
+	if err != nil {
+		return nil, err
+	}
+	src, err := s.config.OS.OpenFile("blob.open", w.m.blobs.path(w.id), os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if err := to.space.admit(w.size); err != nil {
+		return nil, err
+	}
+	copied, err := to.newBlob(false)
+	if err != nil {
+		return nil, err
+	}
+	size, err := io.Copy(copied.file, src)
+	to.space.wrote(int(size))
+	copied.size = w.size
+	if err == nil && d == object.Power {
+		err = dataSync(copied.file)
+	}
+	if err = errors.Join(err, copied.close()); err == nil {
+		err = copied.syncDir(d)
+	}
+	if err != nil {
+		copied.discard()
+		return nil, err
+	}
+	return copied, nil
 }
 
 // commitNew makes r the name's current version, with body, if any, as its body
-// record, and returns its metadata. tried is as of putPart.
-func (s *Store) commitNew(n object.Name, r *record, body []byte, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
-	t, err := s.begin(n)
+// record, and returns its metadata; on has its blobs, nil where there is none. tried
+// is as of putPart.
+func (s *Store) commitNew(n object.Name, r *record, body []byte, on *mountpath, terms Terms, d object.Durability) (out object.Meta, tried bool, err error) {
+	t, err := s.beginOn(n, on)
 	if err != nil {
 		return out, false, err
 	}

@@ -96,7 +96,7 @@ func (t *Target) fuller(percent int) []disk {
 	byDevice := map[uint64]int{}
 	var disks []disk
 	for _, m := range t.store.Mountpaths() {
-		if m.State == fs.MountpathDisabled || m.Capacity <= 0 {
+		if !m.State.Serves() || m.Capacity <= 0 {
 			continue
 		}
 		device, known := deviceOf(m.Dir)

@@ -78,6 +78,13 @@ func (f *FS) Disarm() (hit bool, trace []string) {
 	return f.hit, f.trace
 }
 
+// Hit reports whether what was armed has struck.
+func (f *FS) Hit() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hit
+}
+
 // AfterPowerLoss returns what is there after the power was cut, or would be if it
 // were cut now: what was synced and, of the rest, each block and directory entry
 // with a probability of percent.

@@ -1,0 +1,583 @@
+package fs
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"ais/object"
+)
+
+// mountset is the target's mountpaths as every ais.json has them. The highest
+// generation that any mountpath has is the one that counts.
+type mountset struct {
+	Generation uint64   `json:"generation,omitempty"` // 0 as the target was made; one more with each change
+	Members    []member `json:"mountpaths"`
+	// Earlier is the sets, newest first, by which names may lie that a resilver has
+	// not moved yet: the uuids of each.
+	Earlier [][]string `json:"earlier,omitempty"`
+}
+
+// member is one mountpath of the target.
+type member struct {
+	ID     string      `json:"id"`
+	Dir    string      `json:"dir"`             // where it was when the set was made; where it is looked for besides the configured directories
+	Weight float64     `json:"weight"`          // capacity in GiB when it became a member
+	State  memberState `json:"state,omitempty"` // "" is in use
+}
+
+// memberState is what an administrator has made of a mountpath.
+type memberState string
+
+const (
+	memberActive    memberState = ""
+	memberOff       memberState = "off"       // out of service with its names, which are unavailable
+	memberDetaching memberState = "detaching" // its names move away; then it is no member any more
+	memberDisabling memberState = "disabling" // its names move away; then it is disabled
+	memberDisabled  memberState = "disabled"  // has no names
+)
+
+// places reports whether names are placed on the mountpath.
+func (m member) places() bool { return m.State == memberActive || m.State == memberOff }
+
+func (s memberState) leaving() bool { return s == memberDetaching || s == memberDisabling }
+
+func (g *mountset) leaving(id string) bool {
+	i := g.index(id)
+	return i >= 0 && g.Members[i].State.leaving()
+}
+
+func (g *mountset) index(id string) int {
+	return slices.IndexFunc(g.Members, func(m member) bool { return m.ID == id })
+}
+
+// placing returns the uuids that names are placed over.
+func (g *mountset) placing() (ids []string) {
+	for _, m := range g.Members {
+		if m.places() {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+func (g mountset) clone() mountset {
+	g.Members = slices.Clone(g.Members)
+	g.Earlier = slices.Clone(g.Earlier)
+	return g
+}
+
+// setState changes what is made of a member, and remembers how names were placed
+// if that changes.
+func (g *mountset) setState(id string, to memberState) {
+	before := g.placing()
+	g.Members[g.index(id)].State = to
+	g.moved(before)
+}
+
+// moved notes that names may still lie as they were placed before.
+func (g *mountset) moved(before []string) {
+	now := g.placing()
+	if slices.Equal(before, now) {
+		return
+	}
+	earlier := slices.DeleteFunc(slices.Clone(g.Earlier), func(ids []string) bool {
+		return slices.Equal(ids, before) || slices.Equal(ids, now)
+	})
+	g.Earlier = append([][]string{before}, earlier...)
+}
+
+// remove takes a member out of all sets.
+func (g *mountset) remove(id string) {
+	g.Members = slices.DeleteFunc(g.Members, func(m member) bool { return m.ID == id })
+	var earlier [][]string
+	for _, ids := range g.Earlier {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(other string) bool { return other == id })
+		if len(ids) > 0 && !slices.Equal(ids, g.placing()) {
+			earlier = append(earlier, ids)
+		}
+	}
+	g.Earlier = earlier
+}
+
+// newLayout makes the layout of a set from its opened mountpaths.
+func newLayout(g mountset, by map[string]*mountpath) *layout {
+	l := &layout{set: g}
+	for _, m := range g.Members {
+		if m.State == memberDisabled {
+			l.off = append(l.off, by[m.ID])
+		} else {
+			l.all = append(l.all, by[m.ID])
+		}
+	}
+	for _, ids := range append([][]string{g.placing()}, g.Earlier...) {
+		var p placing
+		for _, id := range ids {
+			if m := by[id]; m != nil && slices.Contains(l.all, m) {
+				p = append(p, m)
+			}
+		}
+		if len(p) > 0 {
+			l.sets = append(l.sets, p)
+		}
+	}
+	return l
+}
+
+// byID returns all mountpaths of a layout.
+func (l *layout) byID() map[string]*mountpath {
+	by := make(map[string]*mountpath)
+	for _, m := range slices.Concat(l.all, l.off) {
+		by[m.id] = m
+	}
+	return by
+}
+
+// find returns the member with a directory. NotFound where there is none.
+func (l *layout) find(dir string) (*mountpath, *member, error) {
+	dir = filepath.Clean(dir)
+	for _, m := range slices.Concat(l.all, l.off) {
+		if filepath.Clean(m.dir) == dir {
+			return m, &l.set.Members[l.set.index(m.id)], nil
+		}
+	}
+	var have []string
+	for _, m := range slices.Concat(l.all, l.off) {
+		have = append(have, m.dir)
+	}
+	return nil, nil, object.E("fs.Mountpath", dir, object.NotFound,
+		fmt.Errorf("%s is no mountpath of this target, which has %s", dir, strings.Join(have, ", ")))
+}
+
+// refuse returns the error of a change of the mountpaths that is not possible.
+func refuse(dir string, kind object.Kind, format string, args ...any) error {
+	return object.E("fs.Mountpath", dir, kind, fmt.Errorf(format, args...))
+}
+
+// inService checks that every mountpath can be written to: one that misses a change
+// would come back with an older set. Those that are off, and but, are left out.
+func (l *layout) inService(but *mountpath) error {
+	for _, m := range l.all {
+		if m != but && m.index.Load() == nil && l.set.Members[l.set.index(m.id)].State != memberOff {
+			return refuse(m.dir, object.Unavailable,
+				"mountpath %s is out of service: have it repaired, or detach it by force, which loses the objects on it", m.dir)
+		}
+	}
+	return nil
+}
+
+// change makes next the target's mountpaths: it is written to all that can be
+// written to, then looked names up by. added (may be nil) is a mountpath that becomes a
+// member, but one that is left out. When it fails all is as before, and whether it
+// is after a restart is not known; either is good.
+func (s *Store) change(next mountset, added, but *mountpath) error {
+	l := s.layout.Load()
+	s.tried = max(s.tried, l.set.Generation) + 1
+	next.Generation = s.tried
+	by := l.byID()
+	if added != nil {
+		by[added.id] = added
+	}
+	for i := range next.Members {
+		next.Members[i].Dir = by[next.Members[i].ID].dir
+	}
+	var written []*mountpath
+	for _, member := range next.Members {
+		m := by[member.ID]
+		if m == but {
+			continue
+		}
+		written = append(written, m)
+		err := writeIdentity(s.config.OS, m.dir, s.identity(next, m))
+		if err == nil || m.index.Load() == nil && m != added { // off, or disabled: it hears of it when it is back
+			continue
+		}
+		for _, m := range written {
+			if m != added {
+				err = errors.Join(err, writeIdentity(s.config.OS, m.dir, s.identity(l.set, m)))
+			}
+		}
+		return refuse(m.dir, object.Unavailable, "the mountpaths are as they were: %w", err)
+	}
+	s.layout.Store(newLayout(next, by))
+	s.config.Logger.Info("mountpaths changed", "generation", next.Generation, slog.Any("mountpaths", next.Members), "unsettled", len(next.Earlier) > 0)
+	return nil
+}
+
+func (s *Store) identity(g mountset, m *mountpath) identity {
+	return identity{Format: formatOf(g), Cluster: s.config.Cluster, Target: s.config.Target, Mountpath: m.id, mountset: g, Complete: true}
+}
+
+// Attach makes an empty directory, which is made where there is none, a mountpath.
+// Names move there with the next Resilver. Errors: Exists where it is one, Invalid
+// where it, or what is in it, is not fit, Unavailable where a mountpath is failed.
+func (s *Store) Attach(dir string) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	l := s.layout.Load()
+	dir = filepath.Clean(dir)
+	if err := s.mayAttach(l, dir); err != nil {
+		return err
+	}
+	if err := l.inService(nil); err != nil {
+		return err
+	}
+	added, m, err := s.prepareNew(l, dir)
+	if err != nil {
+		return refuse(dir, object.Unavailable, "%w", err)
+	}
+	next := l.set.clone()
+	before := next.placing()
+	next.Members = append(next.Members, m)
+	next.moved(before)
+	if err := s.change(next, added, nil); err != nil {
+		return errors.Join(err, added.close()) // ais.json stays: a set that has it may have survived
+	}
+	return nil
+}
+
+// mayAttach looks whether a directory may become a mountpath.
+func (s *Store) mayAttach(l *layout, dir string) error {
+	if !filepath.IsAbs(dir) {
+		return refuse(dir, object.Invalid, "%q is not an absolute path", dir)
+	}
+	for _, m := range slices.Concat(l.all, l.off) {
+		other := filepath.Clean(m.dir)
+		switch {
+		case other == dir && slices.Contains(l.off, m):
+			return refuse(dir, object.Exists, "%s is a mountpath that is disabled: enable it", dir)
+		case other == dir:
+			return refuse(dir, object.Exists, "%s is a mountpath of this target", dir)
+		case inside(dir, other) || inside(other, dir):
+			return refuse(dir, object.Invalid, "%s and the mountpath %s are one inside the other", dir, other)
+		}
+	}
+	id, err := readIdentity(s.config.OS, dir)
+	switch {
+	case errors.Is(err, errNoIdentity):
+		return s.mustBeEmpty(dir)
+	case err != nil:
+		return refuse(dir, object.Invalid, "%w", err)
+	case id.Cluster != s.config.Cluster || id.Target != s.config.Target:
+		return refuse(dir, object.Invalid, "%s is a mountpath of target %q of cluster %q: empty it if what is on it is not needed", dir, id.Target, id.Cluster)
+	case id.Complete && !id.Detached:
+		return refuse(dir, object.Invalid, "%s was taken from this target with what was on it: empty it if that is not needed", dir)
+	}
+	return nil
+}
+
+// inside reports whether a path is below another one.
+func inside(path, other string) bool {
+	rel, err := filepath.Rel(other, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+func (s *Store) mustBeEmpty(dir string) error {
+	names, err := s.config.OS.List("mountpath.list", dir)
+	if err != nil {
+		return nil // it will be made, or making it says why not
+	}
+	for _, name := range names {
+		if name != "lost+found" && name != identityFile+".new" {
+			return refuse(dir, object.Invalid, "%s is not empty: it has %s", dir, name)
+		}
+	}
+	return nil
+}
+
+// prepareNew makes a mountpath in a directory. Until a set that has it is complete
+// elsewhere it is none.
+func (s *Store) prepareNew(l *layout, dir string) (*mountpath, member, error) {
+	o := s.config.OS
+	if err := mkdirAll(o, "mountpath.mkdir", dir, 0o755); err != nil {
+		return nil, member{}, err
+	}
+	if err := empty(o, dir); err != nil {
+		return nil, member{}, err
+	}
+	u, err := uuid.NewRandomFromReader(s.config.Rand)
+	if err != nil {
+		return nil, member{}, err
+	}
+	usage, err := o.Usage("mountpath.usage", dir)
+	if err != nil {
+		return nil, member{}, err
+	}
+	m := member{ID: u.String(), Dir: dir, Weight: weigh(usage)}
+	mp := newMountpath(&s.config, m, dir)
+	first := s.identity(l.set, mp)
+	first.Complete, first.Generation = false, l.set.Generation+1
+	if err := writeIdentity(o, dir, first); err != nil {
+		return nil, m, err
+	}
+	if err := mp.open(s.shared); err != nil {
+		return nil, m, errors.Join(err, mp.close())
+	}
+	return mp, m, nil
+}
+
+// empty removes what the store has made in a directory, but for ais.json.
+func empty(o OS, dir string) error {
+	for _, name := range []string{"index", "blobs", "checkpoints"} {
+		if err := removeAll(o, "mountpath.remove", filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return syncDir(o, "mountpath.syncdir", dir)
+}
+
+// Detach begins to take a mountpath out: its names move to the others with the
+// next Resilver, and then it is no member any more. By force it is out at once, and
+// the objects on it are lost; but one that is in service is not forced. Errors:
+// NotFound, Invalid for the last one, NoSpace where the others have no room,
+// Unavailable where it, or another one, is failed.
+func (s *Store) Detach(dir string, force bool) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	l := s.layout.Load()
+	m, member, err := l.find(dir)
+	if err != nil {
+		return err
+	}
+	if member.State == memberDisabled {
+		return s.dismiss(l, m)
+	}
+	if m.index.Load() == nil {
+		if !force {
+			return refuse(m.dir, object.Unavailable,
+				"mountpath %s is out of service, so its objects cannot be moved: by force it is detached without them, and they are lost", m.dir)
+		}
+		return s.dismiss(l, m)
+	}
+	return s.leave(l, m, member, memberDetaching)
+}
+
+// leave begins to move a mountpath's names away.
+func (s *Store) leave(l *layout, m *mountpath, was *member, to memberState) error {
+	next := l.set.clone()
+	next.setState(m.id, to)
+	if err := s.mayLeave(l, &next, m); err != nil {
+		return err
+	}
+	if was.State == to {
+		return nil
+	}
+	return s.change(next, nil, nil)
+}
+
+// mayLeave looks whether the mountpaths that stay can hold what is on m.
+func (s *Store) mayLeave(l *layout, next *mountset, m *mountpath) error {
+	if err := l.inService(nil); err != nil {
+		return err
+	}
+	room, stay := int64(0), 0
+	for _, other := range l.all {
+		if other == m || !next.Members[next.index(other.id)].places() || other.index.Load() == nil {
+			continue
+		}
+		stay++
+		u, err := other.space.usageNow()
+		if err != nil {
+			return refuse(other.dir, object.Unavailable, "%w", err)
+		}
+		room += max(0, u.Free-other.space.reserveOf(u))
+	}
+	if stay == 0 {
+		return refuse(m.dir, object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
+	}
+	if has := m.index.Load(); has != nil {
+		if n := has.counters.all(); n.bytes > room {
+			return refuse(m.dir, object.NoSpace, "%s has %d bytes of objects and the other mountpaths have room for %d: attach another one first", m.dir, n.bytes, room)
+		}
+	}
+	return nil
+}
+
+// Disable takes a mountpath out of service, which stays a member: its names move to
+// the others with the next Resilver. By force it goes off at once, with its names.
+// Errors: as Detach.
+func (s *Store) Disable(dir string, force bool) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	l := s.layout.Load()
+	m, member, err := l.find(dir)
+	if err != nil {
+		return err
+	}
+	if member.State == memberDisabled || member.State == memberOff {
+		return nil
+	}
+	if !force {
+		if m.index.Load() == nil {
+			return refuse(m.dir, object.Unavailable,
+				"mountpath %s is out of service, so its objects cannot be moved: by force it is disabled with them, and they are unavailable until it is enabled", m.dir)
+		}
+		return s.leave(l, m, member, memberDisabling)
+	}
+	if len(l.sets[0]) == 1 && l.sets[0][0] == m {
+		return refuse(m.dir, object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
+	}
+	next := l.set.clone()
+	next.setState(m.id, memberOff)
+	if err := l.inService(m); err != nil {
+		return err
+	}
+	if err := s.change(next, nil, nil); err != nil {
+		return err
+	}
+	return m.switchOff(errForcedOff)
+}
+
+// Enable brings a mountpath that is disabled, or is about to be or to be detached,
+// back into service. One that was disabled with its names has them again; to any
+// other one names move with the next Resilver. Errors: NotFound, Unavailable.
+func (s *Store) Enable(dir string) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	l := s.layout.Load()
+	m, member, err := l.find(dir)
+	if err != nil || member.State == memberActive {
+		return err
+	}
+	if err := l.inService(nil); err != nil {
+		return err
+	}
+	next := l.set.clone()
+	next.setState(m.id, memberActive)
+	if member.State.leaving() {
+		return s.change(next, nil, nil)
+	}
+	back, err := s.reopenMember(m, member)
+	if err != nil {
+		return refuse(m.dir, object.Unavailable, "mountpath %s cannot be opened: %w", m.dir, err)
+	}
+	if err := s.change(next, back, nil); err != nil {
+		return errors.Join(err, back.close())
+	}
+	return nil
+}
+
+// reopenMember opens a mountpath that is out of service. A disabled one had no
+// names left when it was closed; whatever is on it since is none of ours.
+func (s *Store) reopenMember(old *mountpath, was *member) (*mountpath, error) {
+	id, err := readIdentity(s.config.OS, old.dir)
+	if err != nil {
+		return nil, err
+	}
+	if id.Mountpath != was.ID {
+		return nil, fmt.Errorf("the directory is mountpath %s, not %s", id.Mountpath, was.ID)
+	}
+	if err := old.close(); err != nil && !errors.Is(err, object.Unavailable) {
+		return nil, err
+	}
+	if was.State == memberDisabled {
+		if err := empty(s.config.OS, old.dir); err != nil {
+			return nil, err
+		}
+	}
+	m := newMountpath(&s.config, *was, old.dir)
+	if err := m.open(s.shared); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+// dismiss takes a mountpath out of the set at once.
+func (s *Store) dismiss(l *layout, m *mountpath) error {
+	next := l.set.clone()
+	next.remove(m.id) // which changes the place of those names only that were on m
+	if len(next.placing()) == 0 {
+		return refuse(m.dir, object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
+	}
+	if err := l.inService(m); err != nil {
+		return err
+	}
+	if err := s.change(next, nil, m); err != nil {
+		return err
+	}
+	s.retire(m)
+	return nil
+}
+
+// settled ends what a resilver has finished with: earlier sets are forgotten, and
+// mountpaths that leave are gone. It is false where the mountpaths have changed
+// since l.
+func (s *Store) settled(l *layout) (bool, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if s.layout.Load() != l {
+		return false, nil
+	}
+	if len(l.set.Earlier) == 0 {
+		return true, nil
+	}
+	next := l.set.clone()
+	next.Earlier = nil
+	var gone, disabled []*mountpath
+	for _, m := range l.all {
+		switch l.set.Members[l.set.index(m.id)].State {
+		case memberDetaching:
+			next.remove(m.id)
+			gone = append(gone, m)
+		case memberDisabling:
+			next.setState(m.id, memberDisabled)
+			disabled = append(disabled, m)
+		}
+	}
+	next.Earlier = nil
+	if err := l.inService(nil); err != nil {
+		return false, err
+	}
+	if err := s.change(next, nil, nil); err != nil {
+		return false, err
+	}
+	for _, m := range gone {
+		s.retire(m)
+	}
+	for _, m := range disabled {
+		s.forgetCopies(m)
+		if err := m.switchOff(nil); err != nil {
+			m.logger.Warn("closing a disabled mountpath", "err", err)
+		}
+	}
+	return true, nil
+}
+
+// retire closes a mountpath that is no member any more and marks it so, if it can
+// be written to. What was on it is removed only where all of it was moved.
+func (s *Store) retire(m *mountpath) {
+	s.forgetCopies(m)
+	healthy := m.index.Load() != nil
+	err := m.close()
+	if !healthy {
+		return
+	}
+	mark := s.identity(mountset{}, m)
+	mark.Detached = true
+	if err == nil {
+		err = writeIdentity(s.config.OS, m.dir, mark)
+	}
+	if err == nil {
+		err = empty(s.config.OS, m.dir)
+	}
+	if err != nil {
+		m.logger.Warn("a detached mountpath could not be cleared", "err", err)
+	}
+}
+
+// forgetCopies removes the copies of a mountpath's index, which must not come back.
+func (s *Store) forgetCopies(m *mountpath) {
+	for _, host := range s.layout.Load().all {
+		if host == m || host.index.Load() == nil {
+			continue
+		}
+		if err := removeAll(s.config.OS, "checkpoint.remove", filepath.Dir(checkpointDir(host, m.id, "x"))); err != nil {
+			m.logger.Warn("removing a copy of the index", "host", host.dir, "err", err)
+		}
+	}
+}
