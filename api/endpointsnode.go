@@ -22,6 +22,13 @@ func nodeEndpoints() []Endpoint {
 		reverse[i].Answer += "; of that node, 404 where none such is known, 503 where it is down"
 	}
 	return slices.Concat(self, reverse, []Endpoint{
+		{"GET", PathReverse, "", "what=mountpaths; header Ais-Node-Id", "", "200, MountpathList of that target; 404, 503"},
+		{"PUT", PathMountpaths, ActionAttachMountpath, "header Ais-Node-Id", "the directory", "200, the id of the job that moves objects there as text; 409 where it is a mountpath, 400 where it is not fit"},
+		{"DELETE", PathMountpaths, ActionDetachMountpath, "force; header Ais-Node-Id", "the directory", "200, the id of the job that moves its objects away as text; 400 where it is none; 409 where it is out of service, unless by force"},
+		{"POST", PathMountpaths, ActionEnableMountpath, "header Ais-Node-Id", "the directory", "200, the id of the job that moves objects there, if any, as text; 400 where it is none"},
+		{"POST", PathMountpaths, ActionDisableMountpath, "force; header Ais-Node-Id", "the directory", "200, the id of the job that moves its objects away as text; by force empty: they are unavailable; 400 where it is none"},
+		{"POST", PathMountpaths, ActionRescanMountpath, "header Ais-Node-Id", "the directory", "200, the id of the job that looks for objects that belong elsewhere as text; 400 where it is none"},
+		{"POST", PathMountpaths, ActionCheckMountpath, "header Ais-Node-Id", "the directory", "200, empty; 409 where it fails, and then it is taken out of service"},
 		{"GET", PathCluster, "", "what=sysinfo", "", "200, ClusterSystem"},
 		{"GET", PathCluster, "", "what=backends", "", "200, JSON array: [\"aws\"] where remote buckets are on, or []"},
 		{"GET", PathCluster, "", "what=target_ips", "", "200, the hosts of the targets as text, with commas between"},

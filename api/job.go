@@ -16,6 +16,7 @@ const (
 	JobDelete      = "delete-listrange"   // deletes objects, at the remote too
 	JobEvictBucket = "evict-remote-bck"   // JobEvict of everything
 	JobLRU         = "lru"                // makes room on mountpaths that are full
+	JobResilver    = "resilver"           // moves objects between a target's mountpaths
 	JobCopy        = "copy-bck"           // copies a bucket, or what begins with a prefix
 	JobCopyNames   = "copy-listrange"     // copies objects
 	JobRename      = "move-bck"           // gives a bucket another name
@@ -74,6 +75,8 @@ func JobKind(word string) (string, error) {
 		return JobEvictBucket, nil
 	case JobLRU, "lru-eviction":
 		return JobLRU, nil
+	case JobResilver:
+		return JobResilver, nil
 	case JobCopy, "copy-bucket", "copy", "cp":
 		return JobCopy, nil
 	case JobCopyNames, "copy-objects":

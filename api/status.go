@@ -53,7 +53,8 @@ type MountpathCapacity struct {
 	PctUsed int      `json:"pct_used"`
 	Disks   []string `json:"disks"`
 	FS      string   `json:"fs"`
-	State   string   `json:"state,omitempty"` // "ok", "disabled", "full"
+	State   string   `json:"state,omitempty"` // "ok", "full", "detaching", "disabling", "disabled", "failed"
+	Cause   string   `json:"cause,omitempty"` // why it is failed or disabled
 	Objects int64    `json:"objects,omitempty"`
 	Bytes   int64    `json:"bytes,omitempty"`
 }

@@ -138,7 +138,7 @@ func (l *layout) byID() map[string]*mountpath {
 	return by
 }
 
-// find returns the member with a directory. NotFound where there is none.
+// find returns the member with a directory. Invalid where there is none.
 func (l *layout) find(dir string) (*mountpath, *member, error) {
 	dir = filepath.Clean(dir)
 	for _, m := range slices.Concat(l.all, l.off) {
@@ -150,13 +150,13 @@ func (l *layout) find(dir string) (*mountpath, *member, error) {
 	for _, m := range slices.Concat(l.all, l.off) {
 		have = append(have, m.dir)
 	}
-	return nil, nil, object.E("fs.Mountpath", dir, object.NotFound,
+	return nil, nil, object.E("fs.Mountpath", "", object.Invalid,
 		fmt.Errorf("%s is no mountpath of this target, which has %s", dir, strings.Join(have, ", ")))
 }
 
 // refuse returns the error of a change of the mountpaths that is not possible.
-func refuse(dir string, kind object.Kind, format string, args ...any) error {
-	return object.E("fs.Mountpath", dir, kind, fmt.Errorf(format, args...))
+func refuse(kind object.Kind, format string, args ...any) error {
+	return object.E("fs.Mountpath", "", kind, fmt.Errorf(format, args...))
 }
 
 // inService checks that every mountpath can be written to: one that misses a change
@@ -164,7 +164,7 @@ func refuse(dir string, kind object.Kind, format string, args ...any) error {
 func (l *layout) inService(but *mountpath) error {
 	for _, m := range l.all {
 		if m != but && m.index.Load() == nil && l.set.Members[l.set.index(m.id)].State != memberOff {
-			return refuse(m.dir, object.Unavailable,
+			return refuse(object.Refused,
 				"mountpath %s is out of service: have it repaired, or detach it by force, which loses the objects on it", m.dir)
 		}
 	}
@@ -202,7 +202,7 @@ func (s *Store) change(next mountset, added, but *mountpath) error {
 				err = errors.Join(err, writeIdentity(s.config.OS, m.dir, s.identity(l.set, m)))
 			}
 		}
-		return refuse(m.dir, object.Unavailable, "the mountpaths are as they were: %w", err)
+		return refuse(object.Unavailable, "the mountpaths are as they were: %w", err)
 	}
 	s.layout.Store(newLayout(next, by))
 	s.config.Logger.Info("mountpaths changed", "generation", next.Generation, slog.Any("mountpaths", next.Members), "unsettled", len(next.Earlier) > 0)
@@ -229,7 +229,7 @@ func (s *Store) Attach(dir string) error {
 	}
 	added, m, err := s.prepareNew(l, dir)
 	if err != nil {
-		return refuse(dir, object.Unavailable, "%w", err)
+		return refuse(object.Unavailable, "%w", err)
 	}
 	next := l.set.clone()
 	before := next.placing()
@@ -244,17 +244,17 @@ func (s *Store) Attach(dir string) error {
 // mayAttach looks whether a directory may become a mountpath.
 func (s *Store) mayAttach(l *layout, dir string) error {
 	if !filepath.IsAbs(dir) {
-		return refuse(dir, object.Invalid, "%q is not an absolute path", dir)
+		return refuse(object.Invalid, "%q is not an absolute path", dir)
 	}
 	for _, m := range slices.Concat(l.all, l.off) {
 		other := filepath.Clean(m.dir)
 		switch {
 		case other == dir && slices.Contains(l.off, m):
-			return refuse(dir, object.Exists, "%s is a mountpath that is disabled: enable it", dir)
+			return refuse(object.Exists, "%s is a mountpath that is disabled: enable it", dir)
 		case other == dir:
-			return refuse(dir, object.Exists, "%s is a mountpath of this target", dir)
+			return refuse(object.Exists, "%s is a mountpath of this target", dir)
 		case inside(dir, other) || inside(other, dir):
-			return refuse(dir, object.Invalid, "%s and the mountpath %s are one inside the other", dir, other)
+			return refuse(object.Invalid, "%s and the mountpath %s are one inside the other", dir, other)
 		}
 	}
 	id, err := readIdentity(s.config.OS, dir)
@@ -262,11 +262,11 @@ func (s *Store) mayAttach(l *layout, dir string) error {
 	case errors.Is(err, errNoIdentity):
 		return s.mustBeEmpty(dir)
 	case err != nil:
-		return refuse(dir, object.Invalid, "%w", err)
+		return refuse(object.Invalid, "%w", err)
 	case id.Cluster != s.config.Cluster || id.Target != s.config.Target:
-		return refuse(dir, object.Invalid, "%s is a mountpath of target %q of cluster %q: empty it if what is on it is not needed", dir, id.Target, id.Cluster)
+		return refuse(object.Invalid, "%s is a mountpath of target %q of cluster %q: empty it if what is on it is not needed", dir, id.Target, id.Cluster)
 	case id.Complete && !id.Detached:
-		return refuse(dir, object.Invalid, "%s was taken from this target with what was on it: empty it if that is not needed", dir)
+		return refuse(object.Invalid, "%s was taken from this target with what was on it: empty it if that is not needed", dir)
 	}
 	return nil
 }
@@ -284,7 +284,7 @@ func (s *Store) mustBeEmpty(dir string) error {
 	}
 	for _, name := range names {
 		if name != "lost+found" && name != identityFile+".new" {
-			return refuse(dir, object.Invalid, "%s is not empty: it has %s", dir, name)
+			return refuse(object.Invalid, "%s is not empty: it has %s", dir, name)
 		}
 	}
 	return nil
@@ -334,7 +334,7 @@ func empty(o OS, dir string) error {
 // Detach begins to take a mountpath out: its names move to the others with the
 // next Resilver, and then it is no member any more. By force it is out at once, and
 // the objects on it are lost; but one that is in service is not forced. Errors:
-// NotFound, Invalid for the last one, NoSpace where the others have no room,
+// Invalid for the last one and for what is none, NoSpace where the others have no room,
 // Unavailable where it, or another one, is failed.
 func (s *Store) Detach(dir string, force bool) error {
 	s.changing.Lock()
@@ -349,7 +349,7 @@ func (s *Store) Detach(dir string, force bool) error {
 	}
 	if m.index.Load() == nil {
 		if !force {
-			return refuse(m.dir, object.Unavailable,
+			return refuse(object.Refused,
 				"mountpath %s is out of service, so its objects cannot be moved: by force it is detached without them, and they are lost", m.dir)
 		}
 		return s.dismiss(l, m)
@@ -383,16 +383,16 @@ func (s *Store) mayLeave(l *layout, next *mountset, m *mountpath) error {
 		stay++
 		u, err := other.space.usageNow()
 		if err != nil {
-			return refuse(other.dir, object.Unavailable, "%w", err)
+			return refuse(object.Unavailable, "%w", err)
 		}
 		room += max(0, u.Free-other.space.reserveOf(u))
 	}
 	if stay == 0 {
-		return refuse(m.dir, object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
+		return refuse(object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
 	}
 	if has := m.index.Load(); has != nil {
 		if n := has.counters.all(); n.bytes > room {
-			return refuse(m.dir, object.NoSpace, "%s has %d bytes of objects and the other mountpaths have room for %d: attach another one first", m.dir, n.bytes, room)
+			return refuse(object.NoSpace, "%s has %d bytes of objects and the other mountpaths have room for %d: attach another one first", m.dir, n.bytes, room)
 		}
 	}
 	return nil
@@ -414,13 +414,13 @@ func (s *Store) Disable(dir string, force bool) error {
 	}
 	if !force {
 		if m.index.Load() == nil {
-			return refuse(m.dir, object.Unavailable,
+			return refuse(object.Refused,
 				"mountpath %s is out of service, so its objects cannot be moved: by force it is disabled with them, and they are unavailable until it is enabled", m.dir)
 		}
 		return s.leave(l, m, member, memberDisabling)
 	}
 	if len(l.sets[0]) == 1 && l.sets[0][0] == m {
-		return refuse(m.dir, object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
+		return refuse(object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
 	}
 	next := l.set.clone()
 	next.setState(m.id, memberOff)
@@ -435,7 +435,7 @@ func (s *Store) Disable(dir string, force bool) error {
 
 // Enable brings a mountpath that is disabled, or is about to be or to be detached,
 // back into service. One that was disabled with its names has them again; to any
-// other one names move with the next Resilver. Errors: NotFound, Unavailable.
+// other one names move with the next Resilver. Errors: Invalid, Refused, Unavailable.
 func (s *Store) Enable(dir string) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
@@ -454,7 +454,7 @@ func (s *Store) Enable(dir string) error {
 	}
 	back, err := s.reopenMember(m, member)
 	if err != nil {
-		return refuse(m.dir, object.Unavailable, "mountpath %s cannot be opened: %w", m.dir, err)
+		return refuse(object.Unavailable, "mountpath %s cannot be opened: %w", m.dir, err)
 	}
 	if err := s.change(next, back, nil); err != nil {
 		return errors.Join(err, back.close())
@@ -492,7 +492,7 @@ func (s *Store) dismiss(l *layout, m *mountpath) error {
 	next := l.set.clone()
 	next.remove(m.id) // which changes the place of those names only that were on m
 	if len(next.placing()) == 0 {
-		return refuse(m.dir, object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
+		return refuse(object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
 	}
 	if err := l.inService(m); err != nil {
 		return err

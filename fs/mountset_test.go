@@ -307,9 +307,9 @@ func TestMountpathsRefused(t *testing.T) {
 		{s.Attach("/"), object.Invalid, "inside"},
 		{s.Attach("/other"), object.Invalid, `"other"`},
 		{s.Attach("/other/index"), object.Invalid, "not empty"},
-		{s.Detach("/m9", false), object.NotFound, "which has /m1, /m2"},
-		{s.Enable("/m9"), object.NotFound, "no mountpath"},
-		{s.Disable("/m9", true), object.NotFound, "no mountpath"},
+		{s.Detach("/m9", false), object.Invalid, "which has /m1, /m2"},
+		{s.Enable("/m9"), object.Invalid, "no mountpath"},
+		{s.Disable("/m9", true), object.Invalid, "no mountpath"},
 	} {
 		wantKind(t, tt.err, tt.kind)
 		if !strings.Contains(tt.err.Error(), tt.says) {
@@ -384,8 +384,10 @@ func TestLostMountpath(t *testing.T) {
 	}
 	s = open(t, c)
 	wantStates(t, s, "/m1 failed, /m2 ok")
-	wantKind(t, s.Attach("/m3"), object.Unavailable)
-	wantKind(t, s.Detach("/m1", false), object.Unavailable)
+	wantKind(t, s.Attach("/m3"), object.Refused)
+	wantKind(t, s.Detach("/m1", false), object.Refused)
+	wantKind(t, s.Disable("/m1", false), object.Refused)
+	wantKind(t, s.CheckMountpath("/m1"), object.Refused)
 	if err := s.Detach("/m1", true); err != nil {
 		t.Fatal(err)
 	}

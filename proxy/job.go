@@ -132,7 +132,7 @@ func (p *Proxy) nativeStart(ctx *fasthttp.RequestCtx, message api.ActionMessage)
 		return err
 	}
 	switch {
-	case kind == api.JobLRU && p.admin(ctx):
+	case (kind == api.JobLRU || kind == api.JobResilver) && p.admin(ctx):
 		nodes := p.cluster.State().Targets()
 		if q.Node != "" {
 			nodes = slices.DeleteFunc(slices.Clone(nodes), func(n cluster.Node) bool { return n.ID != q.Node })
@@ -147,10 +147,10 @@ func (p *Proxy) nativeStart(ctx *fasthttp.RequestCtx, message api.ActionMessage)
 		}
 		ctx.SetBodyString(id)
 		return nil
-	case kind == api.JobLRU:
+	case kind == api.JobLRU || kind == api.JobResilver:
 		return object.E("native.job", kind, object.Denied, errNotAdmin)
 	case kind != api.JobPrefetch && kind != api.JobEvict && kind != api.JobEvictBucket || b == nil:
-		return object.E("native.job", "", object.Invalid, errors.New("what can be started this way is lru, and prefetch or evict of a bucket"))
+		return object.E("native.job", "", object.Invalid, errors.New("what can be started this way is lru, resilver, and prefetch or evict of a bucket"))
 	}
 	if err := p.mayJob(ctx, b, kind); err != nil {
 		return err

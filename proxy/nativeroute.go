@@ -69,6 +69,15 @@ var nativeRoutes = map[nativeRoute]func(*Proxy, *nativeCall) error{
 	{"GET", api.PathReverse, what(api.WhatMetrics)}:       onNode((*Proxy).nativeReverse),
 	{"GET", api.PathReverse, what(api.WhatNodeConfig)}:    onNode((*Proxy).nativeReverse),
 	{"GET", api.PathReverse, what(api.WhatLog)}:           onNode((*Proxy).nativeReverse),
+	{"GET", api.PathReverse, what(api.WhatMountpaths)}:    onNode((*Proxy).nativeMountpaths),
+
+	{"PUT", api.PathMountpaths, api.ActionAttachMountpath}:    onNode((*Proxy).changeMountpath),
+	{"DELETE", api.PathMountpaths, api.ActionDetachMountpath}: onNode((*Proxy).changeMountpath),
+	{"POST", api.PathMountpaths, api.ActionEnableMountpath}:   onNode((*Proxy).changeMountpath),
+	{"POST", api.PathMountpaths, api.ActionDisableMountpath}:  onNode((*Proxy).changeMountpath),
+	{"POST", api.PathMountpaths, api.ActionRescanMountpath}:   onNode((*Proxy).changeMountpath),
+	{"POST", api.PathMountpaths, api.ActionCheckMountpath}:    onNode((*Proxy).changeMountpath),
+
 	{"GET", api.PathCluster, what(api.WhatSystem)}:        plain((*Proxy).nativeSystems),
 	{"GET", api.PathCluster, what(api.WhatRemotes)}:       plain((*Proxy).nativeRemotes),
 	{"GET", api.PathCluster, what(api.WhatBackends)}:      plain((*Proxy).nativeBackends),

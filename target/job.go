@@ -25,6 +25,7 @@ var jobKinds = map[string]func(*Target, context.Context, *job) error{
 	api.JobEvictBucket: (*Target).evictJob,
 	api.JobDelete:      (*Target).deleteJob,
 	api.JobLRU:         (*Target).lruJob,
+	api.JobResilver:    (*Target).resilverJob,
 	api.JobCopy:        (*Target).copyJob,
 	api.JobCopyNames:   (*Target).copyJob,
 	api.JobRename:      (*Target).renameJob,

@@ -34,6 +34,8 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathJobStop:  (*Target).nodeJobStop,
 	peer.PathJobs:     (*Target).nodeJobs,
 	peer.PathCopy:     (*Target).nodeCopy,
+
+	peer.PathMountpath: (*Target).nodeMountpath,
 }
 
 // serveNode answers another node: 200, or a peer.ErrorAnswer.
@@ -261,7 +263,7 @@ func (t *Target) status() *api.NodeStatus {
 	for _, m := range t.store.Mountpaths() {
 		c := api.MountpathCapacity{
 			Used: uint64(m.Capacity - m.Free), Avail: uint64(m.Free),
-			State: string(m.State), Objects: m.Objects, Bytes: m.Bytes,
+			State: string(m.State), Cause: m.Cause, Objects: m.Objects, Bytes: m.Bytes,
 		}
 		if m.Capacity > 0 {
 			c.PctUsed = int((m.Capacity - m.Free) * 100 / m.Capacity)

@@ -107,6 +107,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	go t.dropRemoved(ctx)
 	go t.runLifecycles(ctx)
 	go t.watchSpace(ctx)
+	go t.keepResilvering(ctx)
 	defer t.fetches.end()
 	defer t.jobs.close()
 	select {

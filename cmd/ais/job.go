@@ -21,7 +21,7 @@ func (a *app) jobCommand() *cobra.Command {
 }
 
 func (a *app) startCommand() *cobra.Command {
-	return group("start", "Start a job", a.prefetchCommand(), a.evictCommand(), a.startLRUCommand())
+	return group("start", "Start a job", a.prefetchCommand(), a.evictCommand(), a.startLRUCommand(), a.startResilverCommand())
 }
 
 func (a *app) startLRUCommand() *cobra.Command {

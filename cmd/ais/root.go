@@ -40,7 +40,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.createCommand(), a.listCommand(), a.putCommand(), a.getCommand(), a.removeCommand(),
 		a.copyCommand("cp SRC DST", true), a.moveCommand("mv SRC DST", true),
-		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(),
+		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(), a.storageCommand(),
 		a.prefetchCommand(), a.evictCommand(), a.jobCommand(), a.startCommand(), a.stopCommand(), a.waitCommand(),
 		a.performanceCommand(), a.logCommand(), a.authCommand(), a.tlsCommand(), a.probeCommand(),
 	)
@@ -87,7 +87,8 @@ func (a *app) showCommand() *cobra.Command {
 	return group("show", "Show buckets, objects, jobs, the cluster and its settings",
 		a.bucketShowCommand("bucket URI [SECTION…]"), a.objectShowCommand("object URI…"),
 		a.clusterShowCommand("cluster [proxy|target|smap|bmd|config|stats|NODE]"), a.configShowCommand(), a.jobShowCommand("job [KIND|ID] [BUCKET]"),
-		a.performanceCommand(), a.logShowCommand("log NODE"))
+		a.performanceCommand(), a.logShowCommand("log NODE"),
+		group("storage", "Show mountpaths", a.storageShowCommand("mountpath [TARGET]")))
 }
 
 func (a *app) configCommand() *cobra.Command {
