@@ -84,6 +84,10 @@ func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.
 	if err != nil {
 		return err
 	}
+	resume, err := resumeArchive(&list)
+	if err != nil {
+		return err
+	}
 	page, err := p.nativePage(b, list)
 	if err != nil {
 		return err
@@ -96,7 +100,13 @@ func (p *Proxy) nativeList(ctx *fasthttp.RequestCtx, to api.Target, message api.
 		}
 		return node.ID
 	}
-	return api.WriteList(ctx, api.NewListResult(list, page, owner))
+	result := api.NewListResult(list, page, owner)
+	if list.Has(api.ListArchives) {
+		if result, err = p.expandArchives(ctx, b, list, resume, result); err != nil {
+			return err
+		}
+	}
+	return api.WriteList(ctx, result)
 }
 
 // nativePage returns a page of the bucket's names: of a remote one with where each
