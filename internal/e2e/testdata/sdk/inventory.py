@@ -201,6 +201,13 @@ assert bucket.object("in-parts").get_reader().read_all() == content + b"end"
 upload = bucket.object("never").multipart_upload().create()
 upload.abort()
 raises(ErrObjNotFound, bucket.object("never").get_reader().read_all)
+handle = bucket.object("log").get_writer().append_content(b"one ")
+handle = bucket.object("log").get_writer().append_content(b"two", handle=handle)
+bucket.object("log").get_writer().append_content(b"", handle=handle, flush=True)
+assert bucket.object("log").get_reader().read_all() == b"one two"
+with bucket.object("written").get_writer().as_file() as file:
+    file.write(b"through a file")
+assert bucket.object("written").get_reader().read_all() == b"through a file"
 refused(obj.promote, "/var/lib/ais/promote/x")
 refused(obj.blob_download)
 obj.delete()
@@ -216,10 +223,8 @@ by_range = bucket.objects(obj_range=ObjectRange("f", 2, 5, pad_width=2, suffix="
 for job_id in by_range.copy(renamed, prepend="by-range/"):
     client.job(job_id).wait_for_idle(timeout=20, verbose=False)
 assert len(renamed.list_all_objects(prefix="by-range/")) == 4
-with tarfile.open("ten.tar", "w") as archive:
-    for i in range(10):
-        archive.add(f"files/f{i:02}.txt", f"f{i:02}.txt")
-bucket.object("ten.tar").get_writer().put_file("ten.tar")
+for job_id in bucket.objects(obj_template="f{00..09}.txt").archive("ten.tar"):
+    client.job(job_id).wait_for_idle(timeout=20, verbose=False)
 members = {e.name for e in bucket.list_archive("ten.tar")}
 assert members == {f"ten.tar/f0{i}.txt" for i in range(10)}, members
 member = bucket.object("ten.tar").get_reader(archive_config=ArchiveConfig(archpath="f07.txt"))
@@ -274,8 +279,7 @@ for b in (bucket, renamed):
 # --- all of it -------------------------------------------------------------
 
 missed = sorted(".".join(m) for m in methods - called)
-# Beside one that takes a dataset, and puts shards as put_content does, these have tests
-# of their own.
-without = {"Bucket.write_dataset", "ObjectGroup.archive", "ObjectWriter.append_content", "ObjectWriter.as_file"}
+# It takes a dataset, and puts shards as put_content does.
+without = {"Bucket.write_dataset"}
 assert set(missed) <= without, f"never called: {sorted(set(missed) - without)}"
 print("done")
