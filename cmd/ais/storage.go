@@ -15,7 +15,7 @@ import (
 
 func (a *app) storageCommand() *cobra.Command {
 	return group("storage", "Show and change the targets' mountpaths",
-		a.mountpathCommand(), a.storageShowCommand("show [TARGET]"))
+		a.mountpathCommand(), a.storageShowCommand("show [TARGET]"), a.summaryCommand("summary [BUCKET…]"))
 }
 
 func (a *app) mountpathCommand() *cobra.Command {
