@@ -25,6 +25,7 @@ type getOptions struct {
 	workers         int
 	partSize        sizeFlag
 	restart, forget bool
+	files           api.Selection // of an archive
 }
 
 // getPart is the size of the ranges that a large object is read in.
@@ -74,6 +75,9 @@ still the same.`,
 			if err != nil {
 				return err
 			}
+			if o.files != (api.Selection{}) {
+				return a.getMembers(cmd.Context(), b, key, to, o.files, o.yes)
+			}
 			return a.get(cmd.Context(), b, key, to, o)
 		},
 	}
@@ -87,6 +91,7 @@ still the same.`,
 	o.partSize = getPart
 	flags.Var(&o.partSize, "part-size", "size of the ranges of a large object")
 	flags.BoolVar(&o.restart, "restart", false, "begin anew what was interrupted before")
+	selectionFlags(cmd, &o.files)
 	flags.BoolVar(&o.forget, "no-resume", false, "leave nothing to go on with when interrupted")
 	return cmd
 }

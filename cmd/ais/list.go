@@ -28,6 +28,7 @@ type listOptions struct {
 	flat       bool // does not recurse
 	cached     bool // only what is here
 	distant    bool // only what is not
+	archives   bool // the files in archives as well
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -82,6 +83,7 @@ func (a *app) listCommand() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("cached", "not-cached")
 	flags.BoolVar(&o.countOnly, "count-only", false, "only count")
 	flags.BoolVar(&o.summary, "summary", false, "only say how much the buckets hold")
+	flags.BoolVar(&o.archives, "archive", false, "also the files in archives")
 	flags.BoolVar(&o.flat, "nr", false, "do not recurse: roll up what lies in folders")
 	return cmd
 }
@@ -243,6 +245,9 @@ func (a *app) listObjects(cmd *cobra.Command, b api.Bucket, o listOptions) error
 	if o.cached {
 		message.Flags |= api.ListCached
 	}
+	if o.archives {
+		message.Flags |= api.ListArchives
+	}
 	if o.distant {
 		message.Flags |= api.ListNotCached
 	}
@@ -315,6 +320,9 @@ func (w *entryWriter) write(e *api.Entry) error {
 		return err
 	}
 	cells := []string{e.Name}
+	if e.Flags&api.EntryInArchive != 0 {
+		cells[0] = "    " + e.Name
+	}
 	for _, c := range w.columns {
 		if e.Flags&api.EntryDir != 0 {
 			cells = append(cells, "")

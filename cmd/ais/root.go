@@ -42,7 +42,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.copyCommand("cp SRC DST", true), a.moveCommand("mv SRC DST", true),
 		a.bucketCommand(), a.objectCommand(), a.showCommand(), a.clusterCommand(), a.configCommand(), a.storageCommand(),
 		a.prefetchCommand(), a.evictCommand(), a.jobCommand(), a.startCommand(), a.stopCommand(), a.waitCommand(),
-		a.performanceCommand(), a.logCommand(), a.authCommand(), a.tlsCommand(), a.probeCommand(),
+		a.archiveCommand(), a.performanceCommand(), a.logCommand(), a.authCommand(), a.tlsCommand(), a.probeCommand(),
 	)
 	return root
 }
