@@ -8,7 +8,7 @@ STATIC := CGO_ENABLED=0
 UNIT    = $$(go list ./... | grep -v /internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: build compile play stop test unit e2e race lint fuzz bench fmt clean test-long
+.PHONY: build compile play stop test test-ml unit e2e race lint fuzz bench fmt clean test-long
 
 build: ## the binaries, in bin/
 	$(STATIC) go build -o bin/ ./cmd/...
@@ -38,6 +38,11 @@ unit: ## every package's own tests, with the race detector; some wait more than 
 e2e: ## clusters of real processes, real clients
 	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 1180s ./internal/e2e/
 
+test-ml: ## TensorFlow, PyTorch and other readers of training data; a download of 600 MB
+	$(STAGE) install-ml 1200 deploy/install.sh ml
+	$(STATIC) go vet -tags ml ./internal/e2e/
+	$(STAGE) ml 1200 env $(STATIC) AIS_E2E=1 go test -tags ml -count=1 -timeout 1180s -v -run '^TestML' ./internal/e2e/
+
 race: ## the unit tests again and again
 	go test -race -shuffle=on -count=5 $(UNIT)
 
@@ -60,4 +65,4 @@ fmt: ## gofmt
 	gofmt -l -w $$(git ls-files -co --exclude-standard '*.go')
 
 clean: ## binaries and caches of this folder; the playground's data stays
-	rm -rf bin .cache .venv .tools
+	rm -rf bin .cache .venv .venv-ml .tools

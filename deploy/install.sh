@@ -2,6 +2,7 @@
 # Installs what this machine lacks beyond Go and git, and says what it does:
 #   deploy/install.sh play     the aws CLI and boto3, into .venv of the project
 #   deploy/install.sh test     that, and the clients, servers and tools that the tests run
+#   deploy/install.sh ml       TensorFlow and other readers of training data, into .venv-ml (1.5 GB), PyTorch from Debian
 #   deploy/install.sh bench    nginx, to compare with
 # Debian packages come from apt, as root or by sudo. What is there is left alone.
 set -euo pipefail
@@ -50,9 +51,11 @@ apt_install() {
 }
 
 # python_clients fills .venv from a list of pinned versions, once per list.
+# More arguments are flags for the making of the environment.
 python_clients() {
   local list=$root/deploy/$1 python=python3 stamp
   stamp=$venv/.$1-$(cksum <"$list" | tr ' ' -)
+  shift
   [ -e "$stamp" ] && return
   [ -x /usr/bin/python3 ] && python=/usr/bin/python3
   if [ ! -x "$venv/bin/pip" ]; then
@@ -60,10 +63,10 @@ python_clients() {
       debian /usr/share/doc/python3-venv:python3-venv
       python=/usr/bin/python3
     fi
-    say "a Python environment in .venv"
-    "$python" -m venv "$venv"
+    say "a Python environment in ${venv##*/}"
+    "$python" -m venv "$@" "$venv"
   fi
-  say "into .venv: $(grep -v '^#' "$list" | tr '\n' ' ')"
+  say "into ${venv##*/}: $(grep -v '^#' "$list" | tr '\n' ' ')"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$list"
   touch "$stamp"
 }
@@ -77,8 +80,17 @@ case ${1:-} in
     python_clients clients.txt
     python_clients clients-test.txt
     python_clients clients-remote.txt ;;
+  ml)
+    # PyTorch's wheels bring gigabytes of CUDA; Debian's package is for CPUs, and its own Python.
+    debian curl:curl /usr/lib/python3/dist-packages/torch:python3-torch
+    if [ -e /dev/fuse ]; then debian s3fs:s3fs fusermount:fuse3; fi
+    python_clients clients.txt
+    venv=$root/.venv-ml
+    /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' ||
+      fail "TensorFlow's S3 needs Python 3.11 as /usr/bin/python3 (Debian 12); docs/ml.md says why"
+    python_clients clients-ml.txt --system-site-packages ;;
   bench)
     debian nginx:nginx-light ;;
   *)
-    fail "usage: deploy/install.sh play|test|bench" ;;
+    fail "usage: deploy/install.sh play|test|ml|bench" ;;
 esac
