@@ -128,6 +128,50 @@ func botoRoundTripOn(t *testing.T, c *Cluster, user string) {
 	wantIn(t, sh.python(t, botoRoundTrip), "done")
 }
 
+// Files go up and come down in eight parts at a time, and are what they were.
+const botoTransfer = `
+import hashlib, os, boto3
+from boto3.s3.transfer import TransferConfig
+s3 = boto3.client("s3", endpoint_url=os.environ["ENDPOINT"])
+b, part = os.environ["BUCKET"], 5 << 20
+s3.create_bucket(Bucket=b)
+eight = TransferConfig(max_concurrency=8, multipart_threshold=part, multipart_chunksize=part, use_threads=True)
+data = os.urandom(1 << 20) * 38 + b"the last part is short"
+with open("up", "wb") as f:
+    f.write(data)
+s3.upload_file("up", b, "big", Config=eight, ExtraArgs={"Metadata": {"made": "by parts"}, "ContentType": "x/y"})
+parts = [hashlib.md5(data[i:i + part]).digest() for i in range(0, len(data), part)]
+head = s3.head_object(Bucket=b, Key="big")
+assert len(parts) == 8 and head["ETag"] == '"%s-8"' % hashlib.md5(b"".join(parts)).hexdigest(), head["ETag"]
+assert head["ContentLength"] == len(data) and head["Metadata"] == {"made": "by parts"} and head["ContentType"] == "x/y", head
+s3.download_file(b, "big", "down", Config=eight)
+assert open("down", "rb").read() == data
+for i in range(8):
+    one = s3.get_object(Bucket=b, Key="big", PartNumber=i + 1)
+    assert one["PartsCount"] == 8 and one["Body"].read() == data[i * part:(i + 1) * part], one
+s3.copy({"Bucket": b, "Key": "big"}, b, "copy", Config=eight)
+assert s3.head_object(Bucket=b, Key="copy")["ETag"] == head["ETag"]
+s3.download_file(b, "copy", "down", Config=eight)
+assert open("down", "rb").read() == data
+print("done")
+`
+
+func TestBoto3Transfer(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Options{{}, {Redirect: "always"}, {Auth: true, Users: "main,alt"}} {
+		c, user, shim := Shared(t, o), "root", ""
+		if o.Auth {
+			user = "main"
+		}
+		if o.Redirect != "" {
+			shim = "from aistore.botocore_patch import botocore\n"
+		}
+		sh := c.ShellAs(t, user)
+		sh.env = append(sh.env, "BUCKET="+bucketName(t))
+		wantIn(t, sh.python(t, shim+botoTransfer), "done")
+	}
+}
+
 // AIStore's own shim lets botocore follow redirects, as it does in mode always.
 func TestBoto3PatchedUnderRedirectAlways(t *testing.T) {
 	c := Shared(t, Options{Redirect: "always"})
@@ -208,6 +252,46 @@ func rcloneRoundTrip(t *testing.T, c *Cluster, user string) {
 	rclone purge $b
 	`)
 	wantIn(t, out, "dir/small", "big", "Total objects: 3")
+}
+
+// rclone sync in both directions: it sends what changed, removes what is gone, and
+// finds nothing to do the second time.
+func TestRcloneSync(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Options{{}, {Auth: true, Users: "main,alt"}} {
+		c, user := Shared(t, o), "root"
+		if o.Auth {
+			user = "main"
+		}
+		for _, endpoint := range []string{"$ENDPOINT", "${ENDPOINT%/s3}"} {
+			sh := c.ShellAs(t, user)
+			out := sh.run(t, `
+	export RCLONE_CONFIG_AIS_TYPE=s3 RCLONE_CONFIG_AIS_PROVIDER=Other RCLONE_CONFIG_AIS_ENV_AUTH=true RCLONE_CONFIG_AIS_ENDPOINT=`+endpoint+`
+	b=ais:`+bucketName(t)+`
+	sync() { rclone sync -v --stats-one-line --s3-upload-cutoff 5M --s3-chunk-size 5M "$@" 2>&1 | tee log >&2; }
+	nothing() { sync "$@"; ! grep -E 'Copied|Deleted|Updated' log; }
+	mkdir -p from/deep && head -c 12000000 /dev/urandom >from/big && : >from/empty
+	for i in $(seq 30); do echo $i >"from/deep/ü $i"; done
+	rclone mkdir $b
+	sync from $b/to && [ "$(grep -c 'Copied (new)' log)" = 32 ]
+	rclone check --download from $b/to
+	nothing from $b/to
+	echo changed >"from/deep/ü 7"; rm "from/deep/ü 9" from/empty; echo new >from/new
+	sync from $b/to && [ "$(grep -c 'Copied (new)' log) $(grep -c 'Copied (replaced' log) $(grep -c 'Deleted' log)" = '1 1 2' ]
+	rclone check --download from $b/to
+	nothing from $b/to
+	sync $b/to back && diff -r from back
+	nothing $b/to back
+	rclone deletefile "$b/to/deep/ü 8"
+	echo 'changed in the store' | rclone rcat "$b/to/deep/ü 10"
+	sync $b/to back && [ ! -e "back/deep/ü 8" ] && [ "$(cat "back/deep/ü 10")" = 'changed in the store' ]
+	rclone check --download $b/to back
+	nothing $b/to back
+	rclone purge $b && echo synchronised
+	`)
+			wantIn(t, out, "synchronised")
+		}
+	}
 }
 
 func TestGoSDK(t *testing.T) { goSDKRoundTrip(t, Shared(t, Options{}), "root") }
