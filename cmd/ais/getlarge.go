@@ -53,7 +53,7 @@ func (d *downloader) getVersion(ctx context.Context, l *place, info api.ObjectIn
 	case err == nil:
 		return k.publish()
 	case d.forget, errors.Is(err, object.Precondition), errors.Is(err, object.BadDigest), errors.Is(err, object.NotFound):
-		p.add(-t.counted)
+		p.add(-t.size())
 		k.remove()
 		return err
 	}
@@ -67,14 +67,12 @@ type rangesTransfer struct {
 	info     api.ObjectInfo
 	progress *progress
 	came     chan struct{} // has something when a part came
-	counted  int64         // bytes in progress that came before; read after run
 }
 
 // run gets what is missing, and compares the whole with the object's checksum: it
 // is read back in order, part by part as they come.
 func (t *rangesTransfer) run(ctx context.Context) error {
-	t.counted = t.size()
-	t.progress.keep(t.counted)
+	t.progress.keep(t.size())
 	group, ctx := errgroup.WithContext(ctx)
 	fetched := make(chan struct{})
 	group.Go(func() error { return t.syncWhile(ctx, fetched) })
