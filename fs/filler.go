@@ -205,9 +205,10 @@ func (f *Filler) follow() error {
 	if err != nil {
 		return err
 	}
-	file := f.blob.file
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	moved.file = f.blob.file
 	f.let(false)
-	moved.file = file
 	f.blob, f.m = moved, moved.m
 	return nil
 }

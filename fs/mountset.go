@@ -345,14 +345,14 @@ func (s *Store) Detach(dir string, force bool) error {
 		return err
 	}
 	if member.State == memberDisabled {
-		return s.dismiss(l, m)
+		return s.dismiss(l, m, true)
 	}
 	if m.index.Load() == nil {
 		if !force {
 			return refuse(object.Refused,
 				"mountpath %s is out of service, so its objects cannot be moved: by force it is detached without them, and they are lost", m.dir)
 		}
-		return s.dismiss(l, m)
+		return s.dismiss(l, m, false)
 	}
 	return s.leave(l, m, member, memberDetaching)
 }
@@ -487,8 +487,8 @@ func (s *Store) reopenMember(old *mountpath, was *member) (*mountpath, error) {
 	return m, nil
 }
 
-// dismiss takes a mountpath out of the set at once.
-func (s *Store) dismiss(l *layout, m *mountpath) error {
+// dismiss takes a mountpath out of the set at once; cleared says that no name is on it.
+func (s *Store) dismiss(l *layout, m *mountpath, cleared bool) error {
 	next := l.set.clone()
 	next.remove(m.id) // which changes the place of those names only that were on m
 	if len(next.placing()) == 0 {
@@ -500,7 +500,7 @@ func (s *Store) dismiss(l *layout, m *mountpath) error {
 	if err := s.change(next, nil, m); err != nil {
 		return err
 	}
-	s.retire(m)
+	s.retire(m, cleared)
 	return nil
 }
 
@@ -537,7 +537,7 @@ func (s *Store) settled(l *layout) (bool, error) {
 		return false, err
 	}
 	for _, m := range gone {
-		s.retire(m)
+		s.retire(m, true)
 	}
 	for _, m := range disabled {
 		s.forgetCopies(m)
@@ -548,13 +548,12 @@ func (s *Store) settled(l *layout) (bool, error) {
 	return true, nil
 }
 
-// retire closes a mountpath that is no member any more and marks it so, if it can
-// be written to. What was on it is removed only where all of it was moved.
-func (s *Store) retire(m *mountpath) {
+// retire closes a mountpath that is no member any more. Where it is cleared, what is
+// left of it is removed, and it is marked as one that may be attached again.
+func (s *Store) retire(m *mountpath, cleared bool) {
 	s.forgetCopies(m)
-	healthy := m.index.Load() != nil
 	err := m.close()
-	if !healthy {
+	if !cleared {
 		return
 	}
 	mark := s.identity(mountset{}, m)

@@ -236,7 +236,8 @@ func TestMountpathsAtRunTime(t *testing.T) {
 		{"detach", "/m1 ok, /m3 ok, /m4 ok", func() error { return s.Detach("/m2", false) }},
 		{"detach another", "/m1 ok, /m4 ok", func() error { return s.Detach("/m3", false) }},
 		{"attach again", "/m1 ok, /m2 ok, /m4 ok", func() error { return s.Attach("/m2") }},
-		{"two at once", "/m2 ok, /m3 ok", func() error {
+		{"disable and detach", "/m1 ok, /m4 ok", func() error { return s.Disable("/m2", false) }},
+		{"three at once", "/m3 ok", func() error {
 			return errors.Join(s.Detach("/m1", false), s.Attach("/m3"), s.Detach("/m4", false))
 		}},
 	}
@@ -256,6 +257,12 @@ func TestMountpathsAtRunTime(t *testing.T) {
 		s = open(t, c)
 		check("after a restart before names are moved")
 		p := resilver(t, s)
+		if step.name == "disable and detach" {
+			if err := errors.Join(s.Detach("/m2", false), s.Attach("/m2"), s.Detach("/m2", false)); err != nil {
+				t.Fatal(err)
+			}
+			resilver(t, s)
+		}
 		moved += p.Objects.Load()
 		check("after names were moved")
 		wantStates(t, s, step.after)

@@ -273,8 +273,8 @@ func (s *Store) follow(n object.Name, w *blobWriter, d object.Durability) (*blob
 		return nil, err
 	}
 	src, err := s.config.OS.OpenFile("blob.open", w.m.blobs.path(w.id), os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
+	if err != nil { // its mountpath was detached, and did not wait any longer
+		return nil, object.E("fs.Commit", n.Key, object.Unavailable, err)
 	}
 	defer src.Close()
 	if err := to.space.admit(w.size); err != nil {
