@@ -556,7 +556,7 @@ func (s *Store) retire(m *mountpath, cleared bool) {
 	if !cleared {
 		return
 	}
-	mark := s.identity(mountset{}, m)
+	mark := s.identity(s.layout.Load().set, m) // for who is told of this directory alone
 	mark.Detached = true
 	if err == nil {
 		err = writeIdentity(s.config.OS, m.dir, mark)

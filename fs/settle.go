@@ -28,7 +28,7 @@ func settle(c *Config) (set mountset, dirs []string, err error) {
 		return set, nil, err
 	}
 	if best < 0 {
-		return form(c, all)
+		return form(c, slices.DeleteFunc(all, func(f found) bool { return !f.named }))
 	}
 	set = all[best].id.mountset
 	if dirs, err = match(c, set, all); err != nil {
@@ -39,7 +39,7 @@ func settle(c *Config) (set mountset, dirs []string, err error) {
 }
 
 // survey reads the identities of the configured directories, and then of those
-// where the members are that are listed there, and returns which has the set that
+// where members are by what is found, and returns which has the set that
 // counts, negative for none. One that belongs elsewhere is an error if it is
 // configured; one that cannot be read is noted.
 func survey(c *Config) (all []found, best int, err error) {
@@ -66,9 +66,11 @@ func survey(c *Config) (all []found, best int, err error) {
 			return nil, -1, err
 		}
 	}
-	for seen := -1; seen != best; {
-		seen = best
-		for _, m := range all[best].id.Members {
+	for i := 0; i < len(all); i++ { // all grows; one that was detached says where the others were
+		for _, m := range all[i].id.Members {
+			if all[i].err != nil {
+				break
+			}
 			if err := look(m.Dir, false); err != nil {
 				return nil, -1, err
 			}
