@@ -38,7 +38,7 @@ unit: ## every package's own tests, with the race detector; some wait more than 
 e2e: ## clusters of real processes, real clients
 	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 1180s ./internal/e2e/
 
-test-ml: ## TensorFlow, PyTorch and other readers of training data; a download of 600 MB
+test-ml: ## TensorFlow, PyTorch and other readers of training data; a download of 500 MB
 	$(STAGE) install-ml 1200 deploy/install.sh ml
 	$(STATIC) go vet -tags ml ./internal/e2e/
 	$(STAGE) ml 1200 env $(STATIC) AIS_E2E=1 go test -tags ml -count=1 -timeout 1180s -v -run '^TestML' ./internal/e2e/

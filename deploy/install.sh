@@ -82,7 +82,7 @@ case ${1:-} in
     python_clients clients-remote.txt ;;
   ml)
     # PyTorch's wheels bring gigabytes of CUDA; Debian's package is for CPUs, and its own Python.
-    debian curl:curl /usr/lib/python3/dist-packages/torch:python3-torch
+    debian gcc:gcc /usr/include/stdlib.h:libc6-dev curl:curl /usr/lib/python3/dist-packages/torch:python3-torch
     if [ -e /dev/fuse ]; then debian s3fs:s3fs fusermount:fuse3; fi
     python_clients clients.txt
     venv=$root/.venv-ml
