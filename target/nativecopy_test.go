@@ -2,7 +2,6 @@ package target
 
 import (
 	"strings"
-	"testing"
 
 	"ais/object"
 )
@@ -38,116 +37,106 @@ func (n native) custom(key string) string {
 	return strings.Join(own, " ")
 }
 
-func TestNativeCopy(t *testing.T) {
-	eachNative(t, func(n native) {
-		n.put("from", "content")
-		n.want(200, ask(n.T, n.target, "PUT", n.uri("from", "object_to", n.unique("dir/a copy"), "latest-ver", "true", "synchronize", "false"), ""))
-		if got := n.content("dir/a copy"); got != "content" || n.content("from") != "content" {
-			n.Error(got)
+func nativeCopy(n native) {
+	n.put("from", "content")
+	n.want(200, ask(n.T, n.target, "PUT", n.uri("from", "object_to", n.unique("dir/a copy"), "latest-ver", "true", "synchronize", "false"), ""))
+	if got := n.content("dir/a copy"); got != "content" || n.content("from") != "content" {
+		n.Error(got)
+	}
+	for name, c := range map[string]struct {
+		status int
+		key    string
+		query  []string
+	}{
+		"no source":        {404, "none", []string{"object_to", n.unique("x")}},
+		"no bucket":        {404, "from", []string{"object_to", "ais/@#/none/x"}},
+		"itself":           {400, "from", []string{"object_to", n.unique("from")}},
+		"no unique name":   {400, "from", []string{"object_to", "x"}},
+		"nothing":          {400, "from", []string{"object_to", ""}},
+		"no name":          {400, "from", []string{"object_to", n.unique("")}},
+		"another provider": {400, "from", []string{"object_to", "nowhere/@#/b/x"}},
+		"a namespace":      {400, "from", []string{"object_to", "ais/@u#n/b/x"}},
+		"a transformation": {501, "from", []string{"object_to", n.unique("x"), "etl_name", "e"}},
+		"as a part":        {400, "from", []string{"object_to", n.unique("x"), "uploadId", "u", "partNumber", "1"}},
+	} {
+		if a := ask(n.T, n.target, "PUT", n.uri(c.key, c.query...), ""); a.status != c.status {
+			n.Errorf("%s: %d %s", name, a.status, a.body)
 		}
-		for name, c := range map[string]struct {
-			status int
-			key    string
-			query  []string
-		}{
-			"no source":        {404, "none", []string{"object_to", n.unique("x")}},
-			"no bucket":        {404, "from", []string{"object_to", "ais/@#/none/x"}},
-			"itself":           {400, "from", []string{"object_to", n.unique("from")}},
-			"no unique name":   {400, "from", []string{"object_to", "x"}},
-			"nothing":          {400, "from", []string{"object_to", ""}},
-			"no name":          {400, "from", []string{"object_to", n.unique("")}},
-			"another provider": {400, "from", []string{"object_to", "nowhere/@#/b/x"}},
-			"a namespace":      {400, "from", []string{"object_to", "ais/@u#n/b/x"}},
-			"a transformation": {501, "from", []string{"object_to", n.unique("x"), "etl_name", "e"}},
-			"as a part":        {400, "from", []string{"object_to", n.unique("x"), "uploadId", "u", "partNumber", "1"}},
-		} {
-			if a := ask(n.T, n.target, "PUT", n.uri(c.key, c.query...), ""); a.status != c.status {
-				n.Errorf("%s: %d %s", name, a.status, a.body)
-			}
-		}
-		n.want(404, ask(n.T, n.target, "HEAD", n.uri("x"), ""))
-	})
+	}
+	n.want(404, ask(n.T, n.target, "HEAD", n.uri("x"), ""))
 }
 
-func TestNativeCopyBetweenBuckets(t *testing.T) {
-	target, _ := startAlone(t)
-	own := native{t, target, makeBucket(t, target, object.AIS, "own")}
-	remote := native{t, target, makeBucket(t, target, object.AWS, "mem")}
+func nativeCopyBetweenBuckets(own native) {
+	remote := own.another(object.AWS)
 	own.put("k", "content")
 	own.want(200, own.patch("k", `{"color":"red"}`))
-	own.want(200, ask(t, target, "PUT", own.uri("k", "object_to", remote.unique("k")), ""))
-	remote.want(200, ask(t, target, "PUT", remote.uri("k", "object_to", own.unique("back")), ""))
+	own.want(200, ask(own.T, own.target, "PUT", own.uri("k", "object_to", remote.unique("k")), ""))
+	remote.want(200, ask(own.T, own.target, "PUT", remote.uri("k", "object_to", own.unique("back")), ""))
 	if own.content("back") != "content" || remote.content("k") != "content" {
-		t.Error("the bytes are others")
+		own.Error("the bytes are others")
 	}
-	own.want(200, ask(t, target, "PUT", own.uri("k", "object_to", own.unique("copy")), ""))
+	own.want(200, ask(own.T, own.target, "PUT", own.uri("k", "object_to", own.unique("copy")), ""))
 	if got := own.custom("copy"); got != "color=red" {
-		t.Errorf("custom properties of the copy: %q", got)
+		own.Errorf("custom properties of the copy: %q", got)
 	}
 }
 
-func TestNativeRename(t *testing.T) {
-	eachNative(t, func(n native) {
-		n.put("old", "content")
-		n.put("new", "in the way")
-		n.want(200, n.act("old", "rename-obj", "new"))
-		n.want(404, ask(n.T, n.target, "HEAD", n.uri("old"), ""))
-		if got := n.content("new"); got != "content" {
-			n.Error(got)
-		}
-		n.want(404, n.act("old", "rename-obj", "new"))
-		n.want(400, n.act("new", "rename-obj", "new"))
-		n.want(400, n.act("new", "rename-obj", ""))
-		n.want(400, n.act("new", "rename-obj", strings.Repeat("k", 1025)))
-	})
+func nativeRename(n native) {
+	n.put("old", "content")
+	n.put("new", "in the way")
+	n.want(200, n.act("old", "rename-obj", "new"))
+	n.want(404, ask(n.T, n.target, "HEAD", n.uri("old"), ""))
+	if got := n.content("new"); got != "content" {
+		n.Error(got)
+	}
+	n.want(404, n.act("old", "rename-obj", "new"))
+	n.want(400, n.act("new", "rename-obj", "new"))
+	n.want(400, n.act("new", "rename-obj", ""))
+	n.want(400, n.act("new", "rename-obj", strings.Repeat("k", 1025)))
 }
 
-// TestNativeRenameKeepsWhatIsNew: what was written while an object was renamed is
+// nativeRenameKeepsWhatIsNew: what was written while an object was renamed is
 // not deleted for it.
-func TestNativeRenameKeepsWhatIsNew(t *testing.T) {
-	eachNative(t, func(n native) {
-		n.put("old", "content")
-		name := object.Name{Bucket: n.bucket.ID, Key: "old"}
-		meta, err := n.target.store.Stat(name, "")
-		if err != nil {
-			n.Fatal(err)
-		}
-		n.put("old", "newer")
-		if err := n.target.Rename(n.bucket, name, "new", meta, ""); object.KindOf(err) != object.Conflict {
-			n.Error(err)
-		}
-		if got := n.content("old"); got != "newer" {
-			n.Error(got)
-		}
-		n.want(404, ask(n.T, n.target, "HEAD", n.uri("new"), ""))
-	})
+func nativeRenameKeepsWhatIsNew(n native) {
+	n.put("old", "content")
+	name := object.Name{Bucket: n.bucket.ID, Key: "old"}
+	meta, err := n.target.store.Stat(name, "")
+	if err != nil {
+		n.Fatal(err)
+	}
+	n.put("old", "newer")
+	if err := n.target.Rename(n.bucket, name, "new", meta, ""); object.KindOf(err) != object.Conflict {
+		n.Error(err)
+	}
+	if got := n.content("old"); got != "newer" {
+		n.Error(got)
+	}
+	n.want(404, ask(n.T, n.target, "HEAD", n.uri("new"), ""))
 }
 
-func TestNativeCustom(t *testing.T) {
-	eachNative(t, func(n native) {
-		n.put("k", "content")
-		n.want(200, n.patch("k", `{"color":"red","note":"a=b, c"}`))
-		n.want(200, n.patch("k", `{"color":"blue"}`))
-		if got := n.custom("k"); got != "color=blue note=a=b, c" && got != "note=a=b, c color=blue" {
-			n.Errorf("%q", got)
-		}
-		n.want(200, n.patch("k", `{"size":"L"}`, "set-new-custom", "true"))
-		if got := n.custom("k"); got != "size=L" {
-			n.Errorf("%q", got)
-		}
-		for _, bad := range []string{
-			`{"source":"aws"}`, `{"ETag":"x"}`, `{"X-Amz-Meta-A":"x"}`, `{"":"x"}`, `{"a=b":"x"}`, `{"a,b":"x"}`, `{"a":"x\ny"}`, `{"a":" x"}`,
-			`{"a":1}`, `["a"]`, `{"a":"` + strings.Repeat("x", 9<<10) + `"}`,
-		} {
-			n.want(400, n.patch("k", bad))
-		}
-		if got := n.custom("k"); got != "size=L" || n.content("k") != "content" {
-			n.Errorf("after refusals: %q", got)
-		}
-		n.want(404, n.patch("none", `{"a":"b"}`))
-		n.put("k", "again")
-		if got := n.custom("k"); got != "" {
-			n.Errorf("after a PUT: %q", got)
-		}
-	})
+func nativeCustom(n native) {
+	n.put("k", "content")
+	n.want(200, n.patch("k", `{"color":"red","note":"a=b, c"}`))
+	n.want(200, n.patch("k", `{"color":"blue"}`))
+	if got := n.custom("k"); got != "color=blue note=a=b, c" && got != "note=a=b, c color=blue" {
+		n.Errorf("%q", got)
+	}
+	n.want(200, n.patch("k", `{"size":"L"}`, "set-new-custom", "true"))
+	if got := n.custom("k"); got != "size=L" {
+		n.Errorf("%q", got)
+	}
+	for _, bad := range []string{
+		`{"source":"aws"}`, `{"ETag":"x"}`, `{"X-Amz-Meta-A":"x"}`, `{"":"x"}`, `{"a=b":"x"}`, `{"a,b":"x"}`, `{"a":"x\ny"}`, `{"a":" x"}`,
+		`{"a":1}`, `["a"]`, `{"a":"` + strings.Repeat("x", 9<<10) + `"}`,
+	} {
+		n.want(400, n.patch("k", bad))
+	}
+	if got := n.custom("k"); got != "size=L" || n.content("k") != "content" {
+		n.Errorf("after refusals: %q", got)
+	}
+	n.want(404, n.patch("none", `{"a":"b"}`))
+	n.put("k", "again")
+	if got := n.custom("k"); got != "" {
+		n.Errorf("after a PUT: %q", got)
+	}
 }
