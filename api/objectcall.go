@@ -76,7 +76,7 @@ var (
 // ReadObjectCall says what a call under PathObjects asks for. The error is of kind
 // Invalid.
 func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
-	query, method := ctx.QueryArgs(), string(ctx.Method())
+	query := ctx.QueryArgs()
 	if ctx.IsPut() && query.Has(QueryCopyTo) {
 		return readCopy(query)
 	}
@@ -87,9 +87,9 @@ func ReadObjectCall(ctx *fasthttp.RequestCtx) (ObjectCall, error) {
 		if query.Has(QueryPartNumber) && ctx.IsPut() {
 			return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("a part is of an upload, which this parameter names"))
 		}
-		return ObjectCall{Kind: plainKinds[method]}, nil
+		return ObjectCall{Kind: plainKinds[string(ctx.Method())]}, nil
 	}
-	c := ObjectCall{Kind: uploadKinds[method], UploadID: string(query.Peek(QueryUploadID))}
+	c := ObjectCall{Kind: uploadKinds[string(ctx.Method())], UploadID: string(query.Peek(QueryUploadID))}
 	if c.UploadID == "" {
 		return ObjectCall{}, object.E("api.ReadObjectCall", QueryUploadID, object.Invalid, errors.New("it is empty"))
 	}

@@ -52,7 +52,7 @@ func (c *Client) GetObject(ctx context.Context, b Bucket, key string, offset, le
 // ReadObject is GetObject with more to choose. Kinds: those of GetObject, and
 // Precondition.
 func (c *Client) ReadObject(ctx context.Context, b Bucket, key string, o GetOptions) (*ObjectReader, error) {
-	resp, err := c.openObject(ctx, b, key, o)
+	resp, err := c.openObject(ctx, b, key, o) //nolint:bodyclose // the reader closes it
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (o *ObjectReader) goOn(err error) error {
 	if o.broken++; o.client.patience == 0 || o.broken > maxBroken || o.Info.ETag == "" {
 		return err
 	}
-	resp, rerr := o.client.openObject(o.ctx, o.Info.Bucket, o.Info.Name, GetOptions{Offset: o.at, Length: o.left, IfMatch: o.Info.ETag})
+	resp, rerr := o.client.openObject(o.ctx, o.Info.Bucket, o.Info.Name, GetOptions{Offset: o.at, Length: o.left, IfMatch: o.Info.ETag}) //nolint:bodyclose // Close does
 	if rerr != nil {
 		return rerr
 	}

@@ -24,7 +24,7 @@ func Append(ctx context.Context, w io.Writer, a *Archive, replaced func(name str
 	case Zip:
 		out, err = appendZip(w, src, a.size, replaced)
 	default:
-		out, err = a.repack(ctx, w, src, replaced)
+		out, err = a.repack(ctx, w, replaced)
 	}
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func appendTar(w io.Writer, src *source, size int64, replaced func(string) bool)
 }
 
 // repack unpacks a compressed tar and packs it again.
-func (a *Archive) repack(ctx context.Context, w io.Writer, src *source, replaced func(string) bool) (*Writer, error) {
+func (a *Archive) repack(ctx context.Context, w io.Writer, replaced func(string) bool) (*Writer, error) {
 	walk, src, err := a.walk(ctx)
 	if err != nil {
 		return nil, err

@@ -98,10 +98,8 @@ type window struct {
 	off   int64
 	buf   []byte // what lies at from
 	at    int64  // where in from buf begins
-	block int64  // where the first whole block was read since resetBlock; −1 for none
+	block int64  // where the first whole block was read since it was made −1
 }
-
-func (w *window) resetBlock() { w.block = -1 }
 
 // Read implements io.Reader.
 func (w *window) Read(p []byte) (int, error) {

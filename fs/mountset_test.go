@@ -23,7 +23,6 @@ type belongings struct {
 	past    map[string][][]byte // by key, newest first; nil is a delete marker
 	parts   map[string][][]byte // of uploads "u" in progress
 	listed  []object.Listed     // of the upload "done" of "multi-0"
-	blobs   int
 }
 
 const sets = 2

@@ -144,7 +144,7 @@ func (b *batch) open(p placement, stat bool) error {
 	for i, node := range p.nodes {
 		entries := b.shareOf(p.entries[i])
 		if node.ID == b.t.cfg.ID {
-			b.shares[i] = &ownShare{pieces: newPieces(b.t, b.ctx, b.reading), entries: entries}
+			b.shares[i] = &ownShare{pieces: newPieces(b.reading, b.t, b.ctx), entries: entries}
 			continue
 		}
 		if len(entries) == 0 {

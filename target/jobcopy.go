@@ -93,7 +93,7 @@ func filter(list func(string) iter.Seq2[string, error], wanted func(key string) 
 func (t *Target) copyName(ctx context.Context, j *job, b *cluster.Bucket, n object.Name) (size int64, done bool, err error) {
 	to := object.Name{Bucket: j.Dest, Key: j.Work.Copy.Prepend + n.Key}
 	if _, remote := b.Remote(); remote && j.Work.Latest && !j.Work.Copy.DryRun {
-		if size, _, err = t.prefetch(ctx, b, n, true); err != nil && object.KindOf(err) != object.NoSpace {
+		if _, _, err = t.prefetch(ctx, b, n, true); err != nil && object.KindOf(err) != object.NoSpace {
 			return 0, false, err
 		}
 	}

@@ -40,7 +40,7 @@ type openShard struct {
 	files  map[string]archive.Member // that lie in it as they are; by name asked for
 }
 
-func newPieces(t *Target, ctx *fasthttp.RequestCtx, read context.Context) *pieces {
+func newPieces(read context.Context, t *Target, ctx *fasthttp.RequestCtx) *pieces {
 	return &pieces{t: t, ctx: ctx, read: read}
 }
 

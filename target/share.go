@@ -50,7 +50,7 @@ func (t *Target) nodeShare(ctx *fasthttp.RequestCtx, ticket auth.Ticket) error {
 	}
 	reading, cancel := context.WithCancel(context.Background())
 	ctx.Response.ImmediateHeaderFlush = true
-	ctx.Response.SetBodyStream(&shareBody{t: t, req: req, from: newPieces(t, ctx, reading), cancel: cancel}, -1)
+	ctx.Response.SetBodyStream(&shareBody{t: t, req: req, from: newPieces(reading, t, ctx), cancel: cancel}, -1)
 	return nil
 }
 

@@ -43,13 +43,6 @@ func (f *failures) add(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// count returns how many were noted.
-func (f *failures) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.list)
-}
-
 // mostShown is how many failures are named.
 const mostShown = 20
 

@@ -123,7 +123,7 @@ func (a *app) shutdownCommand() *cobra.Command {
 				one.SetContext(cmd.Context())
 				return one.RunE(one, given)
 			}
-			if !yes && !(a.terminal && a.ask("end every node of the cluster? [Y/N]: ")) {
+			if !yes && (!a.terminal || !a.ask("end every node of the cluster? [Y/N]: ")) {
 				return usagef("this ends every node of the cluster: say --yes, or name a node")
 			}
 			if err := a.client.ActOnCluster(cmd.Context(), api.ActionShutdown); err != nil {
