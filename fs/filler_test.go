@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -280,8 +281,9 @@ func wantFilled(t *testing.T, f *fs.Filler, data []byte) {
 func TestFillFaults(t *testing.T) {
 	o := faultfs.New()
 	c := memConfig(o)
-	now := time.Now()
-	c.Now = func() time.Time { return now }
+	var later atomic.Int64 // the store's own goroutines ask for the time as well
+	began := time.Now()
+	c.Now = func() time.Time { return began.Add(time.Duration(later.Load())) }
 	c.ReserveBytes = 1 << 20
 	s := open(t, c)
 	data := content(2<<20, 1)
@@ -312,7 +314,7 @@ func TestFillFaults(t *testing.T) {
 
 	f = filler(t, s, "l", 100<<20, object.MD5)
 	o.SetUsage(fs.Usage{Capacity: 100 << 20, Free: 1 << 20})
-	now = now.Add(time.Second)
+	later.Add(int64(time.Second))
 	for i := 0; err == nil || object.KindOf(err) == object.NoSpace && i == 0; i++ {
 		if _, err = f.WriteAt(data, int64(i)*int64(len(data))); i > 20 {
 			t.Fatal("the disk is full, and nobody said so")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -102,8 +103,9 @@ func furnished(t *testing.T, op mountOperation) (*faultfs.FS, *belongings) {
 	return base, b
 }
 
-// callsWorth returns which of the calls of an operation get a fault: of those with
-// the same label the first, the last and some in between, more of them with -fs.every.
+// callsWorth returns which of the calls of an operation get a fault: of every other
+// label the first or the last, of the rest in the next operation; with -fs.every of
+// every label the first, the last and many in between.
 func callsWorth(t *testing.T, base *faultfs.FS, op mountOperation) []int {
 	t.Helper()
 	f := base.AfterKill()
@@ -119,13 +121,19 @@ func callsWorth(t *testing.T, base *faultfs.FS, op mountOperation) []int {
 		calls[label] = append(calls[label], i+1)
 	}
 	out := []int{len(trace) + 1}
-	for _, of := range calls {
-		most := 2
-		if *everyCall {
-			most = 60
-		}
-		for i := range min(most, len(of)) {
-			out = append(out, of[i*(len(of)-1)/max(1, min(most, len(of))-1)])
+	turn := slices.IndexFunc(mountOperations(), func(o mountOperation) bool { return o.name == op.name })
+	for i, label := range slices.Sorted(maps.Keys(calls)) {
+		of := calls[label]
+		switch most := 60; {
+		case !*everyCall && (i+turn)%2 == 0:
+		case !*everyCall && (i+turn)%4 == 1:
+			out = append(out, of[0])
+		case !*everyCall:
+			out = append(out, of[len(of)-1])
+		default:
+			for i := range min(most, len(of)) {
+				out = append(out, of[i*(len(of)-1)/max(1, min(most, len(of))-1)])
+			}
 		}
 	}
 	if len(out) < 5 {
