@@ -41,7 +41,7 @@ e2e: ## clusters of real processes, real clients
 test-ml: ## TensorFlow, PyTorch and other readers of training data; a download of 500 MB
 	$(STAGE) install-ml 1200 deploy/install.sh ml
 	$(STATIC) go vet -tags ml ./internal/e2e/
-	$(STAGE) ml 1200 env $(STATIC) AIS_E2E=1 go test -tags ml -count=1 -timeout 1780s -v -run '^TestML' ./internal/e2e/
+	$(STAGE) ml 1200 env $(STATIC) AIS_E2E=1 go test -tags ml -count=1 -timeout 1180s -v -run '^TestML' ./internal/e2e/
 
 race: ## the unit tests again and again
 	go test -race -shuffle=on -count=5 $(UNIT)
