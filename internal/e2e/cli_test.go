@@ -161,7 +161,7 @@ func TestCLICluster(t *testing.T) {
 	})
 	down := 0
 	for i := range 20 {
-		_, errOut, code := s.run("get", fmt.Sprintf("ais://abc/pre/%02d", i), "/dev/null")
+		_, errOut, code := s.run("get", "--retry-for=1s", fmt.Sprintf("ais://abc/pre/%02d", i), "/dev/null")
 		if code != 0 {
 			down++
 			if !strings.Contains(errOut, "'ais show cluster' says which nodes are up") {
