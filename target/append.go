@@ -21,8 +21,9 @@ type Appending struct {
 	Anew   bool           // an archive that is there is not looked at
 }
 
-// appendTries bounds how often an archive is written because others have changed it.
-const appendTries = 8
+// appendTries bounds how often an archive is written because others have changed it:
+// each time it was somebody else's turn, so as many may append at once.
+const appendTries = 64
 
 // Append stores a new version of the archive, with one file more; it takes the place
 // of one of the same name. The archive is made where there is none. Nothing is seen

@@ -66,9 +66,9 @@ func startCold(t *testing.T, props ...string) (*Target, *cluster.Bucket, *remote
 	t.Helper()
 	target, mem := startAlone(t)
 	remote := &remoteUnderTest{}
-	target.remotes.open = func(c backend.Config) (backend.Backend, error) {
-		var err error
-		remote.Backend, err = mem.Open(c)
+	var once sync.Once // several that come first at a time open it each
+	target.remotes.open = func(c backend.Config) (_ backend.Backend, err error) {
+		once.Do(func() { remote.Backend, err = mem.Open(c) })
 		return remote, err
 	}
 	t.Cleanup(target.fetches.end)
