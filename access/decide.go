@@ -121,15 +121,15 @@ func (c *Control) settle(s *subject, b *cluster.Bucket, decide func(*cluster.Buc
 		return verdict
 	}
 	s.synced = true
-	before := c.cfg.State()
 	now, err := c.sync()
-	if err != nil || now == before {
+	if err != nil {
 		return verdict
 	}
+	// What was decided on may be older than the state was just before the sync, so that
+	// one says nothing: the bucket's revision does, and the user is taken anew.
 	changed := false
 	if !s.who.Anonymous() {
-		user, ok := now.User(s.who.ID)
-		if old, _ := before.User(s.who.ID); ok && old != user {
+		if user, ok := now.User(s.who.ID); ok {
 			changed = true
 			if c.become(s, user.ID, s.session) != nil {
 				return auth.Deny
