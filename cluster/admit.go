@@ -40,7 +40,7 @@ func (s *State) Admit(n Node) (Map, Node, error) {
 	m.Version++
 	if n.Kind == Target && n.State == Active {
 		if g, ok := m.Latest(); !ok || !g.Has(n.ID) {
-			m = m.withGeneration(append(s.members(n.ID), Member{n.ID, n.Weight}))
+			m = m.withGeneration(append(s.members(n.ID), memberOf(n)))
 		}
 	}
 	return m.pruned(s.needs), n, nil
@@ -72,12 +72,14 @@ func (s *State) Dismiss(id string) (Map, error) {
 	return m.pruned(s.needs), nil
 }
 
+func memberOf(n Node) Member { return Member{n.ID, n.Weight, n.FailureDomain} }
+
 // members returns the targets that a new generation is made of, without one.
 func (s *State) members(without string) []Member {
 	var out []Member
 	for _, n := range s.nodes {
 		if n.Kind == Target && n.State == Active && n.ID != without {
-			out = append(out, Member{n.ID, n.Weight})
+			out = append(out, memberOf(n))
 		}
 	}
 	return out
@@ -90,7 +92,7 @@ func (s *State) needs(generation uint64) bool {
 		return true
 	}
 	for _, b := range s.buckets {
-		if b.Generation == generation {
+		if b.Generation == generation || b.Moving() && b.Next.Generation == generation {
 			return true
 		}
 	}

@@ -10,14 +10,15 @@ import (
 
 // Bucket is a bucket as the whole cluster knows it.
 type Bucket struct {
-	ID         uint64          `json:"id"` // given once, never used again
-	Provider   object.Provider `json:"provider"`
-	Name       string          `json:"name"`
-	Created    time.Time       `json:"created"`
-	Region     string          `json:"region,omitempty"` // LocationConstraint as given
-	Generation uint64          `json:"generation"`       // that its names are placed over
-	State      BucketState     `json:"state"`
-	Props      Props           `json:"props"`
+	ID        uint64          `json:"id"` // given once, never used again
+	Provider  object.Provider `json:"provider"`
+	Name      string          `json:"name"`
+	Created   time.Time       `json:"created"`
+	Region    string          `json:"region,omitempty"` // LocationConstraint as given
+	Placement                 // where its names are
+	Next      Placement       `json:"next,omitzero"` // where they are being moved to; zero while nothing moves
+	State     BucketState     `json:"state"`
+	Props     Props           `json:"props"`
 
 	Owner      string            `json:"owner,omitempty"`      // id of the user who made it; "" while auth is off
 	Versioning object.Versioning `json:"versioning,omitempty"` // S3's; Props.Versioning is AIStore's

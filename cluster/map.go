@@ -34,6 +34,7 @@ type Generation struct {
 type Member struct {
 	ID     string  `json:"id"`
 	Weight float64 `json:"weight"`
+	Domain string  `json:"domain,omitempty"` // failure domain; "" is one of its own
 }
 
 // Has reports whether the target is in the generation.

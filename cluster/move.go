@@ -42,7 +42,7 @@ func (s *State) Move(id string, to NodeState) (Map, Node, error) {
 	if n.Kind == Target {
 		members := s.members(id)
 		if to == Active {
-			members = append(members, Member{n.ID, n.Weight})
+			members = append(members, memberOf(n))
 		}
 		if len(members) == 0 {
 			return Map{}, Node{}, object.E(op, id, object.Refused, errors.New(id+" is the only active target: new buckets would have no place"))
@@ -76,7 +76,7 @@ func (s *State) PlacedOn(id string) int {
 	}
 	count := 0
 	for _, b := range s.buckets {
-		if on[b.Generation] {
+		if on[b.Generation] || b.Moving() && on[b.Next.Generation] {
 			count++
 		}
 	}

@@ -44,6 +44,12 @@ type Node struct {
 	Joined        time.Time `json:"joined"`
 	Boot          string    `json:"boot"`           // new at each start of the process
 	Etcd          bool      `json:"etcd,omitempty"` // it embeds etcd
+
+	// Behind is the version of the map at which a target's copies were left behind:
+	// the others went on without it. 0 is in sync.
+	Behind uint64 `json:"behind,omitempty"`
+	Full   bool   `json:"full,omitempty"` // of one that is behind: it may lack anything, not only what changed since
+	Data   string `json:"data,omitempty"` // uuid of what is on a target's mountpaths
 }
 
 // Live is the sign of life of a node, kept by a lease.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"ais/object"
 )
@@ -16,6 +17,7 @@ type placement struct {
 	members []Member
 	digests []uint64 // of the members' ids
 	weights []float64
+	domains []int
 	nodes   []int // index into State.nodes; -1 for a target that is no longer a node
 }
 
@@ -25,6 +27,7 @@ func newPlacement(g Generation, find func(id string) int) placement {
 		members: g.Targets,
 		digests: make([]uint64, len(g.Targets)),
 		weights: make([]float64, len(g.Targets)),
+		domains: domainsOf(g.Targets),
 		nodes:   make([]int, len(g.Targets)),
 	}
 	for i, m := range g.Targets {
@@ -35,49 +38,70 @@ func newPlacement(g Generation, find func(id string) int) placement {
 	return p
 }
 
-// Owner returns the target that owns the name in bucket b, and whether that
-// target is alive. It answers from b's generation: a target that joined later
-// owns nothing of b. The error is of kind Unavailable, for a generation that
-// this state does not have (yet).
+// Owner returns the target that owns the name in bucket b, of several copies the
+// acting owner, and whether that target is alive. It answers from b's placement: a
+// target that joined later owns nothing of b. The error is of kind Unavailable, for a
+// generation that this state does not have (yet).
 func (s *State) Owner(b *Bucket, n object.Name) (owner Node, live bool, err error) {
-	p, err := s.placement(b)
+	by := b.Target()
+	if by.Count() > 1 {
+		copies, err := s.CopiesBy(b, by, n)
+		if err != nil {
+			return Node{}, false, err
+		}
+		c := copies.Owner()
+		return c.Node, c.Live, nil
+	}
+	p, err := s.placement(b, by.Generation)
 	if err != nil {
 		return Node{}, false, err
 	}
 	// Of equal scores Best takes the first, and members are sorted by id: all
 	// nodes agree.
-	i := object.Best(n.Digest(), p.digests, p.weights)
-	if at := p.nodes[i]; at >= 0 {
-		return s.nodes[at], s.alive[at], nil
-	}
-	return gone(p.members[i]), false, nil
+	c := s.copyAt(p, object.Best(n.Digest(), p.digests, p.weights))
+	return c.Node, c.Live, nil
 }
 
-// Placed returns the targets that hold b's names, sorted by id. The error is
-// that of Owner.
+// Placed returns the targets that hold b's names, sorted by id; of a bucket that is
+// being moved, also those that are to. The error is that of Owner.
 func (s *State) Placed(b *Bucket) ([]Node, error) {
-	p, err := s.placement(b)
+	out, err := s.PlacedBy(b, b.Placement)
+	if err != nil || !b.Moving() || b.Next.Generation == b.Generation {
+		return out, err
+	}
+	more, err := s.PlacedBy(b, b.Next)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range more {
+		if !slices.ContainsFunc(out, func(o Node) bool { return o.ID == n.ID }) {
+			out = append(out, n)
+		}
+	}
+	slices.SortFunc(out, func(a, b Node) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// PlacedBy returns the targets of a placement of the bucket, sorted by id.
+func (s *State) PlacedBy(b *Bucket, by Placement) ([]Node, error) {
+	p, err := s.placement(b, by.Generation)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Node, len(p.members))
-	for i, at := range p.nodes {
-		if at >= 0 {
-			out[i] = s.nodes[at]
-		} else {
-			out[i] = gone(p.members[i])
-		}
+	for i := range out {
+		out[i] = s.copyAt(p, i).Node
 	}
 	return out, nil
 }
 
-func (s *State) placement(b *Bucket) (*placement, error) {
-	i, ok := slices.BinarySearchFunc(s.placements, b.Generation, func(p placement, number uint64) int {
+func (s *State) placement(b *Bucket, generation uint64) (*placement, error) {
+	i, ok := slices.BinarySearchFunc(s.placements, generation, func(p placement, number uint64) int {
 		return cmp.Compare(p.number, number)
 	})
 	if !ok || len(s.placements[i].members) == 0 {
 		return nil, object.E("cluster.Owner", b.Name, object.Unavailable,
-			errors.New("placement generation "+strconv.FormatUint(b.Generation, 10)+" is not known here"))
+			errors.New("placement generation "+strconv.FormatUint(generation, 10)+" is not known here"))
 	}
 	return &s.placements[i], nil
 }

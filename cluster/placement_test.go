@@ -20,10 +20,10 @@ func placed(n int, weight func(i int) float64) (*State, *Bucket) {
 		id := fmt.Sprintf("t%04d", i)
 		c.Nodes = append(c.Nodes, Node{ID: id, Kind: Target, State: Active, Weight: weight(i)})
 		c.Live = append(c.Live, Live{ID: id})
-		g.Targets = append(g.Targets, Member{id, weight(i)})
+		g.Targets = append(g.Targets, Member{ID: id, Weight: weight(i)})
 	}
 	c.Map.Generations = []Generation{g}
-	c.Buckets = []Bucket{{ID: 7, Provider: object.AIS, Name: "demo", Generation: 1}}
+	c.Buckets = []Bucket{{ID: 7, Provider: object.AIS, Name: "demo", Placement: Placement{Generation: 1}}}
 	s := NewState(c)
 	return s, s.Buckets()[0]
 }
@@ -131,7 +131,7 @@ func TestOwnerOfTheAbsent(t *testing.T) {
 	if nodes, err := removed.Placed(b); err != nil || len(nodes) != 3 {
 		t.Errorf("placed: %v %v", nodes, err)
 	}
-	if _, _, err := s.Owner(&Bucket{Name: "x", Generation: 9}, name); !errors.Is(err, object.Unavailable) {
+	if _, _, err := s.Owner(&Bucket{Name: "x", Placement: Placement{Generation: 9}}, name); !errors.Is(err, object.Unavailable) {
 		t.Errorf("unknown generation: %v", err)
 	}
 	if n, live, _ := s.Owner(b, name); n.ID != owner.ID || !live {

@@ -155,7 +155,7 @@ func (w *world) create(name string) string {
 	}
 	w.ids++
 	return w.apply(BucketSet{Bucket{
-		ID: w.ids, Provider: object.AIS, Name: name, State: BucketActive, Generation: g.Number,
+		ID: w.ids, Provider: object.AIS, Name: name, State: BucketActive, Placement: Placement{Generation: g.Number},
 		Props: DefaultProps(object.AIS, true, w.state.Config),
 	}})
 }

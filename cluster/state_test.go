@@ -40,7 +40,7 @@ func TestApplyIsNewState(t *testing.T) {
 			b, there := buckets[name]
 			if !there {
 				ids++
-				b = Bucket{ID: ids, Provider: object.AIS, Name: name, Generation: 1}
+				b = Bucket{ID: ids, Provider: object.AIS, Name: name, Placement: Placement{Generation: 1}}
 			}
 			b.Revision = int64(step)
 			buckets[name], event = b, BucketSet{b}
@@ -49,7 +49,7 @@ func TestApplyIsNewState(t *testing.T) {
 			event = BucketGone{object.AIS, name}
 		case 6:
 			contents.Map.Version++
-			contents.Map.Generations = []Generation{{Number: 1, Targets: []Member{{"t1", 1}, {id + "x", 1}}}}
+			contents.Map.Generations = []Generation{{Number: 1, Targets: []Member{{ID: "t1", Weight: 1}, {ID: id + "x", Weight: 1}}}}
 			event = MapSet{contents.Map}
 		case 7: // of a rename either event may come first
 			b, there := buckets[name]

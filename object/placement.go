@@ -32,6 +32,48 @@ func Best(name uint64, candidates []uint64, weights []float64) int {
 	return best
 }
 
+// BestOf appends to dst the indices of the count candidates with the highest scores,
+// best first, and returns it: the first is that of Best. Of two candidates of one
+// domain the second comes only when no other domain is left. There are as many weights
+// and domains as candidates; where there are fewer than count, all are returned.
+func BestOf(dst []int, name uint64, candidates []uint64, weights []float64, domains []int, count int) []int {
+	for fresh := true; len(dst) < count; {
+		best, highest := -1, 0.0
+		for i, candidate := range candidates {
+			if taken(dst, domains, i, fresh) {
+				continue
+			}
+			h := draw(name, candidate)
+			if best >= 0 && weights[i]*(1+1e-9) < highest*(1-h) { // as in Best
+				continue
+			}
+			if score := -weights[i] / math.Log(h); best < 0 || score > highest {
+				best, highest = i, score
+			}
+		}
+		switch {
+		case best >= 0:
+			dst = append(dst, best)
+		case fresh:
+			fresh = false
+		default:
+			return dst
+		}
+	}
+	return dst
+}
+
+// taken reports whether candidate i is chosen already, or, where fresh is set, its
+// domain.
+func taken(chosen []int, domains []int, i int, fresh bool) bool {
+	for _, c := range chosen {
+		if c == i || fresh && domains[c] == domains[i] {
+			return true
+		}
+	}
+	return false
+}
+
 // draw returns h: 52 bits, centred, so that it is never 0 or 1.
 func draw(name, candidate uint64) float64 {
 	return (float64(mix(name^candidate)>>12) + 0.5) / (1 << 52)

@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+
+	"ais/object"
+)
+
+// TestCopies compares the order of a name's copies with all scores: it begins with the
+// owner, has no target twice, and no domain twice while another one is left.
+func TestCopies(t *testing.T) {
+	s, b := placed(9, func(i int) float64 { return float64(1 + i%3) })
+	g := s.Map.Generations[0]
+	for i := range g.Targets {
+		g.Targets[i].Domain = "rack" + strconv.Itoa(i%4)
+	}
+	s.place()
+	for i := range 2000 {
+		n := object.Name{Bucket: b.ID, Key: strconv.Itoa(i)}
+		owner, _, err := s.Owner(b, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, count := range []int{1, 3, 4, 6, 9, 12} {
+			copies, err := s.CopiesBy(b, Placement{Generation: 1, Copies: count}, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(copies) != min(count, 9) || copies[0].Node.ID != owner.ID {
+				t.Fatalf("%d copies of %d: %v, the owner is %s", count, i, copies, owner.ID)
+			}
+			var ids, domains []string
+			for _, c := range copies {
+				ids = append(ids, c.Node.ID)
+				domains = append(domains, g.Targets[slices.IndexFunc(g.Targets, func(m Member) bool { return m.ID == c.Node.ID })].Domain)
+			}
+			first := domains[:min(count, 4)]
+			slices.Sort(ids)
+			slices.Sort(first)
+			if len(slices.Compact(ids)) != len(copies) || len(slices.Compact(first)) != min(count, 4) {
+				t.Fatalf("%d copies of %d are on %v in %v", count, i, copies, domains)
+			}
+		}
+	}
+}
+
+// TestActing goes through what may have become of three copies.
+func TestActing(t *testing.T) {
+	for _, tt := range []struct {
+		behind [3]uint64
+		want   int
+	}{
+		{[3]uint64{0, 0, 0}, 0},
+		{[3]uint64{7, 0, 0}, 1},
+		{[3]uint64{7, 8, 0}, 2},
+		{[3]uint64{7, 8, 9}, 2},
+		{[3]uint64{9, 8, 7}, 0},
+		{[3]uint64{8, 9, 7}, 1},
+		{[3]uint64{7, 0, 9}, 1},
+	} {
+		t.Run(fmt.Sprint(tt.behind), func(t *testing.T) {
+			c := make(Copies, 3)
+			for i := range c {
+				c[i].Node.Behind = tt.behind[i]
+			}
+			if got := c.Acting(); got != tt.want {
+				t.Errorf("acting is %d, not %d", got, tt.want)
+			}
+		})
+	}
+}
