@@ -29,6 +29,8 @@ type Config struct {
 	FlushEvery      time.Duration // between writes of access times, and of deletions put off
 	CompletedFor    time.Duration // how long a repeated Publish of a published upload is answered
 
+	Copying *Copying // how copies are kept on other targets; nil where there are none
+
 	OS         OS                    // nil is the real one
 	Logger     *slog.Logger          // nil logs nothing
 	Registerer prometheus.Registerer // nil registers nothing

@@ -303,8 +303,3 @@ func onOurStack() bool {
 		}
 	}
 }
-
-// nameLocks serialises the changes of a name. Names share locks by their digest.
-type nameLocks [4096]sync.Mutex
-
-func (l *nameLocks) of(digest uint64) *sync.Mutex { return &l[digest%uint64(len(l))] }

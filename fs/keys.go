@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"ais/object"
 )
 
 // The first byte of an index key. The values are stored on disk.
@@ -20,6 +22,10 @@ const (
 	kindAccess    byte = 0x08 // bucket, name → time of the last read
 	kindVersion   byte = 0x09 // bucket, name, counter, descending → a version that is not the current one; without counter: history
 	kindMoving    byte = 0x0A // bucket, name → uuid of the mountpath that the name comes from, and may be at still
+	kindStamp     byte = 0x0B // bucket, name → stamp, of a name with copies on other targets
+	kindPrepared  byte = 0x0C // bucket, name, stamp → a change that is not settled
+	kindHandoff   byte = 0x0D // bucket, name, target → term of the last change that the target misses
+	kindYielded   byte = 0x0E // bucket, name → stamp: the name was given to another target
 )
 
 // blobID names a blob. The first byte is its directory.
@@ -113,9 +119,24 @@ func appendRef(dst []byte, id blobID, use uint64, slot uint32) []byte {
 	return binary.BigEndian.AppendUint32(dst, slot)
 }
 
+// The lengths of keys that have no name.
+const (
+	refKeySize  = 1 + 16 + 8 + 4
+	partKeySize = 1 + 8 + 4
+)
+
 // appendBlobRefs appends the beginning of all references to a blob.
 func appendBlobRefs(dst []byte, id blobID) []byte {
 	return append(append(dst, kindRef), id[:]...)
+}
+
+// appendPreparedKey appends the key of a prepared change. Those of a name sort as
+// they follow one another.
+func appendPreparedKey(dst []byte, n object.Name, p Stamp) []byte {
+	dst = appendName(dst, kindPrepared, n.Bucket, n.Key)
+	dst = binary.BigEndian.AppendUint64(dst, p.Placement)
+	dst = binary.BigEndian.AppendUint64(dst, p.Term)
+	return binary.BigEndian.AppendUint64(dst, p.Seq)
 }
 
 func appendPart(dst []byte, use uint64, number int) []byte {

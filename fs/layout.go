@@ -160,18 +160,29 @@ func (m *mountpath) mustHave(n object.Name) error {
 	return err
 }
 
+// placedKinds returns the kinds of records by which a name is at a mountpath.
+func placedKinds() []byte {
+	return []byte{kindObject, kindVersion, kindUpload, kindCompleted, kindStamp, kindPrepared, kindHandoff, kindYielded}
+}
+
 // has reports whether anything is there of a name: a version or marker, an upload,
-// or the record of one that was completed.
+// the record of one that was completed, or what is noted of its copies.
 func (x *index) has(n object.Name) (bool, error) {
-	for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindCompleted} {
-		it, err := x.walkName(kind, n)
-		if err != nil {
-			return false, err
-		}
-		found := it.First()
-		if err := errors.Join(it.Error(), it.Close()); err != nil || found {
+	for _, kind := range placedKinds() {
+		found, err := x.hasKind(kind, n)
+		if err != nil || found {
 			return found, err
 		}
 	}
 	return false, nil
+}
+
+// hasKind reports whether a record of a kind is there of a name.
+func (x *index) hasKind(kind byte, n object.Name) (bool, error) {
+	it, err := x.walkName(kind, n)
+	if err != nil {
+		return false, err
+	}
+	found := it.First()
+	return found, errors.Join(it.Error(), it.Close())
 }

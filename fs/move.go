@@ -38,7 +38,7 @@ func (l *layout) hold(digest uint64, list []*mountpath) (*held, error) {
 		h.places = append(h.places, place{m, x})
 	}
 	for _, p := range h.places {
-		p.x.locks.of(digest).Lock()
+		p.x.locks.lock(digest)
 		h.locked++
 	}
 	for _, p := range h.places {
@@ -55,7 +55,7 @@ func (l *layout) hold(digest uint64, list []*mountpath) (*held, error) {
 func (h *held) release() {
 	for i, p := range h.places {
 		if i < h.locked {
-			p.x.locks.of(h.digest).Unlock()
+			p.x.locks.unlock(h.digest)
 		}
 		p.x.leave()
 	}

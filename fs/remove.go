@@ -1,7 +1,6 @@
 package fs
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 
@@ -166,7 +165,11 @@ func (s *Store) removeBatch(l *layout, m *mountpath, group []placed, list []Remo
 		return true
 	}
 	defer x.leave()
-	defer x.lockAll(group)()
+	digests := make([]uint64, len(group))
+	for i, p := range group {
+		digests[i] = p.digest
+	}
+	defer x.locks.lockAll(digests)()
 	if s.layout.Load() != l {
 		return false
 	}
@@ -236,23 +239,4 @@ func (x *index) newBatch(repeated bool) (*pebble.Batch, pebble.Reader) {
 		return b, b
 	}
 	return x.db.NewBatch(), x.db
-}
-
-// lockAll takes the locks of all names, each once and in order, and returns what
-// releases them.
-func (x *index) lockAll(group []placed) (unlock func()) {
-	shards := make([]uint64, len(group))
-	for i, p := range group {
-		shards[i] = p.digest % uint64(len(x.locks))
-	}
-	slices.SortFunc(shards, cmp.Compare)
-	shards = slices.Compact(shards)
-	for _, i := range shards {
-		x.locks[i].Lock()
-	}
-	return func() {
-		for _, i := range shards {
-			x.locks[i].Unlock()
-		}
-	}
 }

@@ -2,7 +2,6 @@ package fs
 
 import (
 	"errors"
-	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,8 +16,8 @@ type txn struct {
 	n    object.Name
 	b    *pebble.Batch
 	from pebble.Reader // what is read: the index, or the batch where that has changed the name before
-	lock *sync.Mutex   // nil where held has the locks
-	held *held         // of a name that may be at several places
+	held *held         // the locks of a name that may be at several places; nil where it is one
+	lock uint64        // the name's digest, by which it is locked where held is nil
 	buf  *scratch
 
 	old    *record // the current version; nil for none, or a delete marker
@@ -72,8 +71,8 @@ func (s *Store) lock(n object.Name, digest uint64) (*txn, error) {
 		}
 		return nil, err
 	}
-	t := &txn{s: s, m: m, x: x, n: n, from: x.db, lock: x.locks.of(digest), buf: s.scratch()}
-	t.lock.Lock()
+	t := &txn{s: s, m: m, x: x, n: n, from: x.db, lock: digest, buf: s.scratch()}
+	x.locks.lock(digest)
 	if s.layout.Load() != l {
 		t.end()
 		return nil, errRelaid
@@ -89,7 +88,7 @@ func (t *txn) end() {
 	if t.held != nil {
 		t.held.release()
 	} else {
-		t.lock.Unlock()
+		t.x.locks.unlock(t.lock)
 		t.x.leave()
 	}
 	t.s.putScratch(t.buf)
