@@ -122,6 +122,47 @@ func MergePages(limit int, pages []Page, refill func(source int, after string) (
 	}
 }
 
+// MergeWhole merges the pages of sources that are not asked for more: where one is
+// truncated the page ends where that ends, and is truncated, and may be shorter than
+// limit. Of a key that several have, all that the first source says of it is taken,
+// and nothing of the others.
+func MergeWhole(limit int, pages []Page) Page {
+	end, bounded := "", false // of what all sources have said
+	for i := range pages {
+		if p := &pages[i]; p.Truncated && (!bounded || p.Next() < end) {
+			end, bounded = p.Next(), true
+		}
+	}
+	cut := make([]Page, len(pages))
+	for i, p := range pages {
+		n := 0
+		for n < len(p.Entries) && (!bounded || p.Entries[n].Key <= end) {
+			n++
+		}
+		cut[i].Entries = p.Entries[:n]
+	}
+	dropRepeated(cut)
+	out, _ := MergePages(limit, cut, nil) // of pages that are not truncated
+	out.Truncated = out.Truncated || bounded
+	return out
+}
+
+// dropRepeated leaves of each key only what the first page has that has it.
+func dropRepeated(pages []Page) {
+	seen := make(map[string]int, total(pages))
+	for i := range pages {
+		kept := pages[i].Entries[:0:0]
+		for _, e := range pages[i].Entries {
+			if first, ok := seen[e.Key]; ok && first != i {
+				continue
+			}
+			seen[e.Key] = i
+			kept = append(kept, e)
+		}
+		pages[i].Entries = kept
+	}
+}
+
 func total(pages []Page) int {
 	n := 0
 	for _, p := range pages {

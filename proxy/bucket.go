@@ -246,9 +246,9 @@ func (p *Proxy) undelete(b *cluster.Bucket) error {
 // checkEmpty asks every target that may have objects of the bucket; each answers
 // after it has caught up with this node's view of it.
 func (p *Proxy) checkEmpty(ctx context.Context, b *cluster.Bucket) error {
-	return p.everyTarget(b, func(_ int, node cluster.Node) error {
+	return p.gatherer().Each(ctx, b.ID, func(to peer.Asked) error {
 		var a peer.EmptyAnswer
-		if err := p.caller.Ask(ctx, node, peer.PathEmpty, peer.BucketRequest{Bucket: b.ID}, &a); err != nil {
+		if err := p.caller.Ask(ctx, to.Node, peer.PathEmpty, peer.BucketRequest{Bucket: b.ID, View: to.View}, &a); err != nil {
 			return err
 		}
 		if !a.Empty {

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"sync"
 
 	"ais/access"
 	"ais/cluster"
@@ -66,7 +65,7 @@ func (p *Proxy) List(b *cluster.Bucket, q object.Query) (object.Page, error) {
 // listHere returns a page of what the targets have, merged from every one that may
 // have some.
 func (p *Proxy) listHere(b *cluster.Bucket, q object.Query) (object.Page, error) {
-	return p.merge(b, q.Limit, func(ctx context.Context, node cluster.Node, last *object.Entry, limit int) (object.Page, error) {
+	return p.gather(b, q.Limit, func(ctx context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
 		q := q
 		q.Limit = limit
 		if last != nil {
@@ -75,7 +74,7 @@ func (p *Proxy) listHere(b *cluster.Bucket, q object.Query) (object.Page, error)
 				q.AfterVersion = object.ShownVersion(last.Meta.VersionID)
 			}
 		}
-		return p.askPage(ctx, node, peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q})
+		return p.caller.AskPage(ctx, to.Node, peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q, View: to.View})
 	})
 }
 
@@ -102,76 +101,25 @@ func (p *Proxy) serveListUploads(r *s3api.Request) error {
 // listUploads merges the uploads that the targets have begun. All uploads of a
 // key are at one target, its owner, so a page never splits them between two.
 func (p *Proxy) listUploads(b *cluster.Bucket, q object.Query, uploadID string) (object.Page, error) {
-	return p.merge(b, q.Limit, func(ctx context.Context, node cluster.Node, last *object.Entry, limit int) (object.Page, error) {
-		req := peer.UploadsRequest{Bucket: b.ID, Query: q, UploadID: uploadID}
+	return p.gather(b, q.Limit, func(ctx context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
+		req := peer.UploadsRequest{Bucket: b.ID, Query: q, UploadID: uploadID, View: to.View}
 		req.Query.Limit = limit
 		if last != nil {
 			req.Query.After, req.UploadID = last.Key, last.UploadID
 		}
-		return p.askPage(ctx, node, peer.PathUploads, req)
+		return p.caller.AskPage(ctx, to.Node, peer.PathUploads, req)
 	})
 }
 
-func (p *Proxy) askPage(ctx context.Context, node cluster.Node, path string, req any) (object.Page, error) {
-	answer, err := p.caller.AskRaw(ctx, node, path, req)
-	if err != nil {
-		return object.Page{}, err
-	}
-	return peer.DecodePage(answer)
-}
-
-// merge asks each target of the bucket for its share of limit entries plus some
-// slack, all at once, and asks those again whose entries run out before the page
-// is full. last is the entry after which a target is to go on, nil at first.
-func (p *Proxy) merge(b *cluster.Bucket, limit int, ask func(ctx context.Context, node cluster.Node, last *object.Entry, limit int) (object.Page, error)) (object.Page, error) {
+// gather returns a page of what the targets of a bucket have, merged.
+func (p *Proxy) gather(b *cluster.Bucket, limit int, ask func(ctx context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error)) (object.Page, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
 	defer cancel()
-	nodes, err := p.cluster.State().Placed(b)
-	if err != nil {
-		return object.Page{}, err
-	}
-	share := limit + 1
-	if n := len(nodes); n > 1 {
-		share = min(share, limit/n+limit/(4*n)+16)
-	}
-	pages := make([]object.Page, len(nodes))
-	err = p.everyTarget(b, func(i int, node cluster.Node) (err error) {
-		pages[i], err = ask(ctx, node, nil, share)
-		return err
-	})
-	if err != nil {
-		return object.Page{}, err
-	}
-	return object.MergePages(limit, pages, func(i int, _ string) (object.Page, error) {
-		dry := pages[i].Entries
-		return ask(ctx, nodes[i], &dry[len(dry)-1], limit+1)
+	return p.gatherer().Page(ctx, b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
+		return ask(ctx, to, last, limit)
 	})
 }
 
-// everyTarget calls do for each target that may hold objects of the bucket, at
-// once, and returns the first error. A target that is down is Unavailable.
-func (p *Proxy) everyTarget(b *cluster.Bucket, do func(i int, node cluster.Node) error) error {
-	state := p.cluster.State()
-	nodes, err := state.Placed(b)
-	if err != nil {
-		return err
-	}
-	for _, node := range nodes {
-		if !state.IsLive(node.ID) {
-			return object.E("proxy.everyTarget", node.ID, object.Unavailable, nil)
-		}
-	}
-	errs := make([]error, len(nodes))
-	var wg sync.WaitGroup
-	for i, node := range nodes[1:] {
-		wg.Go(func() { errs[i+1] = do(i+1, node) })
-	}
-	errs[0] = do(0, nodes[0])
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+func (p *Proxy) gatherer() peer.Gatherer {
+	return peer.Gatherer{State: p.cluster.State, Sync: p.cluster.Sync}
 }

@@ -25,7 +25,7 @@ func (p *Proxy) listRemote(b *cluster.Bucket, q object.Query) (object.Page, erro
 	err := object.E("proxy.listRemote", b.Name, object.Unavailable, errors.New("no target is alive"))
 	for _, node := range state.LookUpNodes(b.Name + "/" + q.Prefix + "/" + q.After) {
 		var page object.Page
-		page, err = p.askPage(ctx, node, peer.PathRemoteList, peer.ListRequest{Bucket: b.ID, Query: q})
+		page, err = p.caller.AskPage(ctx, node, peer.PathRemoteList, peer.ListRequest{Bucket: b.ID, Query: q})
 		if err == nil || object.KindOf(err) != object.Unavailable || peer.Answered(err) {
 			return page, remoteError(err)
 		}

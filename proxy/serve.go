@@ -190,9 +190,10 @@ func (p *Proxy) home(r *s3api.Request, b *cluster.Bucket) (cluster.Node, error) 
 	return p.homeOf(id, b, r.Key)
 }
 
-// homeOf is home for a key, and an upload's id where there is one.
+// homeOf is home for a key, and an upload's id where there is one. Uploads go where
+// their names go; those to a bucket whose names do not move stay where they began.
 func (p *Proxy) homeOf(uploadID string, b *cluster.Bucket, key string) (cluster.Node, error) {
-	if target, ok := cluster.UploadHome(uploadID); ok {
+	if target, ok := cluster.UploadHome(uploadID); ok && b.Provider == object.AWS {
 		if node, ok := p.cluster.State().Node(target); ok {
 			return node, p.reachable(node)
 		}

@@ -92,33 +92,17 @@ func (t *Target) everyName(ctx context.Context, b *cluster.Bucket, prefix string
 
 // everyPage returns a page of what all targets have of a bucket.
 func (t *Target) everyPage(ctx context.Context, b *cluster.Bucket, q object.Query) (object.Page, error) {
-	nodes, err := t.cluster.State().Placed(b)
-	if err != nil {
-		return object.Page{}, err
-	}
-	ask := func(i int, after string) (object.Page, error) {
+	wait, cancel := context.WithTimeout(ctx, t.cfg.PeerTimeout)
+	defer cancel()
+	all := peer.Gatherer{State: t.cluster.State, Sync: t.cluster.Sync}
+	return all.Page(wait, b.ID, q.Limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
 		q := q
-		if after != "" {
-			q.After = after
+		q.Limit = limit
+		if last != nil {
+			q.After = last.Key
 		}
-		if nodes[i].ID == t.cfg.ID {
-			return t.store.List(b.ID, q)
-		}
-		wait, cancel := context.WithTimeout(ctx, t.cfg.PeerTimeout)
-		defer cancel()
-		answer, err := t.caller.AskRaw(wait, nodes[i], peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q})
-		if err != nil {
-			return object.Page{}, err
-		}
-		return peer.DecodePage(answer)
-	}
-	all := make([]object.Page, len(nodes))
-	for i := range nodes {
-		if all[i], err = ask(i, ""); err != nil {
-			return object.Page{}, err
-		}
-	}
-	return object.MergePages(q.Limit, all, ask)
+		return t.caller.AskPage(wait, to.Node, peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q, View: to.View})
+	})
 }
 
 // packing is the making of one archive.

@@ -115,15 +115,34 @@ func (t *Target) bucketByID(id uint64) (*cluster.Bucket, error) {
 	return b, nil
 }
 
+// viewed answers a question about all names of a bucket by do, if both sides see alike
+// where these are, until the answer is there. Conflict where they do not.
+func (t *Target) viewed(bucket uint64, v peer.View, do func() error) error {
+	for _, step := range []func() error{func() error { return nil }, do} {
+		if err := step(); err != nil {
+			return err
+		}
+		b, err := t.bucketByID(bucket)
+		if err != nil {
+			return err
+		}
+		if !v.Is(b) {
+			return object.E("target.viewed", b.Name, object.Conflict, errors.New("its names are placed otherwise now"))
+		}
+	}
+	return nil
+}
+
 func (t *Target) nodeList(ctx *fasthttp.RequestCtx) error {
 	req, err := read[peer.ListRequest](ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := t.bucketByID(req.Bucket); err != nil {
+	var page object.Page
+	err = t.viewed(req.Bucket, req.View, func() (err error) {
+		page, err = t.store.List(req.Bucket, req.Query)
 		return err
-	}
-	page, err := t.store.List(req.Bucket, req.Query)
+	})
 	if err != nil {
 		return err
 	}
@@ -137,10 +156,11 @@ func (t *Target) nodeUploads(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.bucketByID(req.Bucket); err != nil {
+	var page object.Page
+	err = t.viewed(req.Bucket, req.View, func() (err error) {
+		page, err = t.store.Uploads(req.Bucket, req.Query, req.UploadID)
 		return err
-	}
-	page, err := t.store.Uploads(req.Bucket, req.Query, req.UploadID)
+	})
 	if err != nil {
 		return err
 	}
@@ -184,7 +204,11 @@ func (t *Target) nodeEmpty(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	empty, err := t.empty(req.Bucket)
+	var empty bool
+	err = t.viewed(req.Bucket, req.View, func() (err error) {
+		empty, err = t.empty(req.Bucket)
+		return err
+	})
 	if err != nil {
 		return err
 	}

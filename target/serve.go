@@ -224,9 +224,10 @@ func (t *Target) home(c *call) (cluster.Node, error) {
 	return t.homeOf(id, c.bucket, c.name)
 }
 
-// homeOf is home for a name, and an upload's id where there is one.
+// homeOf is home for a name, and an upload's id where there is one. Uploads go where
+// their names go; those to a bucket whose names do not move stay where they began.
 func (t *Target) homeOf(uploadID string, b *cluster.Bucket, n object.Name) (cluster.Node, error) {
-	if target, ok := cluster.UploadHome(uploadID); ok {
+	if target, ok := cluster.UploadHome(uploadID); ok && b.Provider == object.AWS {
 		if node, ok := t.cluster.State().Node(target); ok {
 			return node, nil
 		}

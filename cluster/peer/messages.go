@@ -39,12 +39,14 @@ const (
 // BucketRequest names a bucket by its id.
 type BucketRequest struct {
 	Bucket uint64 `json:"bucket"`
+	View   View   `json:"view,omitzero"`
 }
 
 // ListRequest asks a target for its share of a page.
 type ListRequest struct {
 	Bucket uint64       `json:"bucket"`
 	Query  object.Query `json:"query"`
+	View   View         `json:"view,omitzero"`
 }
 
 // UploadsRequest asks a target for the uploads that have it as their home.
@@ -52,6 +54,7 @@ type UploadsRequest struct {
 	Bucket   uint64       `json:"bucket"`
 	Query    object.Query `json:"query"`
 	UploadID string       `json:"upload_id"` // of Query.After: uploads of that key after it are listed too
+	View     View         `json:"view,omitzero"`
 }
 
 // DeleteRequest asks a target to remove names that it owns, or versions of them.

@@ -1,0 +1,194 @@
+package peer
+
+import (
+	"context"
+	"sync"
+
+	"ais/cluster"
+	"ais/object"
+)
+
+// View is how the sender of a question about all names of a bucket sees where these
+// are. A target that sees it otherwise, before it answers or when it has, answers
+// Conflict: names may have gone from one target to another under the question.
+type View struct {
+	Placement uint64 `json:"placement,omitempty"` // number of the bucket's placement
+	Next      uint64 `json:"next,omitempty"`      // of the one that its names are being moved to
+	By        uint64 `json:"by,omitempty"`        // of these two, the one by which the target is asked
+}
+
+// ViewOf is the view of a bucket of those who see it as b; by is what View.By is.
+func ViewOf(b *cluster.Bucket, by cluster.Placement) View {
+	return View{Placement: b.Placement.Number, Next: b.Next.Number, By: by.Number}
+}
+
+// Is reports whether b is seen so.
+func (v View) Is(b *cluster.Bucket) bool {
+	return v.Placement == b.Placement.Number && v.Next == b.Next.Number
+}
+
+// viewTries bounds how often a question begins anew because a bucket's names begin
+// or end to move.
+const viewTries = 4
+
+// Gatherer asks the targets of a bucket for their shares of an answer.
+type Gatherer struct {
+	State func() *cluster.State
+	Sync  func(context.Context) (*cluster.State, error) // a state that is as new as the call
+}
+
+// Asked is a target, and how it is to be asked.
+type Asked struct {
+	Node cluster.Node
+	View View
+}
+
+// phases returns which targets may have names of a bucket: those that are asked at
+// once. Where names are being moved that is those who had them, and after these those
+// who get them: so a name that goes from one to the other meanwhile is seen at one at
+// least. The error is of kind Unavailable where one is down: its names would lack.
+func phases(state *cluster.State, b *cluster.Bucket) ([][]Asked, error) {
+	places := []cluster.Placement{b.Placement}
+	if b.Moving() {
+		places = append(places, b.Next)
+	}
+	out := make([][]Asked, len(places))
+	for i, by := range places {
+		nodes, err := state.PlacedBy(b, by)
+		if err != nil {
+			return nil, err
+		}
+		for _, node := range nodes {
+			if !state.IsLive(node.ID) {
+				return nil, object.E("peer.gather", node.ID, object.Unavailable, nil)
+			}
+			out[i] = append(out[i], Asked{node, ViewOf(b, by)})
+		}
+	}
+	return out, nil
+}
+
+// viewed calls do with the bucket as the state has it, and again where a target sees
+// it otherwise.
+func (g Gatherer) viewed(ctx context.Context, bucket uint64, do func(*cluster.State, *cluster.Bucket) error) error {
+	state := g.State()
+	for try := 1; ; try++ {
+		b, ok := state.BucketByID(bucket)
+		if !ok {
+			return object.E("peer.gather", "", object.NoSuchBucket, nil)
+		}
+		err := do(state, b)
+		if err == nil || object.KindOf(err) != object.Conflict {
+			return err
+		}
+		if try == viewTries {
+			return object.E("peer.gather", b.Name, object.Busy, err)
+		}
+		if state, err = g.Sync(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// Each calls do for every target that may have names of the bucket, for many at
+// once, and returns the first error. Where names are being moved a target may be asked
+// twice, and all may be asked again.
+func (g Gatherer) Each(ctx context.Context, bucket uint64, do func(Asked) error) error {
+	return g.viewed(ctx, bucket, func(state *cluster.State, b *cluster.Bucket) error {
+		all, err := phases(state, b)
+		for i := 0; i < len(all) && err == nil; i++ {
+			err = atOnce(len(all[i]), func(k int) error { return do(all[i][k]) })
+		}
+		return err
+	})
+}
+
+// atOnce calls do for 0 to n−1, all at once, and returns the first error.
+func atOnce(n int, do func(int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for i := 1; i < n; i++ {
+		wg.Go(func() { errs[i] = do(i) })
+	}
+	if n > 0 {
+		errs[0] = do(0)
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Page returns a page of at most limit entries, merged from those of the targets that
+// may have some. ask returns what a target has after the entry last, nil for the
+// beginning, at most limit entries.
+//
+// While names are moved a page may be shorter than it could be, and truncated.
+func (g Gatherer) Page(ctx context.Context, bucket uint64, limit int, ask func(to Asked, last *object.Entry, limit int) (object.Page, error)) (page object.Page, err error) {
+	err = g.viewed(ctx, bucket, func(state *cluster.State, b *cluster.Bucket) error {
+		all, err := phases(state, b)
+		if err != nil {
+			return err
+		}
+		if len(all) == 1 {
+			page, err = merge(all[0], limit, ask)
+			return err
+		}
+		page, err = mergeMoving(all, limit, ask)
+		return err
+	})
+	return page, err
+}
+
+// merge asks each target for its share of limit entries plus some slack, all at once,
+// and asks those again whose entries run out before the page is full.
+func merge(nodes []Asked, limit int, ask func(to Asked, last *object.Entry, limit int) (object.Page, error)) (object.Page, error) {
+	share := limit + 1
+	if n := len(nodes); n > 1 {
+		share = min(share, limit/n+limit/(4*n)+16)
+	}
+	pages := make([]object.Page, len(nodes))
+	err := atOnce(len(nodes), func(i int) (err error) {
+		pages[i], err = ask(nodes[i], nil, share)
+		return err
+	})
+	if err != nil {
+		return object.Page{}, err
+	}
+	return object.MergePages(limit, pages, func(i int, _ string) (object.Page, error) {
+		dry := pages[i].Entries
+		return ask(nodes[i], &dry[len(dry)-1], limit+1)
+	})
+}
+
+// mergeMoving is merge while names are moved: nobody is asked twice for the same
+// names, since what one has said is of another time than what the next one says. The
+// page ends where the first of those that have more ends. Of a name that is at two
+// targets what the later one says is taken.
+func mergeMoving(all [][]Asked, limit int, ask func(to Asked, last *object.Entry, limit int) (object.Page, error)) (object.Page, error) {
+	var pages []object.Page // those of a later phase first
+	for _, nodes := range all {
+		of := make([]object.Page, len(nodes))
+		err := atOnce(len(nodes), func(i int) (err error) {
+			of[i], err = ask(nodes[i], nil, limit+1)
+			return err
+		})
+		if err != nil {
+			return object.Page{}, err
+		}
+		pages = append(of, pages...)
+	}
+	return object.MergeWhole(limit, pages), nil
+}
+
+// AskPage asks a target for a page with a node-only request.
+func (c *Caller) AskPage(ctx context.Context, node cluster.Node, path string, req any) (object.Page, error) {
+	answer, err := c.AskRaw(ctx, node, path, req)
+	if err != nil {
+		return object.Page{}, err
+	}
+	return DecodePage(answer)
+}
