@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -86,7 +87,9 @@ func (s *Store) swap(ctx context.Context, keys []string, read reader, d decide) 
 		for i, w := range writes {
 			ops[i] = w.op()
 		}
-		resp, err := s.client.Txn(ctx).If(conditions...).Then(ops...).Commit()
+		attempt, cancel := s.attempt(ctx)
+		resp, err := s.client.Txn(attempt).If(conditions...).Then(ops...).Commit()
+		cancel()
 		switch {
 		case err == nil && resp.Succeeded:
 			return resp.Header.Revision, nil
@@ -120,7 +123,9 @@ func (s *Store) readKeys(ctx context.Context, keys []string) (values, int64, err
 	for i, key := range keys {
 		ops[i] = clientv3.OpGet(key)
 	}
-	resp, err := s.client.Txn(ctx).Then(ops...).Commit()
+	resp, err := answered(ctx, s, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return s.client.Txn(ctx).Then(ops...).Commit()
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -135,7 +140,9 @@ func (s *Store) readKeys(ctx context.Context, keys []string) (values, int64, err
 
 // readAll reads every key of the cluster, linearizably.
 func (s *Store) readAll(ctx context.Context, _ []string) (values, int64, error) {
-	resp, err := s.client.Get(ctx, string(s.keys), clientv3.WithPrefix())
+	resp, err := answered(ctx, s, func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return s.client.Get(ctx, string(s.keys), clientv3.WithPrefix())
+	})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -144,6 +151,28 @@ func (s *Store) readAll(ctx context.Context, _ []string) (values, int64, error) 
 		found[string(kv.Key)] = kv
 	}
 	return found, resp.Header.Revision, nil
+}
+
+// attempt returns the context of one try of several: it is short, because another
+// member of etcd answers where one is silent, and a member that knows no leader
+// says so at once.
+func (s *Store) attempt(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(clientv3.WithRequireLeader(ctx), s.config.RequestTimeout/attempts)
+}
+
+// attempts is how many tries a request has time for.
+const attempts = 4
+
+// answered calls f, which reads, until etcd answers it, or ctx ends.
+func answered[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (T, error) {
+	for {
+		attempt, cancel := s.attempt(ctx)
+		value, err := f(attempt)
+		cancel()
+		if err == nil || !transient(err) || ctx.Err() != nil || s.pause(ctx, retryPause) != nil {
+			return value, err
+		}
+	}
 }
 
 // transient reports whether err of etcd's client may pass.
@@ -166,7 +195,7 @@ func failure(op, name string, err error) error {
 	case errors.As(err, &e):
 		return err
 	case transient(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return object.E(op, name, object.Unavailable, err)
+		return object.E(op, name, object.Unavailable, fmt.Errorf("etcd does not answer: %w", err))
 	}
 	return object.E(op, name, object.Internal, err)
 }

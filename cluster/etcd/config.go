@@ -3,6 +3,7 @@ package etcd
 import (
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,8 +18,8 @@ import (
 // but for Endpoints or Embed, Self and ClusterKey.
 type Config struct {
 	Cluster    string       // name of the cluster, part of its keys; "default"
-	Endpoints  []string     // of an external etcd, 3.4 or later
-	Embed      *Embed       // a server to run in this process, instead of Endpoints
+	Endpoints  []string     // client URLs of an etcd, 3.4 or later
+	Embed      *Embed       // a server to run in this process; it needs no Endpoints unless it is one of several
 	TLS        *tls.Config  // for https endpoints, embedded or not; nil trusts the system's authorities
 	Self       cluster.Node // who joins; it must listen on its URL already (see cluster.State.Admit)
 	Auth       string       // cluster.AuthOn or AuthOff; must be what the cluster was made with; off
@@ -40,18 +41,27 @@ type Config struct {
 }
 
 // Embed is an etcd server that runs in this process: a cluster of one, unless
-// Initial names its peers. URLs that are https take Cert and Key, which etcd
-// reads anew for each connection.
+// Initial or Join says otherwise. URLs that are https take Cert and Key, which
+// etcd reads anew for each connection. What Initial and Join say counts until the
+// directory has data: from then on that says who the members are.
 type Embed struct {
-	Dir       string
-	ClientURL string // http(s)://host:port, to listen on and to tell other nodes
-	PeerURL   string
-	Name      string // of the member; needed with Initial
-	Initial   string // name=peer-url,…: the members at the first start; "" is this one alone
+	Dir        string
+	ClientURL  string // http(s)://host:port, to listen on and to tell other nodes
+	PeerURL    string // to tell the other members, and to listen on
+	PeerListen string // where PeerURL cannot be listened on, such as one with a host's name
+	Name       string // of the member; needed with Initial and Join
+	Initial    string // name=peer-url,…: the members at the first start; "" is this one alone
+	Join       bool   // to be one more member of the running etcd at Endpoints, or in the place of the member of that name
 
 	Cert, Key string // PEM files of what https URLs are served with
 	CA        string // PEM file: who connects over TLS must show a certificate signed by one of these; "" is anybody
+
+	token string // the same for all members of a cluster, and no other's
+	joins bool   // Initial has the members of a running etcd
 }
+
+// several reports whether the server is, or may be, one of several.
+func (c *Embed) several() bool { return c.Initial != "" || c.Join }
 
 // Validate reports what is wrong with c. The error is of kind Invalid.
 func (c Config) Validate() error {
@@ -62,8 +72,10 @@ func (c Config) Validate() error {
 		return bad("the name of the cluster: %w", err)
 	}
 	switch {
-	case (c.Embed == nil) == (len(c.Endpoints) == 0):
+	case c.Embed == nil && len(c.Endpoints) == 0:
 		return bad("etcd is either embedded or has endpoints")
+	case c.Embed != nil && c.Embed.several() != (len(c.Endpoints) > 0):
+		return bad("an embedded etcd that is one of several needs the endpoints of all, and one that is alone has none but its own")
 	case c.Embed != nil && c.Embed.Dir == "":
 		return bad("the embedded etcd needs a directory")
 	case len(c.ClusterKey) != clusterKeySize:
@@ -84,18 +96,33 @@ func (c Config) Validate() error {
 		}
 	}
 	if c.Embed != nil {
-		for _, s := range []string{c.Embed.ClientURL, c.Embed.PeerURL} {
-			if u, err := url.Parse(s); err != nil || u.Port() == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return bad("%q is not a URL like http://host:port", s)
-			} else if u.Scheme == "https" && (c.Embed.Cert == "" || c.Embed.Key == "") {
-				return bad("%q needs a certificate and its key", s)
-			}
-		}
-		if c.Embed.Initial != "" && c.Embed.Name == "" {
-			return bad("a member of several needs a name")
+		if err := c.Embed.check(); err != nil {
+			return bad("%w", err)
 		}
 	}
 	return c.Self.Check()
+}
+
+func (c *Embed) check() error {
+	urls := []string{c.ClientURL, c.PeerURL}
+	if c.PeerListen != "" {
+		urls = append(urls, c.PeerListen)
+	}
+	for _, s := range urls {
+		u, err := url.Parse(s)
+		switch {
+		case err != nil || u.Port() == "" || u.Scheme != "http" && u.Scheme != "https":
+			return fmt.Errorf("%q is not a URL like http://host:port", s)
+		case u.Scheme == "https" && (c.Cert == "" || c.Key == ""):
+			return fmt.Errorf("%q needs a certificate and its key", s)
+		case u.Scheme == "https" && c.several() && c.CA == "":
+			return fmt.Errorf("%q needs the authorities of the other members' certificates", s)
+		}
+	}
+	if c.several() && c.Name == "" {
+		return errors.New("a member of several needs a name")
+	}
+	return nil
 }
 
 // withDefaults returns c with what is zero filled in.

@@ -3,9 +3,12 @@ package etcd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -21,7 +24,12 @@ type server struct {
 	closing atomic.Bool
 }
 
-// startServer starts an embedded server and returns when it answers.
+// quietStart is how long an embedded server may take to start before its log says
+// what it waits for.
+const quietStart = 3 * time.Second
+
+// startServer starts an embedded server and returns when it answers: a member of
+// several does so once most of them run.
 func startServer(ctx context.Context, c Embed, log *slog.Logger) (*server, error) {
 	const op = "etcd.Embed"
 	config, err := c.config()
@@ -32,8 +40,15 @@ func startServer(ctx context.Context, c Embed, log *slog.Logger) (*server, error
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(log, &s.closing))
 	config.ServiceRegister = func(g *grpc.Server) { s.grpc = g }
 	if s.etcd, err = embed.StartEtcd(config); err != nil {
+		if strings.Contains(err.Error(), "already been bootstrapped") { // etcd has no value for it
+			return nil, object.E(op, c.Dir, object.Invalid, fmt.Errorf("the members of etcd know this one, and its data are not here: bring them back, or have it join anew: %w", err))
+		}
 		return nil, object.E(op, c.Dir, object.Unavailable, err)
 	}
+	waits := time.AfterFunc(quietStart, func() {
+		log.Warn("the embedded etcd waits for most of its members to run", "members", config.InitialCluster)
+	})
+	defer waits.Stop()
 	select {
 	case <-s.etcd.Server.ReadyNotify():
 		return s, nil
@@ -48,18 +63,19 @@ func startServer(ctx context.Context, c Embed, log *slog.Logger) (*server, error
 }
 
 func (c Embed) config() (*embed.Config, error) {
-	client, err := url.Parse(c.ClientURL)
-	if err != nil {
-		return nil, err
-	}
-	peer, err := url.Parse(c.PeerURL)
-	if err != nil {
-		return nil, err
+	setDefault(&c.PeerListen, c.PeerURL)
+	var urls [3]url.URL
+	for i, text := range []string{c.ClientURL, c.PeerURL, c.PeerListen} {
+		u, err := url.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		urls[i] = *u
 	}
 	config := embed.NewConfig()
 	config.Dir = c.Dir
-	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
-	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	config.ListenClientUrls, config.AdvertiseClientUrls = urls[:1], urls[:1]
+	config.AdvertisePeerUrls, config.ListenPeerUrls = urls[1:2], urls[2:]
 	secure := transport.TLSInfo{CertFile: c.Cert, KeyFile: c.Key, TrustedCAFile: c.CA, ClientCertAuth: c.CA != ""}
 	config.ClientTLSInfo, config.PeerTLSInfo = secure, secure
 	setDefault(&c.Name, "ais")
@@ -71,6 +87,12 @@ func (c Embed) config() (*embed.Config, error) {
 		// a short one makes for a fast start.
 		config.TickMs, config.ElectionMs = 20, 200
 	}
+	if c.token != "" {
+		config.InitialClusterToken = c.token
+	}
+	if c.joins {
+		config.ClusterState = embed.ClusterStateFlagExisting
+	}
 	config.AuthToken = "" // etcd's own users are not used
 	config.EnableGRPCGateway = false
 	config.QuotaBackendBytes = 512 << 20
@@ -79,13 +101,28 @@ func (c Embed) config() (*embed.Config, error) {
 	return config, nil
 }
 
-// close stops the server. Its gRPC is stopped first and hard: etcd would wait
+// transferTime is how long a leader may take to hand over before it stops: others
+// that stop too do not take it.
+const transferTime = time.Second
+
+// close stops the server. One that leads others hands that over first, so that
+// nobody waits for an election. Then its gRPC is stopped, hard: etcd would wait
 // for seconds until all nodes had closed their watches. It calls that an error,
 // which is nobody's business.
 func (s *server) close() {
 	s.closing.Store(true)
+	moved := make(chan struct{})
+	go func() {
+		defer close(moved)
+		_ = s.etcd.Server.TryTransferLeadershipOnShutdown() // else they elect one
+	}()
+	select {
+	case <-moved:
+	case <-time.After(transferTime):
+	}
 	if s.grpc != nil {
 		s.grpc.Stop()
 	}
+	s.etcd.Server.HardStop()
 	s.etcd.Close()
 }

@@ -50,7 +50,9 @@ func (s *Store) tryJoin(ctx context.Context, again bool) (revision int64, err er
 		}
 	}
 	sent := s.config.Now()
-	granted, err := s.client.Grant(ctx, int64(s.config.LeaseTTL/time.Second))
+	attempt, done := s.attempt(ctx)
+	granted, err := s.client.Grant(attempt, int64(s.config.LeaseTTL/time.Second))
+	done()
 	if err != nil {
 		return 0, err
 	}

@@ -3,9 +3,11 @@ package etcd
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -96,15 +98,80 @@ func (s *Store) renew(timeout time.Duration) error {
 	if id == clientv3.NoLease {
 		return rpctypes.ErrLeaseNotFound
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(s.ctx), timeout)
 	defer cancel()
-	sent := s.config.Now()
-	resp, err := s.client.KeepAliveOnce(ctx, id)
-	if err != nil {
-		return err
+	type answer struct {
+		sent time.Time
+		resp *etcdserverpb.LeaseKeepAliveResponse
+		err  error
 	}
-	s.lease.set(id, s.deadline(sent, resp.TTL))
-	return nil
+	answers := make(chan answer, keepAlives)
+	send := func() {
+		sent := s.config.Now()
+		resp, err := s.keepAliveOnce(ctx, id)
+		answers <- answer{sent, resp, err}
+	}
+	// A member that is paused or cut off does not refuse, it is silent: another is
+	// asked soon, while the first still may answer.
+	again := time.NewTicker(timeout / keepAlives)
+	defer again.Stop()
+	go send()
+	for asked, failed := 1, 0; ; {
+		select {
+		case <-again.C:
+			if asked < keepAlives {
+				asked++
+				go send()
+			}
+		case a := <-answers:
+			if a.err == nil {
+				s.lease.set(id, s.deadline(a.sent, a.resp.TTL))
+				s.noticeLag(a.resp.Header.GetRevision())
+				return nil
+			}
+			if failed++; failed == asked || !transient(a.err) {
+				return a.err
+			}
+		}
+	}
+}
+
+// keepAlives is how often a renewal asks at most.
+const keepAlives = 4
+
+// keepAliveOnce asks once. The client's own function of that name asks again and
+// again without a pause while nobody answers.
+func (s *Store) keepAliveOnce(ctx context.Context, id clientv3.LeaseID) (*etcdserverpb.LeaseKeepAliveResponse, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream
+	stream, err := etcdserverpb.NewLeaseClient(s.client.ActiveConnection()).LeaseKeepAlive(ctx)
+	if err != nil {
+		return nil, rpctypes.Error(err)
+	}
+	if err := stream.Send(&etcdserverpb.LeaseKeepAliveRequest{ID: int64(id)}); err != nil && !errors.Is(err, io.EOF) {
+		return nil, rpctypes.Error(err)
+	}
+	resp, err := stream.Recv() // after EOF it has the reason
+	switch {
+	case err != nil:
+		return nil, rpctypes.Error(err)
+	case resp.TTL <= 0:
+		return nil, rpctypes.ErrLeaseNotFound
+	}
+	return resp, nil
+}
+
+// noticeLag starts catching up with a revision that etcd has told of. The watch
+// brings it by itself, unless the member that it goes to is silent.
+func (s *Store) noticeLag(revision int64) {
+	if s.State().Revision >= revision {
+		return
+	}
+	s.tasks.Go(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
+		defer cancel()
+		_ = s.await(ctx, revision)
+	})
 }
 
 // deadline is that of a lease of so many seconds that was asked for at sent.

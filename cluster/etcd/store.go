@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,11 +92,12 @@ func (s *Store) open(ctx context.Context) error {
 	const op = "etcd.Open"
 	endpoints := s.config.Endpoints
 	if s.config.Embed != nil {
-		var err error
-		if s.server, err = startServer(ctx, *s.config.Embed, s.config.Logger); err != nil {
+		if err := s.embedServer(ctx); err != nil {
 			return err
 		}
-		endpoints = []string{s.config.Embed.ClientURL}
+		if own := s.config.Embed.ClientURL; !slices.ContainsFunc(endpoints, func(u string) bool { return sameURL(u, own) }) {
+			endpoints = append([]string{own}, endpoints...)
+		}
 	}
 	var err error
 	if s.client, err = s.dial(endpoints); err != nil {

@@ -111,7 +111,9 @@ func (s *Store) catchUp() error {
 	ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
 	defer cancel()
 	before := s.State().Revision
-	resp, err := s.client.Get(ctx, s.keys.clusterMap(), clientv3.WithCountOnly())
+	resp, err := answered(ctx, s, func(ctx context.Context) (*clientv3.GetResponse, error) {
+		return s.client.Get(ctx, s.keys.clusterMap(), clientv3.WithCountOnly())
+	})
 	if err != nil {
 		return err
 	}

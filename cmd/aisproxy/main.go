@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -26,13 +25,12 @@ var version = "development"
 
 // settings is everything that the command line says.
 type settings struct {
-	given      map[string]string // what is to be shown of them
-	node       config.Node
-	etcdListen string
-	etcdPeer   string
-	domains    config.List
-	hosts      config.List
-	redirect   string
+	given    map[string]string // what is to be shown of them
+	node     config.Node
+	etcd     etcdSettings
+	domains  config.List
+	hosts    config.List
+	redirect string
 }
 
 func main() {
@@ -48,8 +46,10 @@ func parse(args []string) (*settings, error) {
 	var s settings
 	fs := flag.NewFlagSet("aisproxy", flag.ContinueOnError)
 	s.node.Flags(fs, 8080)
-	fs.StringVar(&s.etcdListen, "etcd-listen", "http://127.0.0.1:2379", "client `URL` of the embedded etcd (without --etcd)")
-	fs.StringVar(&s.etcdPeer, "etcd-peer", "http://127.0.0.1:2380", "peer `URL` of the embedded etcd (without --etcd)")
+	fs.StringVar(&s.etcd.listen, "etcd-listen", "http://127.0.0.1:2379", "client `URL` of the embedded etcd (without --etcd, or with --etcd-peers)")
+	fs.StringVar(&s.etcd.peer, "etcd-peer", "", "peer `URL` of the embedded etcd (default: http://127.0.0.1:2380, or this proxy's in --etcd-peers)")
+	fs.Var(&s.etcd.peers, "etcd-peers", "comma-separated `NAME=URL` of each proxy that embeds a member of etcd, this one among them: their ids and peer URLs at the first start")
+	fs.BoolVar(&s.etcd.join, "etcd-join", false, "become a member of the running etcd (--etcd), or take the place of this proxy's member whose data are lost; nothing once there are data")
 	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
 	fs.Var(&s.hosts, "s3-host", "`host[:port]` that clients sign requests for, where a load balancer in front changes the Host; may be repeated (--public-url's is one)")
 	fs.StringVar(&s.redirect, "redirect", "", "auto, always or never; overrides the cluster's setting on this proxy")
@@ -57,6 +57,9 @@ func parse(args []string) (*settings, error) {
 		return nil, err
 	}
 	err := s.node.Finish("p")
+	if err == nil {
+		err = s.etcd.check(&s.node)
+	}
 	s.given = config.Settings(fs)
 	return &s, err
 }
@@ -73,8 +76,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := s.node.CheckListen(); err != nil {
 		return err
 	}
-	embeds := len(s.node.Etcd) == 0
-	key, err := etcd.LoadOrCreateClusterKey(s.node.ClusterKey, embeds)
+	key, err := etcd.LoadOrCreateClusterKey(s.node.ClusterKey, s.etcd.makesKey(&s.node))
 	if err != nil {
 		return err
 	}
@@ -95,15 +97,9 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	join := etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, Embed: s.etcd.embed(&s.node), ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
 		Root: cluster.AccessKey{ID: rootID, Secret: cluster.Secret(rootSecret)},
 		Self: cluster.Node{ID: s.node.ID, Kind: cluster.Proxy, URL: s.node.URL(secure.Scheme(), listener.Addr()), PublicURL: strings.TrimSuffix(s.node.PublicURL, "/")},
-	}
-	if embeds {
-		join.Embed = &etcd.Embed{
-			Dir: filepath.Join(s.node.DataDir, "etcd"), ClientURL: s.etcdListen, PeerURL: s.etcdPeer,
-			Cert: s.node.EtcdTLS.Cert, Key: s.node.EtcdTLS.Key, CA: s.node.EtcdTLS.CA,
-		}
 	}
 	members, err := etcd.Open(ctx, join)
 	if err != nil {
@@ -126,6 +122,6 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	logger.Info("serving", "version", version, "scheme", secure.Scheme(), "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "embedded_etcd", embeds)
+	logger.Info("serving", "version", version, "scheme", secure.Scheme(), "listen", listener.Addr().String(), "public_url", s.node.PublicURL, "embedded_etcd", join.Embed != nil)
 	return p.Run(ctx, secure.Listen(listener))
 }
