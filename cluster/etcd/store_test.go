@@ -205,7 +205,7 @@ func TestLeaseLost(t *testing.T) {
 	if t1.Fenced() {
 		t.Fatal("fenced after joining")
 	}
-	before := p1.State().Map
+	before := eventually(t, p1, "t1 has joined", func(s *cluster.State) bool { return s.IsLive("t1") }).Map
 	t1.lease.mu.Lock()
 	id := t1.lease.id
 	t1.lease.mu.Unlock()
