@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strconv"
 
 	"ais/cluster"
@@ -87,6 +88,9 @@ func PropertiesOf(b *cluster.Bucket) Properties {
 		Property{"created", strconv.FormatInt(b.Created.UnixNano(), 10)})
 	if b.Region != "" {
 		p = append(p, Property{"region", b.Region})
+	}
+	if b.Moving() {
+		p = append(p, Property{"moving", fmt.Sprintf("to placement %d: %d copies, targets of generation %d", b.Next.Number, b.Next.Count(), b.Next.Generation)})
 	}
 	p.Sort()
 	return p

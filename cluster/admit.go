@@ -10,8 +10,9 @@ import (
 // Admit decides whether n, at its start, may be part of the cluster, and
 // returns the map and the node to store if so. A target that is new adds a
 // placement generation; one that comes back keeps its place, its state and the
-// time it joined. Errors: Invalid for a node that is wrong in itself or was of
-// another kind, Exists while another process lives under the id.
+// time it joined, and is behind if it was. Errors: Invalid for a node that is wrong in itself or was of
+// another kind, Exists while another process lives under the id, Refused for a target
+// that was given up.
 //
 // A process that was killed leaves its lease behind. It is told from a second
 // process with the same id by its URL: two cannot listen on one address, so
@@ -29,6 +30,12 @@ func (s *State) Admit(n Node) (Map, Node, error) {
 		return Map{}, Node{}, object.E(op, n.ID, object.Exists,
 			fmt.Errorf("another process with this id is alive at %s; each node needs an id of its own", l.URL))
 	}
+	if old.Lost {
+		return Map{}, Node{}, object.E(op, n.ID, object.Refused,
+			errors.New("the target was given up while it was down, and is being removed: start it with empty directories and another id"))
+	}
+	m := s.Map
+	m.Version++
 	n.State = Active
 	if known {
 		n.Joined = old.Joined
@@ -36,14 +43,34 @@ func (s *State) Admit(n Node) (Map, Node, error) {
 			n.State = old.State
 		}
 	}
-	m := s.Map
-	m.Version++
+	n.carry(old, known, m.Version)
 	if n.Kind == Target && n.State == Active {
 		if g, ok := m.Latest(); !ok || !g.Has(n.ID) {
 			m = m.withGeneration(append(s.members(n.ID), memberOf(n)))
 		}
 	}
 	return m.pruned(s.needs), n, nil
+}
+
+// carry decides whether the copies on a target that joins can be relied on, in a
+// version of the map: they are as behind as they were. What is on its mountpaths may
+// be something else than was there (a set of new disks; Data tells), or have been
+// there before the target was removed from the cluster: then anything may be missing.
+func (n *Node) carry(old Node, known bool, version uint64) {
+	used := n.Used
+	n.Used = false
+	if n.Data == "" {
+		n.Data = old.Data
+	}
+	n.Behind, n.Full, n.Since, n.Lost = old.Behind, old.Full, 0, false
+	switch {
+	case n.Kind != Target:
+		n.Behind, n.Full = 0, false
+	case known && old.Data != "" && n.Data != old.Data, !known && used:
+		n.fallBehind(version, true)
+	case n.Behind != 0:
+		n.fallBehind(version, n.Full)
+	}
 }
 
 // Dismiss decides whether the node may be taken out of the cluster for good,

@@ -21,7 +21,15 @@ type Config struct {
 	Space          SpaceConfig
 	Features       Features
 	S3Provider     object.Provider // of two buckets of one name, that which an S3 request means that does not say
-	Auth           bool            // read-only: Map.Auth is AuthOn
+	Copies         int             // of the objects of ais:// buckets
+	Mirror         MirrorProps     // of buckets
+	Rebalance      RebalanceConfig
+	Auth           bool // read-only: Map.Auth is AuthOn
+}
+
+// RebalanceConfig says when names are moved to other targets.
+type RebalanceConfig struct {
+	Enabled bool // by itself, whenever targets come and go
 }
 
 // LifecycleConfig says how targets carry out the lifecycles of buckets.
@@ -52,6 +60,9 @@ func DefaultConfig() Config {
 		LRU:            LRUConfig{Enabled: true, DontEvict: 2 * time.Hour, Interval: 5 * time.Minute},
 		Space:          SpaceConfig{LowWM: 75, HighWM: 90, OutOfSpace: 95},
 		S3Provider:     object.AIS,
+		Copies:         1,
+		Mirror:         MirrorProps{Copies: 2, BurstBuffer: 128},
+		Rebalance:      RebalanceConfig{Enabled: true},
 	}
 }
 
@@ -96,6 +107,9 @@ func configTable() []setting[Config] {
 		{"backend.timeout", false, "1s to 1h",
 			func(c *Config) string { return formatDuration(c.Backend.Timeout) },
 			func(c *Config, s string) error { return setDuration(&c.Backend.Timeout, s, time.Second, time.Hour) }},
+		{"copies", false, copiesLegal,
+			func(c *Config) string { return strconv.Itoa(max(c.Copies, 1)) },
+			func(c *Config, s string) error { return setCount(&c.Copies, s, 1, MaxCopies) }},
 		{"durability", false, durabilityNames,
 			func(c *Config) string { return c.Durability.String() },
 			func(c *Config, s string) error { return setDurability(&c.Durability, s) }},
@@ -119,9 +133,21 @@ func configTable() []setting[Config] {
 		{"lru.interval", false, "1s to 24h",
 			func(c *Config) string { return formatDuration(c.LRU.Interval) },
 			func(c *Config, s string) error { return setDuration(&c.LRU.Interval, s, time.Second, 24*time.Hour) }},
+		{"mirror.burst_buffer", false, burstLegal,
+			func(c *Config) string { return strconv.Itoa(c.Mirror.BurstBuffer) },
+			func(c *Config, s string) error { return setCount(&c.Mirror.BurstBuffer, s, 0, maxBurst) }},
+		{"mirror.copies", false, mirrorLegal,
+			func(c *Config) string { return strconv.Itoa(max(c.Mirror.Copies, 1)) },
+			func(c *Config, s string) error { return setCount(&c.Mirror.Copies, s, 1, maxMirror) }},
+		{"mirror.enabled", true, "true or false",
+			func(c *Config) string { return strconv.FormatBool(c.Mirror.Enabled) },
+			func(c *Config, s string) error { return setBool(&c.Mirror.Enabled, s) }},
 		{"native.checksum.type", false, atRestNames,
 			func(c *Config) string { return c.NativeChecksum.String() },
 			func(c *Config, s string) error { return setAtRest(&c.NativeChecksum, s) }},
+		{"rebalance.enabled", true, "true or false",
+			func(c *Config) string { return strconv.FormatBool(c.Rebalance.Enabled) },
+			func(c *Config, s string) error { return setBool(&c.Rebalance.Enabled, s) }},
 		{"redirect", false, "auto, always or never",
 			func(c *Config) string { return string(c.Redirect) },
 			func(c *Config, s string) error {

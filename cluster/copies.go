@@ -46,16 +46,17 @@ func (c Copy) InSync() bool { return c.Node.Behind == 0 }
 // it: the first is its owner while nothing has failed.
 type Copies []Copy
 
-// Acting returns the index of the acting owner: the first that is in sync; where none
-// is, the one that went last, for it has seen every change that was acknowledged.
-// Whether it is alive is another matter: nobody else can answer in its place.
+// Acting returns the index of the acting owner: the first that is in sync. Where none
+// is, it is the one that went last, for it has seen every change that was acknowledged;
+// one that may lack anything comes after all others. Whether it is alive is another
+// matter: nobody else can answer in its place.
 func (c Copies) Acting() int {
 	last := 0
 	for i := range c {
 		if c[i].InSync() {
 			return i
 		}
-		if c[i].Node.Behind > c[last].Node.Behind {
+		if goesBefore(c[i].Node, c[last].Node) {
 			last = i
 		}
 	}

@@ -14,6 +14,11 @@ type Map struct {
 	Auth        string       `json:"auth"` // AuthOn or AuthOff, fixed when the cluster is made
 	Created     time.Time    `json:"created"`
 	Generations []Generation `json:"generations"` // ascending by Number
+
+	// Toward is the generation that a rebalance was last asked for: buckets of earlier
+	// ones are due to be moved. 0 is none.
+	Toward uint64 `json:"toward,omitempty"`
+	Halted bool   `json:"halted,omitempty"` // nothing is moved for now
 }
 
 // The settings of Map.Auth.

@@ -48,8 +48,11 @@ type Node struct {
 	// Behind is the version of the map at which a target's copies were left behind:
 	// the others went on without it. 0 is in sync.
 	Behind uint64 `json:"behind,omitempty"`
-	Full   bool   `json:"full,omitempty"` // of one that is behind: it may lack anything, not only what changed since
-	Data   string `json:"data,omitempty"` // uuid of what is on a target's mountpaths
+	Full   bool   `json:"full,omitempty"`  // of one that is behind: it may lack anything, not only what changed since
+	Since  uint64 `json:"since,omitempty"` // of one that is behind: the version from which on it is told of every change; what it caught up with before counts for nothing
+	Lost   bool   `json:"lost,omitempty"`  // given up: what it has counts for nothing any more
+	Data   string `json:"data,omitempty"`  // uuid of what is on a target's mountpaths
+	Used   bool   `json:"-"`               // said when it joins: they have been part of this cluster before
 }
 
 // Live is the sign of life of a node, kept by a lease.

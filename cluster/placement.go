@@ -106,8 +106,8 @@ func (s *State) placement(b *Bucket, generation uint64) (*placement, error) {
 	return &s.placements[i], nil
 }
 
-// gone stands for a target that is in a generation and no longer in the
-// cluster: it has a name and nothing else.
+// gone stands for a target that is in a generation and no longer in the cluster: it
+// has a name and nothing else, and acts for nothing that anybody else has.
 func gone(m Member) Node {
-	return Node{ID: m.ID, Kind: Target, Weight: m.Weight, State: Down}
+	return Node{ID: m.ID, Kind: Target, Weight: m.Weight, State: Down, Behind: 1, Full: true, Lost: true}
 }

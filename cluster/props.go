@@ -22,6 +22,24 @@ type Props struct {
 	Remote     RemoteProps
 	LRU        LRUProps
 	Features   Features // besides the cluster's
+	Copies     int      // of each object, on as many targets
+	Mirror     MirrorProps
+}
+
+// MirrorProps say whether a target keeps several copies of its objects, on different
+// mountpaths of its own, so that a disk may fail.
+type MirrorProps struct {
+	Enabled     bool
+	Copies      int // while it is enabled
+	BurstBuffer int // how many objects may wait for their other copies at a time
+}
+
+// Count returns how many copies a target keeps of an object: 1 at least.
+func (m MirrorProps) Count() int {
+	if !m.Enabled {
+		return 1
+	}
+	return max(m.Copies, 1)
 }
 
 // LRUProps say whether objects that were not read for long are removed where
@@ -82,12 +100,16 @@ func DefaultProps(provider object.Provider, overS3 bool, c Config) Props {
 		Durability: c.Durability,
 		Versioning: VersioningProps{Enabled: true},
 		Access:     AccessSU,
+		Copies:     1,
+		Mirror:     c.Mirror,
 	}
 	if overS3 {
 		p.Checksum.Type = c.S3Checksum
 		p.Multipart.MinPartSize = object.MinPartSize
 	}
-	if provider != object.AIS {
+	if provider == object.AIS {
+		p.Copies = max(c.Copies, 1)
+	} else {
 		p.Durability = object.Process
 		p.LRU.Enabled = c.LRU.Enabled
 	}
@@ -128,6 +150,9 @@ func propsTable() []setting[Props] {
 		{"checksum.validate_warm_get", true, boolean,
 			func(p *Props) string { return strconv.FormatBool(p.Checksum.ValidateWarmGet) },
 			func(p *Props, s string) error { return setBool(&p.Checksum.ValidateWarmGet, s) }},
+		{"copies", false, copiesLegal,
+			func(p *Props) string { return strconv.Itoa(max(p.Copies, 1)) },
+			func(p *Props, s string) error { return setCount(&p.Copies, s, 1, MaxCopies) }},
 		{"durability", false, durabilityNames,
 			func(p *Props) string { return p.Durability.String() },
 			func(p *Props, s string) error { return setDurability(&p.Durability, s) }},
@@ -152,6 +177,15 @@ func propsTable() []setting[Props] {
 		{"lru.enabled", true, boolean,
 			func(p *Props) string { return strconv.FormatBool(p.LRU.Enabled) },
 			func(p *Props, s string) error { return setBool(&p.LRU.Enabled, s) }},
+		{"mirror.burst_buffer", false, burstLegal,
+			func(p *Props) string { return strconv.Itoa(p.Mirror.BurstBuffer) },
+			func(p *Props, s string) error { return setCount(&p.Mirror.BurstBuffer, s, 0, maxBurst) }},
+		{"mirror.copies", false, mirrorLegal,
+			func(p *Props) string { return strconv.Itoa(max(p.Mirror.Copies, 1)) },
+			func(p *Props, s string) error { return setCount(&p.Mirror.Copies, s, 1, maxMirror) }},
+		{"mirror.enabled", true, boolean,
+			func(p *Props) string { return strconv.FormatBool(p.Mirror.Enabled) },
+			func(p *Props, s string) error { return setBool(&p.Mirror.Enabled, s) }},
 		{"multipart.min_part_size", false, "a size up to 5GiB, in bytes or with a suffix like KiB, MB or G",
 			func(p *Props) string { return FormatSize(p.Multipart.MinPartSize) },
 			func(p *Props, s string) error { return setSize(&p.Multipart.MinPartSize, s, object.MaxPutSize) }},
@@ -168,6 +202,11 @@ func propsTable() []setting[Props] {
 }
 
 const (
+	copiesLegal     = "1 to 8: how many targets have each object"
+	mirrorLegal     = "1 to 32: how many mountpaths of a target have each object"
+	burstLegal      = "0 to 65536: how many objects wait for their other copies at a time"
+	maxMirror       = 32
+	maxBurst        = 1 << 16
 	atRestNames     = "xxhash, md5, crc32c, sha256 or none"
 	durabilityNames = "power or process"
 )
@@ -211,6 +250,16 @@ func setBool(to *bool, s string) error {
 	default:
 		return errIllegal
 	}
+	return nil
+}
+
+// setCount reads a whole number from least to most.
+func setCount(to *int, s string, least, most int) error {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil || n < least || n > most {
+		return errIllegal
+	}
+	*to = n
 	return nil
 }
 

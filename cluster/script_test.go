@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -100,7 +101,23 @@ func (w *world) run(line string) string {
 		}
 		return w.apply(MapSet{m}, NodeSet{n})
 	case "create":
-		return w.create(subject)
+		return w.create(subject, args)
+	case "mark", "behind", "insync", "leftout":
+		return w.change(words[0], subject, args)
+	case "sources":
+		var ids []string
+		for _, n := range w.state.Sources(subject) {
+			ids = append(ids, n.ID)
+		}
+		return cmp.Or(strings.Join(ids, " "), "nobody") + "\n"
+	case "copies", "due", "start", "end":
+		return w.bucket(words[0], subject, args)
+	case "rebalance":
+		m, err := w.state.Rebalance(subject == "start")
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		return w.apply(MapSet{m})
 	case "remove":
 		return w.apply(BucketGone{object.AIS, subject})
 	case "set":
@@ -137,7 +154,7 @@ func (w *world) join(id string, args map[string]string) string {
 	if v, ok := args["url"]; ok {
 		n.URL = v
 	}
-	n.Etcd = args["etcd"] == "true"
+	n.Etcd, n.Data, n.Used = args["etcd"] == "true", args["data"], args["used"] == "true"
 	if v, ok := args["weight"]; ok {
 		n.Weight, _ = strconv.ParseFloat(v, 64)
 	}
@@ -148,16 +165,95 @@ func (w *world) join(id string, args map[string]string) string {
 	return w.apply(MapSet{m}, NodeSet{n}, LiveSet{Live{ID: id, Boot: n.Boot, URL: n.URL}})
 }
 
-func (w *world) create(name string) string {
+// change does to a target what its lease, the target itself or another one would.
+func (w *world) change(what, id string, args map[string]string) string {
+	var (
+		m   Map
+		n   Node
+		err error
+	)
+	before, _ := w.state.Node(id)
+	since := before.Since
+	if old, ok := args["since"]; ok {
+		since, _ = strconv.ParseUint(old, 10, 64)
+	}
+	switch what {
+	case "mark":
+		var ok bool
+		if m, n, ok = w.state.LeaveBehind(id); !ok {
+			return "nothing to do\n"
+		}
+	case "behind":
+		m, n, err = w.state.MarkBehind(id, args["full"] == "true")
+	case "insync":
+		m, n, err = w.state.InSync(id, w.state.live[id].Boot, since)
+	case "leftout":
+		m, n, err = w.state.LeftOut(id)
+	}
+	switch {
+	case err != nil:
+		return err.Error() + "\n"
+	case m.Version == w.state.Map.Version:
+		return "nothing to do\n"
+	}
+	return w.apply(MapSet{m}, NodeSet{n})
+}
+
+// bucket does something about the placement of a bucket: sets how many copies it is to
+// have, says where it is due, starts to move it or has all of it moved.
+func (w *world) bucket(what, name string, args map[string]string) string {
+	b, ok := w.state.Bucket(object.AIS, name)
+	if !ok {
+		return "no bucket " + name + "\n"
+	}
+	switch what {
+	case "copies":
+		after := *b
+		if _, err := after.Props.Set("copies", args["to"]); err != nil {
+			return err.Error() + "\n"
+		}
+		if err := w.state.Map.CheckCopies(&after, b.Props.Copies); err != nil {
+			return err.Error() + "\n"
+		}
+		return w.apply(BucketSet{after})
+	case "due":
+		to, due := w.state.Due(b)
+		if !due {
+			return "not due\n"
+		}
+		return fmt.Sprintf("placement %d: generation %d, %d copies\n", to.Number, to.Generation, to.Count())
+	case "start":
+		m, moving, ok := w.state.StartMove(b)
+		if !ok {
+			return "nothing to do\n"
+		}
+		return w.apply(MapSet{m}, BucketSet{moving})
+	}
+	m, moved, ok, err := w.state.EndMove(b, b.Next)
+	switch {
+	case err != nil:
+		return err.Error() + "\n"
+	case !ok:
+		return "nothing to do\n"
+	}
+	return w.apply(MapSet{m}, BucketSet{moved})
+}
+
+func (w *world) create(name string, args map[string]string) string {
 	g, ok := w.state.Map.Latest()
 	if !ok {
 		return "no target\n"
 	}
 	w.ids++
-	return w.apply(BucketSet{Bucket{
-		ID: w.ids, Provider: object.AIS, Name: name, State: BucketActive, Placement: Placement{Generation: g.Number},
-		Props: DefaultProps(object.AIS, true, w.state.Config),
-	}})
+	b := Bucket{ID: w.ids, Provider: object.AIS, Name: name, State: BucketActive, Props: DefaultProps(object.AIS, true, w.state.Config)}
+	if copies, ok := args["copies"]; ok {
+		b.Props.Copies, _ = strconv.Atoi(copies)
+	}
+	if err := w.state.Map.CheckCopies(&b, 0); err != nil {
+		return err.Error() + "\n"
+	}
+	b.Placement = Placement{Generation: g.Number, Copies: b.Props.Copies}
+	return w.apply(BucketSet{b})
 }
 
 // owners counts who owns 1,000 names of the bucket.
@@ -193,7 +289,7 @@ func (w *world) describe() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "revision %d, map %d\n", s.Revision, s.Map.Version)
 	for _, n := range s.Nodes() {
-		fmt.Fprintf(&out, "%s %s %s, boot %s, joined %d\n", n.Kind, n.ID, s.Status(n.ID), n.Boot, n.Joined.Unix())
+		fmt.Fprintf(&out, "%s %s %s, boot %s, joined %d%s\n", n.Kind, n.ID, s.Status(n.ID), n.Boot, n.Joined.Unix(), behindness(n))
 	}
 	for _, g := range s.Map.Generations {
 		fmt.Fprintf(&out, "generation %d:", g.Number)
@@ -203,7 +299,32 @@ func (w *world) describe() string {
 		out.WriteString("\n")
 	}
 	for _, b := range s.Buckets() {
-		fmt.Fprintf(&out, "bucket %d %s in generation %d, %s\n", b.ID, b.URL(), b.Generation, b.Props.Checksum.Type)
+		fmt.Fprintf(&out, "bucket %d %s in generation %d, %s", b.ID, b.URL(), b.Generation, b.Props.Checksum.Type)
+		if b.Several() {
+			fmt.Fprintf(&out, ", %d copies", b.Placement.Count())
+		}
+		if b.Moving() {
+			fmt.Fprintf(&out, ", moving to placement %d: generation %d, %d copies", b.Next.Number, b.Next.Generation, b.Next.Count())
+		}
+		out.WriteString("\n")
 	}
 	return out.String()
+}
+
+// behindness says how a target is behind.
+func behindness(n Node) string {
+	if n.Behind == 0 {
+		return ""
+	}
+	text := fmt.Sprintf(", behind since %d", n.Behind)
+	if n.Since != 0 {
+		text += fmt.Sprintf(", catching up from %d", n.Since)
+	}
+	if n.Full {
+		text += ", may lack anything"
+	}
+	if n.Lost {
+		text += ", given up"
+	}
+	return text
 }

@@ -21,6 +21,16 @@ func TestProps(t *testing.T) {
 		{"checksum.validate_warm_get", "true", "true"},
 		{"checksum.validate_warm_get", "yes", "true"},
 		{"checksum.validate_cold_get", "maybe", ""},
+		{"copies", "3", "3"},
+		{"copies", "0", ""},
+		{"copies", "9", ""},
+		{"copies", "two", ""},
+		{"mirror.copies", "32", "32"},
+		{"mirror.copies", "0", ""},
+		{"mirror.copies", "33", ""},
+		{"mirror.burst_buffer", "0", "0"},
+		{"mirror.burst_buffer", "-1", ""},
+		{"mirror.enabled", "on", "true"},
 		{"durability", "process", "process"},
 		{"durability", "none", ""},
 		{"multipart.min_part_size", "5MiB", "5MiB"},
@@ -73,8 +83,8 @@ func TestPropsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `"props":{"access":"18446744073709551615","backend_bck":"","checksum":{"type":"md5","validate_cold_get":true,"validate_warm_get":false},` +
-		`"durability":"power","extra":{"aws":{"cloud_region":"","endpoint":"","multipart_size":"0B","path_style":"","profile":""}},"features":"0",` +
-		`"lru":{"enabled":false},"multipart":{"min_part_size":"5MiB"},"versioning":{"enabled":true,"synchronize":false,"validate_warm_get":false}}`
+		`"copies":"1","durability":"power","extra":{"aws":{"cloud_region":"","endpoint":"","multipart_size":"0B","path_style":"","profile":""}},"features":"0",` +
+		`"lru":{"enabled":false},"mirror":{"burst_buffer":"128","copies":"2","enabled":false},"multipart":{"min_part_size":"5MiB"},"versioning":{"enabled":true,"synchronize":false,"validate_warm_get":false}}`
 	if !strings.Contains(string(data), want) {
 		t.Errorf("%s\nhas no\n%s", data, want)
 	}
@@ -83,7 +93,7 @@ func TestPropsJSON(t *testing.T) {
 		t.Errorf("%+v, %v", b.Props, err)
 	}
 	// Of another version: what is unknown is left out, what is not there stays.
-	err = json.Unmarshal([]byte(`{"checksum":{"type":"none"},"mirror":{"copies":2,"list":null},"durability":"process"}`), &p)
+	err = json.Unmarshal([]byte(`{"checksum":{"type":"none"},"ec":{"enabled":true,"list":null},"durability":"process"}`), &p)
 	if err != nil || p.Checksum.Type != object.NoChecksum || p.Durability != object.Process || p.Multipart.MinPartSize != object.MinPartSize {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -99,9 +109,9 @@ func TestConfigJSON(t *testing.T) {
 	c.Redirect, c.Auth = RedirectNever, true
 	data, err := json.Marshal(c)
 	const want = `{"auth":{"enabled":true},"backend":{"aws":{"cloud_region":"","enabled":false,"endpoint":"","path_style":"auto",` +
-		`"presigned_order":"host,path,legacy","profile":""},"timeout":"30s"},"durability":"power","features":"0",` +
+		`"presigned_order":"host,path,legacy","profile":""},"timeout":"30s"},"copies":"1","durability":"power","features":"0",` +
 		`"lifecycle":{"day":"24h","interval":"1h"},"lru":{"dont_evict_time":"2h","enabled":true,"interval":"5m"},` +
-		`"native":{"checksum":{"type":"xxhash"}},"redirect":"never","s3":{"checksum":{"type":"md5"},"provider":"ais"},` +
+		`"mirror":{"burst_buffer":"128","copies":"2","enabled":false},"native":{"checksum":{"type":"xxhash"}},"rebalance":{"enabled":true},"redirect":"never","s3":{"checksum":{"type":"md5"},"provider":"ais"},` +
 		`"space":{"highwm":"90","lowwm":"75","out_of_space":"95"}}`
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)

@@ -46,6 +46,7 @@ func (p *Proxy) nativeCreate(ctx *fasthttp.RequestCtx, to api.Target, message ap
 		if props, err = api.ChangeProps(props, given); err != nil {
 			return err
 		}
+		props = oneCopy(props, given)
 	}
 	b := cluster.Bucket{Provider: to.Bucket.Provider, Name: to.Bucket.Name, Owner: userID(ctx), Props: props, LastRemote: props.BackendBck}
 	if b.Provider == object.AWS {

@@ -52,11 +52,20 @@ func (p *Proxy) askedProps(b *cluster.Bucket, message api.ActionMessage) (cluste
 	if message.Action == api.ActionResetProps {
 		fresh := cluster.DefaultProps(b.Provider, false, p.cluster.State().Config)
 		fresh.BackendBck, fresh.Remote = b.Props.BackendBck, b.Props.Remote // where the objects are, not what is done with them
-		return fresh, nil
+		return oneCopy(fresh, nil), nil
 	}
 	given, err := api.ParseProperties(message)
 	if err != nil {
 		return cluster.Props{}, err
 	}
 	return api.ChangeProps(b.Props, given)
+}
+
+// oneCopy returns properties with one copy where a remote bucket is behind and none were
+// asked for: the cluster's default is for what is here alone.
+func oneCopy(props cluster.Props, given api.Properties) cluster.Props {
+	if props.BackendBck != "" && given.Get("copies") == "" {
+		props.Copies = 1
+	}
+	return props
 }

@@ -36,6 +36,10 @@ func TestPropsConflict(t *testing.T) {
 	must("PATCH", path, `{"action":"reset-bprops"}`, 409, "somebody else", "If-Match", seen)
 	must("PATCH", path, `{"action":"set-bprops","value":{"lru":{"enabled":true},"checksum":{"type":"nosuch"}}}`, 400, "checksum.type")
 	must("PATCH", path, `{"action":"set-bprops","value":{"nosuch":1}}`, 400, "nosuch")
+	must("PATCH", path, `{"action":"set-bprops","value":{"copies":2}}`, 400, "copies: 2 copies need as many active targets")
+	must("PATCH", path, `{"action":"set-bprops","value":{"copies":9}}`, 400, "1 to 8")
+	must("POST", api.PathBuckets+"/twice?provider=ais", `{"action":"create-bck","value":{"copies":2}}`, 400, "copies")
+	must("PUT", api.PathCluster+"/set-config?copies=2", "", 400, "copies: 2 copies need as many active targets")
 	if b, _ := p.cluster.State().Bucket(object.AIS, "own"); b.Props.LRU.Enabled || b.Props.Checksum.Type != object.MD5 {
 		t.Errorf("set to %+v", b.Props)
 	}

@@ -14,10 +14,11 @@ import (
 
 // CreateBucket creates a bucket of b's Provider, Name, Region and Props, and
 // returns it as stored: with an id that no bucket ever had, and the newest
-// placement generation. Where b has an id, which must be a reserved one, that is
-// given, if b's generation is the newest. Errors: Exists, with the bucket that is
-// there; Unavailable while the cluster has no target; Invalid; Busy for a reserved
-// id of an older generation.
+// placement generation, with the copies of its properties. Where b has an id, which
+// must be a reserved one, that is given, if b's generation is the newest. Errors:
+// Exists, with the bucket that is there; Unavailable while the cluster has no target;
+// Invalid, also for more copies than the cluster has active targets; Busy for a
+// reserved id of an older generation.
 func (s *Store) CreateBucket(ctx context.Context, b cluster.Bucket) (cluster.Bucket, error) {
 	const op = "cluster.CreateBucket"
 	if err := b.Check(); err != nil {
@@ -58,7 +59,11 @@ func (s *Store) CreateBucket(ctx context.Context, b cluster.Bucket) (cluster.Buc
 		if reserved && b.Generation != g.Number {
 			return nil, object.E(op, b.Name, object.Busy, errors.New("the cluster has another placement by now"))
 		}
-		if b.Generation = g.Number; reserved {
+		if err := m.CheckCopies(&b, 0); err != nil {
+			return nil, err
+		}
+		b.Placement, b.Next = cluster.Placement{Generation: g.Number, Copies: b.Props.Copies}, cluster.Placement{}
+		if reserved {
 			return []write{{key: key, value: encode(b)}}, nil
 		}
 		if b.ID, err = nextBucketID(read[s.keys.bucketID()]); err != nil {
@@ -109,8 +114,11 @@ func (s *Store) UpdateBucket(ctx context.Context, b *cluster.Bucket, edit func(*
 func (s *Store) updateBucket(ctx context.Context, op string, b *cluster.Bucket, edit func(*cluster.Bucket) error) (cluster.Bucket, error) {
 	key := s.keys.bucket(b.Provider, b.Name)
 	var now cluster.Bucket
-	err := s.change(ctx, op, b.Name, []string{key}, func(read values, _ int64) ([]write, error) {
-		var err error
+	err := s.change(ctx, op, b.Name, []string{key, s.keys.clusterMap()}, func(read values, _ int64) ([]write, error) {
+		m, err := decodeMap(read[s.keys.clusterMap()])
+		if err != nil {
+			return nil, object.E(op, b.Name, object.Corrupt, err)
+		}
 		if now, err = s.sameBucket(op, b, read); err != nil {
 			return nil, err
 		}
@@ -120,6 +128,11 @@ func (s *Store) updateBucket(ctx context.Context, op string, b *cluster.Bucket, 
 		}
 		if now == old {
 			return nil, nil
+		}
+		if now.Props != old.Props {
+			if err := m.CheckCopies(&now, old.Props.Copies); err != nil {
+				return nil, err
+			}
 		}
 		return []write{{key: key, value: encode(now)}}, nil
 	})

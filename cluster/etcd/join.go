@@ -98,8 +98,12 @@ func (s *Store) admit(read values, revision int64, id clientv3.LeaseID, again bo
 		if l, ok := state.LiveNode(self.ID); ok && l.Boot != self.Boot || known && node.Boot != self.Boot {
 			return nil, errSuperseded
 		}
-		if known {
+		if known && node.Behind == 0 {
 			return []write{live}, nil
+		}
+		if known { // what it caught up with before counts for nothing: it was not told of changes meanwhile
+			m, n, err := state.MarkBehind(node.ID, node.Full)
+			return []write{{key: s.keys.clusterMap(), value: encode(m)}, {key: s.keys.node(n.ID), value: encode(n)}, live}, err
 		}
 	}
 	m, n, err := state.Admit(self)

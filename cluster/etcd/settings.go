@@ -11,15 +11,18 @@ import (
 
 // UpdateConfig changes the cluster's settings and returns them as stored. edit is
 // given the settings as they are, and may be called several times; its error
-// is returned.
+// is returned. Invalid: for more copies than the cluster has active targets.
 func (s *Store) UpdateConfig(ctx context.Context, edit func(*cluster.Config) error) (cluster.Config, error) {
 	const op = "cluster.UpdateConfig"
 	key := s.keys.config()
 	var now cluster.Config
-	err := s.change(ctx, op, "", []string{key}, func(read values, _ int64) ([]write, error) {
+	err := s.change(ctx, op, "", []string{key, s.keys.clusterMap()}, func(read values, _ int64) ([]write, error) {
+		m, err := decodeMap(read[s.keys.clusterMap()])
+		if err != nil {
+			return nil, object.E(op, "", object.Corrupt, err)
+		}
 		now = cluster.DefaultConfig()
 		if kv := read[key]; kv != nil {
-			var err error
 			if now, err = decodeJSON(kv, now); err != nil {
 				return nil, object.E(op, "", object.Corrupt, err)
 			}
@@ -28,6 +31,11 @@ func (s *Store) UpdateConfig(ctx context.Context, edit func(*cluster.Config) err
 		old := now
 		if err := edit(&now); err != nil || now == old {
 			return nil, err
+		}
+		if now.Copies > old.Copies {
+			if err := m.CheckCount(now.Copies); err != nil {
+				return nil, err
+			}
 		}
 		return []write{{key: key, value: encode(now)}}, nil
 	})

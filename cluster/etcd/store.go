@@ -112,6 +112,7 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.tasks.Go(s.watch)
 	s.tasks.Go(s.keepAlive)
+	s.tasks.Go(s.markDown)
 	if s.config.Self.Kind == cluster.Proxy {
 		s.tasks.Go(s.rotateTicketKeys)
 	}

@@ -104,9 +104,11 @@ func TestBuckets(t *testing.T) {
 		"PROPERTY         VALUE",
 		"access           su (everything)",
 		"checksum         Type: md5 | Validate: ColdGET",
+		"copies           1",
 		"created          22 Nov 26 15:13 UTC",
 		"durability       power",
 		"lru              Disabled",
+		"mirror           Disabled",
 		"multipart        Min part size: 0B",
 		"provider         ais",
 		"versioning       Enabled"))

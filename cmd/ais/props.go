@@ -107,6 +107,11 @@ func (a *app) formatSection(name string, p api.Properties) string {
 		return ""
 	case "lru":
 		return enabled(p.Get("lru.enabled"))
+	case "mirror":
+		if p.Get("mirror.enabled") == "true" {
+			return p.Get("mirror.copies") + " copies"
+		}
+		return enabled("")
 	case "versioning":
 		return formatVersioning(p)
 	}
