@@ -43,7 +43,8 @@ var layers = map[string][]string{
 	"bench":               {},
 	"bench/...":           {"bench"},
 	"cmd/...":             {"..."},
-	"internal/e2e":        {"api", "object"},
+	"internal/history":    {},
+	"internal/e2e":        {"api", "object", "internal/history"},
 }
 
 // homes says which of our packages may import a module (a path prefix).
@@ -52,6 +53,7 @@ var homes = map[string][]string{
 	"github.com/minio/crc64nvme":        {"object"},
 	"github.com/cockroachdb/pebble":     {"fs", "fs/faultfs"},
 	"go.etcd.io":                        {"cluster/etcd"},
+	"github.com/anishathalye/porcupine": {"internal/history"},
 	"github.com/aws":                    {"backend/s3", "bench", "bench/...", "internal/e2e"},
 	"github.com/minio/minio-go":         {"bench", "bench/...", "internal/e2e"},
 	"github.com/valyala/fasthttp":       {"s3api", "api", "cluster/peer", "access", "daemon", "proxy", "target", "bench", "bench/...", "cmd/..."},
