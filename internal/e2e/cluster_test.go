@@ -34,6 +34,7 @@ type Options struct {
 	Remote                       Remote   // of the buckets of provider aws, which the targets have the key of
 	TargetEnv                    []string // more variables for the targets
 	Hosts                        string   // what /etc/hosts says to the targets; takes root
+	Network                      bool     // each node in a network namespace of its own, see network; takes root
 	// Disk returns the directory of a target's mountpath; nil: below the cluster's own.
 	Disk func(target, mountpath int) string
 }
@@ -47,6 +48,7 @@ type Cluster struct {
 	peer  string
 	keys  map[string]Key // with Auth, by user
 	roots *x509.CertPool // with TLS
+	net   *network       // with Network
 }
 
 // Key is an access key and its secret.
@@ -54,6 +56,7 @@ type Key struct{ Access, Secret string }
 
 type node struct {
 	name string
+	host string // an address
 	port int
 	args []string
 	env  []string
@@ -89,12 +92,10 @@ func launch(dir string, o Options) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	ports, err := freePorts(2)
-	if err != nil {
+	c := &Cluster{Dir: dir, o: o}
+	if err := c.chooseAddresses(); err != nil {
 		return nil, err
 	}
-	c := &Cluster{Dir: dir, o: o}
-	c.etcd, c.peer = fmt.Sprintf("%s://127.0.0.1:%d", c.scheme(), ports[0]), fmt.Sprintf("%s://127.0.0.1:%d", c.scheme(), ports[1])
 	if err := c.secure(); err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func launch(dir string, o Options) (*Cluster, error) {
 			return nil, err
 		}
 	}
-	err = c.startAll()
+	err := c.startAll()
 	if err == nil {
 		err = c.makeUsers()
 	}
@@ -164,13 +165,20 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 	if err != nil {
 		return err
 	}
-	n := &node{name: name, port: ports[0], log: filepath.Join(c.Dir, name+".log"), c: c}
+	n := &node{name: name, host: "127.0.0.1", port: ports[0], log: filepath.Join(c.Dir, name+".log"), c: c}
+	public := "localhost"
+	if c.net != nil {
+		if n.host, err = c.net.add(name); err != nil {
+			return err
+		}
+		public, more = n.host, append(more, "--insecure-no-auth")
+	}
 	if c.o.S3Domain != "" {
 		more = append(more, "--s3-domain", c.o.S3Domain)
 	}
 	n.args = append([]string{
 		filepath.Join(binaries(!c.o.Plain), program), "--id", name, "--cluster", "e2e",
-		"--listen", fmt.Sprintf("127.0.0.1:%d", n.port), "--public-url", fmt.Sprintf("%s://localhost:%d", c.scheme(), n.port),
+		"--listen", fmt.Sprintf("%s:%d", n.host, n.port), "--public-url", fmt.Sprintf("%s://%s:%d", c.scheme(), public, n.port),
 		"--data-dir", filepath.Join(c.Dir, name), "--cluster-key", c.keyFile(),
 	}, more...)
 	n.args = append(n.args, c.secureFlags()...)
@@ -188,6 +196,9 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 			return err
 		}
 		n.args = append([]string{"unshare", "-m", "bash", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, n.args...)
+	}
+	if c.net != nil {
+		n.args = append(c.net.within(name), n.args...)
 	}
 	if program == "aisnode" {
 		n.env = append(n.env, "AWS_CONFIG_FILE="+filepath.Join(c.Dir, "aws-config"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(c.Dir, "aws-credentials"))
@@ -256,6 +267,9 @@ func (c *Cluster) stop() {
 	if len(c.nodes) > 0 {
 		c.nodes[0].end(syscall.SIGTERM)
 	}
+	if c.net != nil {
+		c.net.remove()
+	}
 }
 
 func (c *Cluster) node(t testing.TB, name string) *node {
@@ -275,13 +289,11 @@ func (c *Cluster) URL(t testing.TB, name string) string {
 }
 
 // Host returns a node's host:port as clients write it.
-func (c *Cluster) Host(t testing.TB, name string) string {
-	return fmt.Sprintf("localhost:%d", c.node(t, name).port)
-}
+func (c *Cluster) Host(t testing.TB, name string) string { return c.node(t, name).public() }
 
 // Endpoint returns the S3 endpoint of the first proxy.
 func (c *Cluster) Endpoint() string {
-	return fmt.Sprintf("%s://localhost:%d/s3", c.scheme(), c.nodes[0].port)
+	return fmt.Sprintf("%s://%s/s3", c.scheme(), c.nodes[0].public())
 }
 
 // Kill sends SIGKILL to a node and waits until it is gone.
@@ -406,7 +418,7 @@ func (n *node) await(limit time.Duration, cond func() error) error {
 func (n *node) ready() error {
 	client := http.Client{Timeout: 2 * time.Second, Transport: n.c.transport()}
 	defer client.CloseIdleConnections()
-	resp, err := client.Get(fmt.Sprintf("%s://127.0.0.1:%d/health?readiness=true", n.c.scheme(), n.port))
+	resp, err := client.Get(fmt.Sprintf("%s://%s:%d/health?readiness=true", n.c.scheme(), n.host, n.port))
 	if err != nil {
 		return err
 	}

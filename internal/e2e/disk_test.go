@@ -14,12 +14,19 @@ import (
 // asRoot runs a command that needs root: as it is, or by sudo.
 func asRoot(t *testing.T, args ...string) {
 	t.Helper()
+	if err := tryAsRoot(args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryAsRoot(args ...string) error {
 	if os.Getuid() != 0 {
 		args = append([]string{"sudo", "-n"}, args...)
 	}
 	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v %s (this test makes small file systems, which takes root)", args, err, out)
+		return fmt.Errorf("%v: %w %s (this test makes small file systems or networks, which takes root)", args, err, out)
 	}
+	return nil
 }
 
 // tmpfs mounts a file system of size at a new folder for as long as the test runs.

@@ -151,7 +151,7 @@ func (c *Cluster) RemoteShell(t testing.TB, r Remote) script {
 // configure changes settings of the cluster.
 func (c *Cluster) configure(settings ...string) error {
 	cmd := exec.Command(filepath.Join(binaries(false), "ais"), append([]string{"config", "cluster"}, settings...)...)
-	cmd.Env = append(cleanEnv(), c.clientEnv("root", fmt.Sprintf("localhost:%d", c.nodes[0].port))...)
+	cmd.Env = append(cleanEnv(), c.clientEnv("root", c.nodes[0].public())...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("ais config cluster %v: %w\n%s", settings, err, out)
 	}

@@ -227,10 +227,12 @@ type listPage struct {
 	CommonPrefixes []struct{ Prefix string }
 }
 
-func md5hex(data []byte) string {
+func md5sum(data []byte) []byte {
 	sum := md5.Sum(data)
-	return hex.EncodeToString(sum[:])
+	return sum[:]
 }
+
+func md5hex(data []byte) string { return hex.EncodeToString(md5sum(data)) }
 
 // random returns size bytes that depend on the seed alone.
 func random(seed uint64, size int) []byte {

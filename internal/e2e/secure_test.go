@@ -80,7 +80,7 @@ func (c *Cluster) makeUsers() error {
 	for name := range strings.SplitSeq(c.o.Users, ",") {
 		file := filepath.Join(c.Dir, "credentials-"+name)
 		cmd := exec.Command(filepath.Join(binaries(false), "ais"), "auth", "user", "add", name, "--email", name+"@example.com", "--credentials", file)
-		cmd.Env = append(cleanEnv(), c.clientEnv("root", fmt.Sprintf("localhost:%d", c.nodes[0].port))...)
+		cmd.Env = append(cleanEnv(), c.clientEnv("root", c.nodes[0].public())...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("ais auth user add %s: %w\n%s", name, err, out)
 		}

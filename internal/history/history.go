@@ -94,6 +94,9 @@ type History struct {
 // New begins a history.
 func New() *History { return &History{began: time.Now()} }
 
+// Begin lets the time of a history that is empty begin anew.
+func (h *History) Begin() { h.began = time.Now() }
+
 // Now returns the time since the history began.
 func (h *History) Now() time.Duration { return time.Since(h.began) }
 
