@@ -104,9 +104,7 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 		for _, node := range c.nodes { // so that it can end
 			_ = node.signal(syscall.SIGCONT)
 		}
-		if t.Failed() {
-			t.Logf("replay with -consistency.seed %d -consistency.time %s; %d proxies, %d targets; the nemesis did\n%s", seed, length, o.Proxies, o.Targets, strings.Join(n.did, "\n"))
-		}
+		t.Logf("replay with -consistency.seed %d -consistency.time %s; %d proxies, %d targets; the nemesis did\n%s", seed, length, o.Proxies, o.Targets, strings.Join(n.did, "\n"))
 	})
 	w.buckets = consistencyBuckets(t, c)
 	for i := range 6 {

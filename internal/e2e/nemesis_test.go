@@ -53,7 +53,7 @@ var faultKinds = map[string][2]time.Duration{
 func plan(seed uint64, length time.Duration, proxies, targets []string, kinds []string) []fault {
 	r := rand.New(rand.NewPCG(seed, 1))
 	between := func(a, b time.Duration) time.Duration { return a + time.Duration(r.Int64N(int64(b-a)+1)) }
-	calm := []time.Duration{4 * time.Second, 2 * time.Second, time.Second}[r.IntN(3)] // how much happens at once
+	calm := []time.Duration{6 * time.Second, 3 * time.Second, 1200 * time.Millisecond}[r.IntN(3)] // how much happens at once
 	var all []fault
 	busy := map[string]time.Duration{} // until when a node has a fault
 	for at := between(500*time.Millisecond, 2*time.Second); at < length-time.Second; at += between(calm/4, 2*calm) {
