@@ -192,6 +192,8 @@ type blobWriter struct {
 	block hash.Hash64 // of the current block; nil without checksums
 	left  int         // bytes until the block is full
 	sums  []uint64
+
+	stream *stream // nil where nobody else gets the bytes
 }
 
 // newBlob makes an empty blob. It stays busy until finish or discard.
@@ -225,6 +227,7 @@ func (w *blobWriter) Write(p []byte) (int, error) {
 	if err != nil {
 		return n, err
 	}
+	w.stream.write(p)
 	for w.block != nil && len(p) > 0 {
 		part := p[:min(len(p), w.left)]
 		w.block.Write(part)
@@ -264,6 +267,8 @@ func (w *blobWriter) end(info *blobInfo, d object.Durability) error {
 		return err
 	}
 	w.m.space.wrote(len(buf))
+	w.stream.write(buf)
+	w.stream.close()
 	if d != object.Power {
 		return nil
 	}
@@ -271,17 +276,20 @@ func (w *blobWriter) end(info *blobInfo, d object.Durability) error {
 }
 
 // syncDir makes the blob's directory entry durable, for Power.
-func (w *blobWriter) syncDir(d object.Durability) error {
+func (w *blobWriter) syncDir(d object.Durability) error { return w.m.blobs.sync(w.id[0], d) }
+
+// sync makes the entries of a directory durable, for Power.
+func (b *blobDirs) sync(dir byte, d object.Durability) error {
 	if d != object.Power {
 		return nil
 	}
-	dir := w.id[0]
-	return w.m.blobs.syncs[dir].do(func() error {
-		return syncDir(w.m.config.OS, "blob.syncdir", w.m.blobs.dir(dir))
+	return b.syncs[dir].do(func() error {
+		return syncDir(b.os, "blob.syncdir", b.dir(dir))
 	})
 }
 
 func (w *blobWriter) close() error {
+	w.stream.close()
 	if w.block != nil {
 		w.m.hashes.Put(w.block)
 		w.block = nil

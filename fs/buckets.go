@@ -11,14 +11,15 @@ import (
 )
 
 // Empty reports whether a bucket has no version of an object and no delete marker;
-// uploads do not count.
+// uploads do not count, nor do names that Copying does not list.
 func (s *Store) Empty(bucket uint64) (bool, error) {
 	page, err := s.List(bucket, object.Query{Limit: 1, Versions: true})
 	return len(page.Entries) == 0, err
 }
 
 // Count returns a bucket's objects and their bytes, those of current versions. A failed mountpath's are
-// missing from it, and then the error is Unavailable.
+// missing from it, and then the error is Unavailable. All copies that are here count,
+// whether Copying lists them or not; see CountListed.
 func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	l := s.layout.Load()
 	defer s.stillMoves(l)()
@@ -36,12 +37,12 @@ func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 }
 
 // Buckets returns the ids of the buckets that have any version of an
-// object, or upload, ascending.
+// object, or upload, or what is noted of their copies, ascending.
 func (s *Store) Buckets() ([]uint64, error) {
 	var out []uint64
 	l := s.layout.Load()
 	defer s.stillMoves(l)()
-	for _, kind := range []byte{kindObject, kindUpload, kindVersion} {
+	for _, kind := range []byte{kindObject, kindUpload, kindVersion, kindStamp, kindPrepared, kindHandoff, kindYielded} {
 		for _, m := range l.all {
 			ids, err := m.buckets(kind)
 			if err != nil {
@@ -123,10 +124,13 @@ func (s *Store) dropFrom(m *mountpath, bucket uint64) error {
 			break
 		}
 		for i, n := range names {
-			if err := s.Discard(n, ids[i]); err != nil && !errors.Is(err, object.NoSuchUpload) {
+			if err := s.dropUpload(n, ids[i]); err != nil && !errors.Is(err, object.NoSuchUpload) {
 				return err
 			}
 		}
+	}
+	if err := s.dropMarks(m, bucket); err != nil {
+		return err
 	}
 	x, err := m.use()
 	if err != nil {
@@ -134,13 +138,77 @@ func (s *Store) dropFrom(m *mountpath, bucket uint64) error {
 	}
 	defer x.leave()
 	b := x.db.NewBatch()
-	for _, kind := range []byte{kindCompleted, kindAccess} {
+	for _, kind := range []byte{kindCompleted, kindAccess, kindHandoff, kindStamp} {
 		low := appendBucket(nil, kind, bucket)
 		if err := b.DeleteRange(low, after(slices.Clone(low)), nil); err != nil {
 			return err
 		}
 	}
 	return x.apply(b, object.Power)
+}
+
+// dropUpload discards an upload, and tells nobody.
+func (s *Store) dropUpload(n object.Name, id string) error {
+	t, err := s.lockName(n)
+	if err != nil {
+		return err
+	}
+	defer t.end()
+	t.b = t.x.db.NewBatch()
+	return t.discard(id)
+}
+
+// dropMarks removes what is prepared in a bucket, and that names were yielded.
+func (s *Store) dropMarks(m *mountpath, bucket uint64) error {
+	for {
+		names, _, err := m.names(kindPrepared, bucket, batchNames)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return s.dropYielded(m, bucket)
+		}
+		for _, n := range names {
+			if err := s.dropChain(n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// dropChain drops all that is prepared of a name.
+func (s *Store) dropChain(n object.Name) error {
+	t, err := s.lockName(n)
+	if err != nil {
+		return err
+	}
+	defer t.end()
+	t.b = t.x.db.NewBatch()
+	return t.abortPrepared(t.x.marks.of(n), 0)
+}
+
+func (s *Store) dropYielded(m *mountpath, bucket uint64) error {
+	names, _, err := m.names(kindYielded, bucket, 1<<30)
+	if err != nil {
+		return err
+	}
+	x, err := m.use()
+	if err != nil {
+		return err
+	}
+	defer x.leave()
+	low := appendBucket(nil, kindYielded, bucket)
+	b := x.db.NewBatch()
+	if err := b.DeleteRange(low, after(slices.Clone(low)), nil); err != nil {
+		return err
+	}
+	if err := x.apply(b, object.Process); err != nil {
+		return err
+	}
+	for _, n := range names {
+		x.marks.set(n, mark{})
+	}
+	return nil
 }
 
 // dropRecords removes the first batchNames versions of a kind in a bucket, and

@@ -2,38 +2,31 @@ package fs
 
 import (
 	"errors"
-	"hash"
-	"io"
-	"os"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"ais/object"
 )
 
-// estate is all that an index has of a name.
-type estate struct {
+// inventory is all that an index has of a name.
+type inventory struct {
 	n       object.Name
 	pairs   []pair
 	holds   []holding
 	current *object.Meta // of the current version, nil for none
 	rank    uint64       // the highest counter of a version
+	stamp   Stamp        // as it is stored, zero for none
+	mark    mark
 }
 
-// pair is a record. Where it names segments, encode writes it anew, with those that
-// it is given.
-type pair struct {
-	key, value []byte
-	segments   []segment
-	encode     func(segments []segment) []byte
-}
+// pair is a record.
+type pair struct{ key, value []byte }
 
-// holding is the blobs that a use holds, with their slots, and what a trailer says
-// of them.
+// holding is the blobs that a use holds, with their slots.
 type holding struct {
 	use      uint64
 	segments []segment
-	info     blobInfo
+	prepared bool // for a change that is not settled
 }
 
 // walkName opens an iterator over the records of one kind of a name.
@@ -46,11 +39,11 @@ func (x *index) walkName(kind byte, n object.Name) (*pebble.Iterator, error) {
 
 // gather reads all that the index has of a name; nil for nothing. It sees one
 // moment.
-func (x *index) gather(n object.Name) (*estate, error) {
+func (x *index) gather(n object.Name) (*inventory, error) {
 	moment := x.db.NewSnapshot()
 	defer func() { _ = moment.Close() }() // it is only read
-	e := &estate{n: n}
-	for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindCompleted, kindAccess} {
+	e := &inventory{n: n}
+	for _, kind := range append(placedKinds(), kindAccess) {
 		if err := e.gatherKind(moment, kind); err != nil {
 			return nil, err
 		}
@@ -61,7 +54,7 @@ func (x *index) gather(n object.Name) (*estate, error) {
 	return e, nil
 }
 
-func (e *estate) gatherKind(from pebble.Reader, kind byte) (err error) {
+func (e *inventory) gatherKind(from pebble.Reader, kind byte) (err error) {
 	it, err := from.NewIter(&pebble.IterOptions{
 		LowerBound: appendName(nil, kind, e.n.Bucket, e.n.Key),
 		UpperBound: after(appendName(nil, kind, e.n.Bucket, e.n.Key)),
@@ -86,7 +79,16 @@ func (e *estate) gatherKind(from pebble.Reader, kind byte) (err error) {
 		case kind == kindObject || kind == kindVersion:
 			err = e.addVersion(from, p)
 		case kind == kindUpload:
-			err = e.addUpload(from, p, string(rest))
+			err = e.addUpload(from, p)
+		case kind == kindPrepared:
+			err = e.addPrepared(p, rest)
+		case kind == kindStamp:
+			e.pairs = append(e.pairs, p)
+			e.stamp, err = decodeStampRecord(string(p.value))
+		case kind == kindYielded:
+			e.pairs = append(e.pairs, p)
+			e.mark.yielded = true
+			e.mark.to, err = decodeStampRecord(string(p.value))
 		default:
 			e.pairs = append(e.pairs, p)
 		}
@@ -97,7 +99,7 @@ func (e *estate) gatherKind(from pebble.Reader, kind byte) (err error) {
 	return it.Error()
 }
 
-func (e *estate) addHistory(p pair) error {
+func (e *inventory) addHistory(p pair) error {
 	h, err := decodeHistory(string(p.value))
 	e.rank = max(e.rank, h.Last)
 	e.pairs = append(e.pairs, p)
@@ -105,7 +107,7 @@ func (e *estate) addHistory(p pair) error {
 }
 
 // addVersion adds a version's record and its body.
-func (e *estate) addVersion(from pebble.Reader, p pair) error {
+func (e *inventory) addVersion(from pebble.Reader, p pair) error {
 	r := new(record)
 	if err := decodeRecord(string(p.value), r); err != nil {
 		return err
@@ -115,13 +117,7 @@ func (e *estate) addVersion(from pebble.Reader, p pair) error {
 		e.current = &r.Meta
 	}
 	if r.Payload == payloadBlob {
-		p.segments = r.Segments
-		p.encode = func(segments []segment) []byte {
-			moved := *r
-			moved.Segments = segments
-			return appendRecord(nil, &moved)
-		}
-		e.holds = append(e.holds, holding{r.Use, r.Segments, blobInfo{Name: e.n, Meta: r.Meta}})
+		e.holds = append(e.holds, holding{use: r.Use, segments: r.Segments})
 	}
 	e.pairs = append(e.pairs, p)
 	if r.Payload != payloadInline && r.Payload != payloadManifest {
@@ -137,21 +133,18 @@ func (e *estate) addVersion(from pebble.Reader, p pair) error {
 	}
 	body.value = []byte(value)
 	if r.Payload == payloadManifest {
-		use, segments, parts, err := decodeManifest(value)
+		use, segments, _, err := decodeManifest(value)
 		if err != nil {
 			return err
 		}
-		body.segments = segments
-		body.encode = func(segments []segment) []byte { return appendManifest(nil, use, segments, parts) }
-		// As parts they make no object where the index is lost; see adopt.
-		e.holds = append(e.holds, holding{use, segments, blobInfo{Name: e.n, UploadID: "published", Meta: r.Meta}})
+		e.holds = append(e.holds, holding{use: use, segments: segments})
 	}
 	e.pairs = append(e.pairs, body)
 	return nil
 }
 
 // addUpload adds an upload and its parts.
-func (e *estate) addUpload(from pebble.Reader, p pair, id string) (err error) {
+func (e *inventory) addUpload(from pebble.Reader, p pair) (err error) {
 	e.pairs = append(e.pairs, p)
 	u := &uploadRecord{}
 	if err := decodeUploadRecord(string(p.value), u); err != nil {
@@ -167,24 +160,34 @@ func (e *estate) addUpload(from pebble.Reader, p pair, id string) (err error) {
 		if err != nil {
 			return err
 		}
-		part := pair{key: append([]byte(nil), it.Key()...), value: append([]byte(nil), v...)}
-		r := new(partRecord)
-		if err := decodePartRecord(string(v), r); err != nil {
+		var r partRecord
+		if err := decodePartRecord(string(v), &r); err != nil {
 			return err
 		}
-		part.segments = r.Segments
-		part.encode = func(segments []segment) []byte {
-			return appendPartRecord(nil, &partRecord{Part: r.Part, Segments: segments})
-		}
-		e.pairs = append(e.pairs, part)
-		info := blobInfo{Name: e.n, UploadID: id, Number: r.Part.Number}
-		info.Meta.ETag, info.Meta.Modified, info.Meta.Checksum, info.Meta.Sums = r.Part.ETag, r.Part.Modified, r.Part.Checksum, r.Part.Sums
-		e.holds = append(e.holds, holding{u.Use, r.Segments, info})
+		e.pairs = append(e.pairs, pair{key: append([]byte(nil), it.Key()...), value: append([]byte(nil), v...)})
+		e.holds = append(e.holds, holding{use: u.Use, segments: r.Segments})
 	}
 	return it.Error()
 }
 
-func (e *estate) count() count {
+// addPrepared adds a change that is not settled.
+func (e *inventory) addPrepared(p pair, rest []byte) error {
+	stamp, err := parsePreparedRest(rest)
+	if err != nil {
+		return err
+	}
+	since, use, c, err := decodePrepared(p.value)
+	if err != nil {
+		return err
+	}
+	segments, err := preparedSegments(c.Blobs)
+	e.pairs = append(e.pairs, p)
+	e.holds = append(e.holds, holding{use: use, segments: segments, prepared: true})
+	e.mark.chain = append(e.mark.chain, prepared{stamp, since})
+	return err
+}
+
+func (e *inventory) count() count {
 	if e.current == nil {
 		return count{}
 	}
@@ -193,21 +196,10 @@ func (e *estate) count() count {
 
 // wipe takes a name out of an index, durably, and lets go of its blobs. The
 // name's lock is held.
-func (s *Store) wipe(m *mountpath, x *index, e *estate) error {
+func (s *Store) wipe(m *mountpath, x *index, e *inventory) error {
 	b := x.db.NewBatch()
-	for _, p := range e.pairs {
-		if err := b.Delete(p.key, nil); err != nil {
-			return err
-		}
-	}
-	var key []byte
-	for _, h := range e.holds {
-		for _, g := range h.segments {
-			key = appendRef(key[:0], g.Blob, h.use, g.Slot)
-			if err := b.Delete(key, nil); err != nil {
-				return err
-			}
-		}
+	if err := e.delete(b); err != nil {
+		return err
 	}
 	delta := count{}
 	if e.current != nil {
@@ -220,44 +212,54 @@ func (s *Store) wipe(m *mountpath, x *index, e *estate) error {
 		return object.E("fs.wipe", e.n.Key, object.Unavailable, err)
 	}
 	x.counters.add(e.n.Bucket, delta)
+	x.marks.set(e.n, mark{})
 	m.reads.forget(e.n)
 	for _, h := range e.holds {
-		blobs := make([]blobID, len(h.segments))
-		for i, g := range h.segments {
-			blobs[i] = g.Blob
-		}
-		m.release(x, h.use, blobs, object.Power)
+		m.release(x, h.use, blobsOf(h.segments), object.Power)
 	}
 	return nil
 }
 
-// load carries a name's blobs from one mountpath to another, each segment once.
+func blobsOf(segments []segment) []blobID {
+	blobs := make([]blobID, len(segments))
+	for i, g := range segments {
+		blobs[i] = g.Blob
+	}
+	return blobs
+}
+
+// load carries a name's blobs from one mountpath to another, where they keep their
+// ids: on other targets the records that name them are the same.
 type load struct {
 	s        *Store
 	from, to *mountpath
-	done     map[segment]*blobWriter // by segment without its slot
+	done     map[blobID]bool // busy at to
 	bytes    int64
 	breathe  func() error // between pieces of what is copied; its error ends the copying
 }
 
-func slotless(g segment) segment {
-	g.Slot = 0
-	return g
-}
+// carryPiece is how much is copied between two breaths.
+const carryPiece = 4 << 20
 
-// carry copies what is not copied yet of what a name holds. ErrNotExist where a
-// blob is gone, which a change of the name explains.
-func (c *load) carry(e *estate) error {
-	for i := range e.holds {
-		for _, g := range e.holds[i].segments {
-			if c.done[slotless(g)] != nil {
+// carry copies what is not copied yet of what a name holds, durably, and checks the
+// blocks. ErrNotExist where a blob is gone, which a change of the name explains.
+func (c *load) carry(e *inventory) error {
+	for _, h := range e.holds {
+		for _, g := range h.segments {
+			if c.done[g.Blob] {
 				continue
 			}
-			w, err := c.copySegment(g, &e.holds[i].info)
+			if err := c.to.space.admit(g.Length); err != nil {
+				return err
+			}
+			err := c.to.need(g.Blob, false, object.Power, c.breathe, c.from.has(g.Blob))
+			if errors.Is(err, object.Corrupt) {
+				return c.corrupt(e.n, err)
+			}
 			if err != nil {
 				return err
 			}
-			c.done[slotless(g)] = w
+			c.done[g.Blob] = true
 			c.bytes += g.Length
 		}
 	}
@@ -265,10 +267,10 @@ func (c *load) carry(e *estate) error {
 }
 
 // complete reports whether all that the name holds is copied.
-func (c *load) complete(e *estate) bool {
+func (c *load) complete(e *inventory) bool {
 	for _, h := range e.holds {
 		for _, g := range h.segments {
-			if c.done[slotless(g)] == nil {
+			if !c.done[g.Blob] {
 				return false
 			}
 		}
@@ -276,63 +278,34 @@ func (c *load) complete(e *estate) bool {
 	return true
 }
 
-// end lets go of the copies. Those that e, nil for nothing, refers to stay: the
-// index has them, or may have them, and then the sweep decides.
-func (c *load) end(e *estate) {
-	kept := make(map[segment]bool)
-	if e != nil {
-		for _, h := range e.holds {
-			for _, g := range h.segments {
-				kept[slotless(g)] = true
-			}
-		}
+// release lets go of the copies, which nothing refers to.
+func (c *load) release() {
+	if ids := c.take(); len(ids) > 0 {
+		c.to.letGo(ids...)
 	}
-	for g, w := range c.done {
-		if kept[g] {
-			w.finish()
-		} else {
-			w.discard()
-		}
-	}
-	clear(c.done)
 }
 
-// translate returns segments as they are on the other mountpath.
-func (c *load) translate(segments []segment) []segment {
-	out := make([]segment, len(segments))
-	for i, g := range segments {
-		out[i] = segment{Blob: c.done[slotless(g)].id, Length: g.Length, Slot: g.Slot}
+// referred ends the hold on the copies, which the index refers to, or may: then the
+// sweep decides.
+func (c *load) referred() { c.to.keep.unhold(c.take()) }
+
+func (c *load) take() (ids []blobID) {
+	for id := range c.done {
+		ids = append(ids, id)
 	}
-	return out
+	clear(c.done)
+	return ids
 }
 
 // unpack writes the name's records to the index of the mountpath that has its
 // blobs now, durably.
-func (c *load) unpack(x *index, e *estate) error {
+func (c *load) unpack(x *index, e *inventory) error {
 	b := x.db.NewBatch()
-	for _, p := range e.pairs {
-		value := p.value
-		if p.encode != nil {
-			value = p.encode(c.translate(p.segments))
-		}
-		if p.key[0] == kindVersion {
-			x.versions.Store(true) // before anyone can see the record
-		}
-		if err := b.Set(p.key, value, nil); err != nil {
-			return err
-		}
-	}
-	var key []byte
-	for _, h := range e.holds {
-		for _, g := range c.translate(h.segments) {
-			key = appendRef(key[:0], g.Blob, h.use, g.Slot)
-			if err := b.Set(key, nil, nil); err != nil {
-				return err
-			}
-		}
+	if err := e.put(x, b); err != nil {
+		return err
 	}
 	// Where the process ends before they are taken out there, Open does it.
-	if err := b.Set(appendName(key[:0], kindMoving, e.n.Bucket, e.n.Key), []byte(c.from.id), nil); err != nil {
+	if err := b.Set(appendName(nil, kindMoving, e.n.Bucket, e.n.Key), []byte(c.from.id), nil); err != nil {
 		return err
 	}
 	if err := e.count().put(b, e.n.Bucket); err != nil {
@@ -342,109 +315,30 @@ func (c *load) unpack(x *index, e *estate) error {
 		return object.E("fs.Resilver", e.n.Key, object.Unavailable, err)
 	}
 	x.counters.add(e.n.Bucket, e.count())
+	x.marks.set(e.n, e.mark)
 	return nil
 }
 
-// copySegment makes a blob of a segment, durably, and checks its blocks.
-func (c *load) copySegment(g segment, info *blobInfo) (*blobWriter, error) {
-	src, err := c.s.config.OS.OpenFile("blob.open", c.from.blobs.path(g.Blob), os.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer src.Close()
-	t, err := readTrailer(src)
-	if err != nil {
-		return nil, c.corrupt(info.Name, err)
-	}
-	if err := c.to.space.admit(g.Length); err != nil {
-		return nil, err
-	}
-	whole := g.Offset == 0 && g.Length == t.Size
-	w, err := c.to.newBlob(!whole && len(t.Sums) > 0)
-	if err != nil {
-		return nil, err
-	}
-	if whole {
-		var was blobInfo // a blob that a copy shares is another name's
-		if derr := decodeBlobInfo(t.Info, &was); derr == nil && was.Name == info.Name {
-			info = &was
+// put adds the name's records, and its references, to a batch.
+func (e *inventory) put(x *index, b *pebble.Batch) error {
+	for _, p := range e.pairs {
+		if p.key[0] == kindVersion {
+			x.versions.Store(true) // before anyone can see the record
 		}
-		err = c.copyWhole(w, src, t, info.Name)
-	} else {
-		err = c.copyPart(w, src, t, g, info.Name)
-	}
-	if err == nil {
-		err = w.seal(info, object.Power)
-	}
-	if err != nil {
-		w.discard()
-		return nil, err
-	}
-	return w, nil
-}
-
-// carryPiece is how much is copied between two breaths.
-const carryPiece = 4 << 20
-
-// copyWhole lets the kernel move the bytes, and checks what came.
-func (c *load) copyWhole(w *blobWriter, src File, t *trailer, n object.Name) error {
-	for w.size < t.Size {
-		got, err := io.Copy(w.file, io.LimitReader(src, min(carryPiece, t.Size-w.size)))
-		w.size += got
-		c.to.space.wrote(int(got))
-		if err == nil && got == 0 {
-			err = c.corrupt(n, io.ErrUnexpectedEOF)
-		}
-		if err == nil {
-			err = c.breathe()
-		}
-		if err != nil {
+		if err := b.Set(p.key, p.value, nil); err != nil {
 			return err
 		}
 	}
-	w.sums = t.Sums
-	return c.verify(w.file, t, 0, t.Size, n)
-}
-
-// copyPart copies a piece of a blob, each block checked before it is used.
-func (c *load) copyPart(w *blobWriter, src File, t *trailer, g segment, n object.Name) error {
-	if g.Offset+g.Length > t.Size {
-		return c.corrupt(n, errors.New("the blob is shorter than what refers to it"))
-	}
-	buf := c.s.pieces.Get().(*[]byte)
-	defer c.s.pieces.Put(buf)
-	for at := g.Offset; at < g.Offset+g.Length; {
-		end := min((at/blockSize+1)*blockSize, g.Offset+g.Length)
-		if err := c.verify(src, t, at, end-at, n); err != nil {
-			return err
-		}
-		for at < end {
-			piece := (*buf)[:min(int64(len(*buf)), end-at)]
-			if _, err := src.ReadAt(piece, at); err != nil {
+	var key []byte
+	for _, h := range e.holds {
+		for _, g := range h.segments {
+			key = appendRef(key[:0], g.Blob, h.use, g.Slot)
+			if err := b.Set(key, nil, nil); err != nil {
 				return err
 			}
-			if _, err := w.Write(piece); err != nil {
-				return err
-			}
-			at += int64(len(piece))
-		}
-		if err := c.breathe(); err != nil {
-			return err
 		}
 	}
 	return nil
-}
-
-func (c *load) verify(f File, t *trailer, off, n int64, name object.Name) error {
-	buf := c.s.pieces.Get().(*[]byte)
-	defer c.s.pieces.Put(buf)
-	h := c.from.hashes.Get().(hash.Hash64)
-	defer c.from.hashes.Put(h)
-	err := verifyBlocks(f, t, off, n, *buf, h)
-	if errors.Is(err, object.Corrupt) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return c.corrupt(name, err)
-	}
-	return err
 }
 
 // corrupt counts damage and returns it: what is damaged is not moved.

@@ -77,17 +77,7 @@ func DecodeChange(b []byte) (*Change, error) {
 	}
 	c := &Change{Name: d.wireName(), Base: d.stamp(), Stamp: d.stamp(), Durability: d.durability()}
 	c.Records, c.Blobs = []byte(d.text()), d.blobs()
-	if n := d.count(1); n > maxHandoff {
-		d.fail()
-	} else {
-		for range n {
-			target := d.text()
-			if len(target) > maxTargetName {
-				d.fail()
-			}
-			c.Handoff = append(c.Handoff, target)
-		}
-	}
+	c.Handoff = d.handoff()
 	err := d.end()
 	if err == nil {
 		err = checkRecords(c.Name, c.Records, c.Stamp)
@@ -96,6 +86,22 @@ func DecodeChange(b []byte) (*Change, error) {
 		return nil, object.E("fs.DecodeChange", c.Name.Key, object.Invalid, err)
 	}
 	return c, nil
+}
+
+func (d *decoder) handoff() (targets []string) {
+	n := d.count(1)
+	if n > maxHandoff {
+		d.fail()
+		n = 0
+	}
+	for range n {
+		target := d.text()
+		if len(target) > maxTargetName {
+			d.fail()
+		}
+		targets = append(targets, target)
+	}
+	return targets
 }
 
 // end is err, and an error where something follows.

@@ -72,6 +72,9 @@ func (s *Store) copyOnce(src object.Name, version string, dst object.Name, m obj
 
 // openPinned opens an object such that its blobs can be shared while it is open.
 func (s *Store) openPinned(n object.Name, version string) (*Reader, error) {
+	if err := s.mayRead(n); err != nil {
+		return nil, err
+	}
 	for at := s.lookup(n); ; {
 		r, err := s.openPinnedAt(at.m, n, version)
 		if !at.another(err) {

@@ -42,6 +42,9 @@ func (s *Store) Fill(n object.Name, o WriteOptions) (*Filler, error) {
 }
 
 func (s *Store) newFiller(n object.Name, o WriteOptions) (*Filler, error) {
+	if err := s.mayWrite(n); err != nil {
+		return nil, err
+	}
 	m, err := s.home(n)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ type index struct {
 	fs       *indexFS
 	locks    nameLocks
 	counters counters
+	marks    marks
 	changed  atomic.Bool // since the last checkpoint
 	versions atomic.Bool // there is, or may be, a record under kindVersion; never taken back
 
@@ -96,6 +97,9 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	err = x.counters.load(x.db)
 	if err == nil {
 		err = x.lookForVersions()
+	}
+	if err == nil {
+		err = x.marks.load(x.db)
 	}
 	if err == nil {
 		err = x.cause()

@@ -131,7 +131,7 @@ func seek(all []cursor, key []byte) {
 // lies under a common prefix, nor what comes before the page; without q.Versions
 // old versions cost nothing. With q.Full the metadata is whole but for Parts, and
 // without q.Versions it has the time of the last read.
-// Errors: Unavailable where a mountpath is failed, since the page would lack its
+// Names that Copying does not list are left out. Errors: Unavailable where a mountpath is failed, since the page would lack its
 // names; Invalid for a version id to go on after that can be none.
 func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error) {
 	if q.Limit <= 0 {
@@ -161,6 +161,10 @@ func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error
 		_, key, _, err := parseName(c.it.Key())
 		if err != nil {
 			return object.Page{}, fault("fs.List", object.Name{}, err)
+		}
+		if !s.lists(object.Name{Bucket: bucket, Key: key}) {
+			c.it.Next()
+			continue
 		}
 		if prefix := q.CommonPrefix(key); prefix != "" {
 			if len(page.Entries) == q.Limit {

@@ -204,13 +204,17 @@ func (s *Store) listVersions(bucket uint64, q object.Query) (page object.Page, e
 	}
 	page.Entries = make([]object.Entry, 0, min(q.Limit, 1000))
 	for c := w.next(); c != nil; c = w.next() {
-		if len(page.Entries) == q.Limit {
-			page.Truncated = true
-			break
-		}
 		_, key, rest, err := parseName(c.it.Key())
 		if err != nil {
 			return object.Page{}, err
+		}
+		if !s.lists(object.Name{Bucket: bucket, Key: key}) {
+			c.it.Next()
+			continue
+		}
+		if len(page.Entries) == q.Limit {
+			page.Truncated = true
+			break
 		}
 		if prefix := q.CommonPrefix(key); prefix != "" {
 			page.Entries = append(page.Entries, object.Entry{Key: prefix, Prefix: true})

@@ -31,6 +31,8 @@ type mountpath struct {
 	stats mountpathStats
 	reads accessTimes
 
+	arrivals arrivals
+
 	hashes sync.Pool // of hash.Hash64
 
 	mu      sync.Mutex // guards the rest

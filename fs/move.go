@@ -94,12 +94,12 @@ func (s *Store) tidy(h *held, n object.Name, places []*mountpath) (home place, e
 		return having[0], nil
 	}
 	best := 0
-	estates := make([]*estate, len(having))
+	inventories := make([]*inventory, len(having))
 	for i, p := range having {
-		if estates[i], err = p.x.gather(n); err != nil {
+		if inventories[i], err = p.x.gather(n); err != nil {
 			return place{}, err
 		}
-		if estates[i].rank > estates[best].rank {
+		if inventories[i].rank > inventories[best].rank {
 			best = i
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Store) tidy(h *held, n object.Name, places []*mountpath) (home place, e
 		if i == best {
 			continue
 		}
-		if err := s.wipe(p.m, p.x, estates[i]); err != nil {
+		if err := s.wipe(p.m, p.x, inventories[i]); err != nil {
 			return place{}, err
 		}
 	}
@@ -158,8 +158,8 @@ type moved struct {
 // reader, and a crash, finds them at one at least.
 func (s *Store) move(ctx context.Context, n object.Name, from *mountpath, breathe func() error) (out moved, err error) {
 	digest := n.Digest()
-	c := &load{s: s, from: from, done: make(map[segment]*blobWriter), breathe: breathe}
-	defer c.end(nil)
+	c := &load{s: s, from: from, done: make(map[blobID]bool), breathe: breathe}
+	defer c.release()
 	for try := 0; ; try++ {
 		if err := ctx.Err(); err != nil {
 			return out, err
@@ -170,7 +170,7 @@ func (s *Store) move(ctx context.Context, n object.Name, from *mountpath, breath
 			return out, nil
 		}
 		if c.to != to {
-			c.end(nil)
+			c.release()
 			c.to = to
 		}
 		if try < moveTries {
@@ -246,17 +246,17 @@ func (s *Store) moveLocked(l *layout, n object.Name, c *load, copyNow bool, out 
 
 // hand writes the name's records to their new place and takes them out of the old
 // one. Between the two no listing begins and nothing is counted.
-func (s *Store) hand(home, dst place, e *estate, c *load, out *moved) error {
+func (s *Store) hand(home, dst place, e *inventory, c *load, out *moved) error {
 	s.moves.RLock()
 	defer s.moves.RUnlock()
 	if s.isDropping(e.n.Bucket) {
 		return nil
 	}
-	if err := c.unpack(dst.x, e); err != nil {
-		c.end(e)
+	err := c.unpack(dst.x, e)
+	c.referred()
+	if err != nil {
 		return err
 	}
-	c.end(e)
 	home.m.reads.handTo(&dst.m.reads, e.n)
 	if err := s.wipe(home.m, home.x, e); err != nil {
 		return err

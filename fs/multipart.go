@@ -65,6 +65,9 @@ func (x *index) upload(n object.Name, id string) (*uploadRecord, error) {
 
 // Upload returns an upload that has begun and not ended, else NoSuchUpload.
 func (s *Store) Upload(n object.Name, id string) (object.Upload, error) {
+	if err := s.mayRead(n); err != nil {
+		return object.Upload{}, fault("fs.Upload", n, err)
+	}
 	for at := s.lookup(n); ; {
 		u, err := at.m.upload(n, id)
 		if err == nil {
@@ -171,7 +174,8 @@ func (s *Store) putPart(n object.Name, uploadID string, r *partRecord, on *mount
 	if err := t.b.Set(key, appendPartRecord(nil, r), nil); err != nil {
 		return false, err
 	}
-	return true, t.apply(d)
+	err = t.apply(d)
+	return t.tried, err
 }
 
 // parts calls f for each part of a use with a number over after, until it
@@ -204,6 +208,9 @@ func (x *index) parts(use uint64, after int, f func(*partRecord) bool) error {
 // Parts returns at most limit parts of an upload with numbers over after,
 // ascending, and whether there are more. NoSuchUpload where it has ended.
 func (s *Store) Parts(n object.Name, id string, after, limit int) (parts []object.Part, truncated bool, err error) {
+	if err := s.mayRead(n); err != nil {
+		return nil, false, fault("fs.Parts", n, err)
+	}
 	for at := s.lookup(n); ; {
 		parts, truncated, err = at.m.listParts(n, id, after, limit)
 		if !at.another(err) {
@@ -246,15 +253,20 @@ func (s *Store) Discard(n object.Name, id string) error {
 		return fault("fs.Discard", n, err)
 	}
 	defer t.end()
-	u, err := t.x.upload(n, id)
+	return fault("fs.Discard", n, t.discard(id))
+}
+
+// discard takes an upload out.
+func (t *txn) discard(id string) error {
+	u, err := t.x.upload(t.n, id)
 	if err != nil {
-		return fault("fs.Discard", n, err)
+		return err
 	}
 	if err := t.endUpload(u, id, nil); err != nil {
-		return fault("fs.Discard", n, err)
+		return err
 	}
 	t.use = u.Use
-	return fault("fs.Discard", n, t.apply(object.Power))
+	return t.apply(object.Power)
 }
 
 // endUpload takes an upload and its parts out; the references of those in keep
@@ -300,6 +312,10 @@ func (s *Store) Uploads(bucket uint64, q object.Query, uploadMarker string) (pag
 		_, key, id, err := parseName(c.it.Key())
 		if err != nil {
 			return object.Page{}, fault("fs.Uploads", object.Name{}, err)
+		}
+		if !s.lists(object.Name{Bucket: bucket, Key: key}) {
+			c.it.Next()
+			continue
 		}
 		if len(page.Entries) == q.Limit {
 			page.Truncated = true

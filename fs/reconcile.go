@@ -50,7 +50,7 @@ func (s *Store) belongs(m *mountpath, n object.Name) bool {
 // of the index was made.
 func (s *Store) dropForeign(m *mountpath, x *index) (dropped int, err error) {
 	l := s.layout.Load()
-	for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindCompleted} {
+	for _, kind := range placedKinds() {
 		for from := []byte{kind}; from != nil; {
 			var names []object.Name
 			if names, from, err = m.strays(l, from, kind); err != nil {
@@ -169,7 +169,7 @@ func (m *mountpath) dropIfDangling(x *index, n object.Name, r *record) (dropped 
 // soloTxn is a txn before anything else runs, without a lock. Its blobs are not
 // released but left to the sweep.
 func (m *mountpath) soloTxn(x *index, n object.Name) *txn {
-	return &txn{s: &Store{config: *m.config}, m: m, x: x, n: n, b: x.db.NewBatch(), from: x.db, buf: &scratch{}}
+	return &txn{s: &Store{config: *m.config}, m: m, x: x, n: n, b: x.db.NewBatch(), from: x.db, buf: &scratch{}, solo: true}
 }
 
 // adoptDir takes in the objects of a directory's unreferenced blobs.

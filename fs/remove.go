@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sync/errgroup"
 
 	"ais/object"
 )
@@ -109,6 +110,7 @@ func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]
 		left[i] = placed{r.Name, r.Name.Digest(), i}
 	}
 	for len(left) > 0 {
+		left = s.removeSent(left, list, terms, d, removed, errs)
 		l := s.layout.Load()
 		var later []placed // of those that the mountpaths changed under
 		groups := make(map[*mountpath][]placed)
@@ -133,6 +135,45 @@ func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]
 	return removed, errs
 }
 
+// removersOfSent is how many names that have copies are removed at the same time.
+const removersOfSent = 16
+
+// removeSent removes the names that have copies on other targets, each by itself, and
+// returns the others. Removals of one name keep their order.
+func (s *Store) removeSent(left []placed, list []Removal, terms Terms, d object.Durability, removed []Removed, errs []error) []placed {
+	if s.config.Copying == nil {
+		return left
+	}
+	names := make(map[uint64][]placed)
+	others := left[:0]
+	for _, p := range left {
+		if s.sends(p.n) {
+			names[p.digest] = append(names[p.digest], p)
+		} else if errs[p.i] = s.mayWrite(p.n); errs[p.i] == nil {
+			others = append(others, p)
+		}
+	}
+	var work errgroup.Group
+	work.SetLimit(removersOfSent)
+	for _, group := range names {
+		work.Go(func() error {
+			for _, p := range group {
+				terms := terms
+				terms.Cond = list[p.i].Cond
+				removed[p.i], errs[p.i] = s.Remove(p.n, list[p.i].Version, terms, d)
+			}
+			return nil
+		})
+	}
+	_ = work.Wait() // each name has its own error
+	return others
+}
+
+// anySent reports whether a name has copies on other targets now.
+func (s *Store) anySent(group []placed) bool {
+	return s.config.Copying != nil && slices.ContainsFunc(group, func(p placed) bool { return s.sends(p.n) })
+}
+
 // batchNames bounds the names of one batch, and with them the locks held.
 const batchNames = 1000
 
@@ -144,7 +185,7 @@ type placed struct {
 }
 
 // removeBatch removes names of one mountpath together; false where the mountpaths
-// are not those of l any more.
+// are not those of l any more, or a name has come to have copies.
 func (s *Store) removeBatch(l *layout, m *mountpath, group []placed, list []Removal, terms Terms, d object.Durability, removed []Removed, errs []error) bool {
 	failAll := func(err error) {
 		for _, p := range group {
@@ -170,7 +211,7 @@ func (s *Store) removeBatch(l *layout, m *mountpath, group []placed, list []Remo
 		digests[i] = p.digest
 	}
 	defer x.locks.lockAll(digests)()
-	if s.layout.Load() != l {
+	if s.layout.Load() != l || s.anySent(group) {
 		return false
 	}
 	if terms.Gate != nil {
@@ -186,7 +227,10 @@ func (s *Store) removeBatch(l *layout, m *mountpath, group []placed, list []Remo
 	deltas := make(map[uint64]count)
 	for _, p := range group {
 		t := &txn{s: s, m: m, x: x, n: p.n, b: b, from: from, buf: buf}
-		err := t.load()
+		err := t.mayChange()
+		if err == nil {
+			err = t.load()
+		}
 		if err == nil {
 			err = t.askIf(terms)
 		}

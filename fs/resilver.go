@@ -132,7 +132,7 @@ func (s *Store) pass(ctx context.Context, l *layout, p *Progress) (found int64, 
 		if l.settled() && l.set.Members[l.set.index(m.id)].State == memberOff {
 			continue // nothing is to be moved there or away
 		}
-		for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindCompleted, kindAccess} {
+		for _, kind := range append(placedKinds(), kindAccess) {
 			n, err := s.walkStrays(ctx, l, m, kind, strays)
 			if kind != kindAccess {
 				found += n

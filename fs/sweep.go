@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -77,6 +78,9 @@ func (m *mountpath) sweepDir(dir byte) (r SweepResult, err error) {
 	}
 	ids := make([]blobID, 0, len(names))
 	for _, name := range names {
+		if err := m.sweepNew(name, dir, &r); err != nil {
+			return r, err
+		}
 		if id, err := parseBlobID(name); err == nil && id[0] == dir && !m.keep.isBusy(id) {
 			ids = append(ids, id)
 		}
@@ -108,6 +112,22 @@ func (m *mountpath) sweepDir(dir byte) (r SweepResult, err error) {
 		m.stats.orphans.Add(1)
 	}
 	return r, nil
+}
+
+// sweepNew removes a file that was to take the place of a blob, where nobody writes
+// it any more.
+func (m *mountpath) sweepNew(name string, dir byte, r *SweepResult) error {
+	id, err := parseBlobID(strings.TrimSuffix(name, newSuffix))
+	if err != nil || !strings.HasSuffix(name, newSuffix) || id[0] != dir || m.keep.isBusy(id) {
+		return nil
+	}
+	err = m.config.OS.Remove("blob.remove", m.blobs.path(id)+newSuffix)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	r.Orphans++
+	m.stats.orphans.Add(1)
+	return nil
 }
 
 // unreferenced returns those of ids, sorted and all of one directory, that

@@ -27,6 +27,11 @@ type txn struct {
 	delta  count
 	freed  []blobID // of old, and of what else the change lets go of
 	use    uint64   // that held freed
+
+	sends bool     // the change goes to other targets as well
+	blobs blobList // that it refers to anew, where it is sent
+	tried bool     // the log may have it, in spite of an error
+	solo  bool     // nobody else is to hear of it; see soloTxn
 }
 
 // begin locks the name and reads what is there.
@@ -35,15 +40,18 @@ func (s *Store) begin(n object.Name) (*txn, error) { return s.beginOn(n, nil) }
 // beginOn is begin for a change that has bytes on the mountpath on, nil for none:
 // errElsewhere where the name is at another one.
 func (s *Store) beginOn(n object.Name, on *mountpath) (*txn, error) {
-	digest := n.Digest()
-	t, err := s.lock(n, digest)
-	for err == errRelaid {
-		t, err = s.lock(n, digest)
+	if err := s.enter(n, true); err != nil {
+		return nil, err
 	}
+	t, err := s.lockName(n)
 	if err != nil {
 		return nil, err
 	}
-	if err = errElsewhere; on == nil || on == t.m {
+	t.sends = s.sends(n)
+	if err = t.mayChange(); err == nil && on != nil && on != t.m {
+		err = errElsewhere
+	}
+	if err == nil {
 		err = t.load()
 	}
 	if err != nil {
@@ -52,6 +60,16 @@ func (s *Store) beginOn(n object.Name, on *mountpath) (*txn, error) {
 	}
 	t.b = t.x.db.NewBatch()
 	return t, nil
+}
+
+// lockName takes the lock of a name and reads nothing.
+func (s *Store) lockName(n object.Name) (*txn, error) {
+	digest := n.Digest()
+	t, err := s.lock(n, digest)
+	for err == errRelaid {
+		t, err = s.lock(n, digest)
+	}
+	return t, err
 }
 
 // lock takes the name's lock where it is; errRelaid where the mountpaths changed
@@ -200,6 +218,9 @@ func (t *txn) set(r *record, body []byte, v object.Versioning) error {
 
 // hold adds the references of a use to the batch.
 func (t *txn) hold(use uint64, segments []segment) error {
+	if t.sends {
+		t.blobs.add(segments)
+	}
 	for _, g := range segments {
 		t.buf.key = appendRef(t.buf.key[:0], g.Blob, use, g.Slot)
 		if err := t.b.Set(t.buf.key, nil, nil); err != nil {
@@ -238,21 +259,43 @@ func (t *txn) drop(r *record, bodyReplaced bool) error {
 	return nil
 }
 
-// apply commits the batch and lets go of what it freed.
+// apply commits the batch, here and, where the name has copies, there, and lets go of
+// what it freed.
 func (t *txn) apply(d object.Durability) error {
+	if t.sends {
+		return t.applySent(d)
+	}
+	return t.applyHere(d)
+}
+
+func (t *txn) applyHere(d object.Durability) error {
+	t.tried = true
+	if t.solo { // what is here of the name is not what it was on other targets
+		if err := t.b.Delete(t.key(kindStamp), nil); err != nil {
+			return err
+		}
+	}
 	if err := t.delta.put(t.b, t.n.Bucket); err != nil {
 		return err
 	}
+	if err := t.commit(d); err != nil {
+		return err
+	}
+	if t.delta != (count{}) {
+		t.x.counters.add(t.n.Bucket, t.delta)
+	}
+	t.m.release(t.x, t.use, t.freed, d)
+	return nil
+}
+
+// commit writes the batch, which is closed then.
+func (t *txn) commit(d object.Durability) error {
 	b := t.b
 	t.b = nil
 	if err := t.x.apply(b, d); err != nil {
 		// Whether the change will be there after a restart is not known.
 		return object.E("fs.apply", t.n.Key, object.Unavailable, err)
 	}
-	if t.delta != (count{}) {
-		t.x.counters.add(t.n.Bucket, t.delta)
-	}
-	t.m.release(t.x, t.use, t.freed, d)
 	return nil
 }
 

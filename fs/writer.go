@@ -41,6 +41,9 @@ func (s *Store) Create(n object.Name, o WriteOptions) (*Writer, error) {
 }
 
 func (s *Store) newWriter(n object.Name, o WriteOptions) (*Writer, error) {
+	if err := s.mayWrite(n); err != nil {
+		return nil, err
+	}
 	m, err := s.home(n)
 	if err != nil {
 		return nil, err
@@ -120,6 +123,7 @@ func (w *Writer) spill() (err error) {
 	if w.blob, err = w.m.newBlob(w.options.Checksum != object.NoChecksum); err != nil {
 		return err
 	}
+	w.blob.stream = w.s.stream(w.n, w.blob.id)
 	err = w.drain()
 	w.putBuf()
 	return err
@@ -319,7 +323,7 @@ func (s *Store) commitNew(n object.Name, r *record, body []byte, on *mountpath, 
 		return out, false, err
 	}
 	if err := t.apply(d); err != nil {
-		return out, true, err
+		return out, t.tried, err
 	}
 	return t.m.result(r), true, nil
 }

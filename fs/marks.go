@@ -1,0 +1,174 @@
+package fs
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"ais/object"
+)
+
+// marks is what an index has of names that are in the middle of something, so that
+// asking costs nothing while there are none. It changes after the index, under the
+// name's lock.
+type marks struct {
+	any atomic.Bool // there is one
+
+	mu    sync.RWMutex // guards the rest
+	names map[object.Name]mark
+}
+
+// mark is what a name is in the middle of. Its chain is not changed in place.
+type mark struct {
+	chain   []prepared // changes that are not settled, in their order
+	yielded bool       // the name was given to another target
+	to      Stamp      // what that one has noted
+}
+
+// prepared is a change that waits to be settled.
+type prepared struct {
+	stamp Stamp
+	since time.Time
+}
+
+func (k mark) empty() bool { return len(k.chain) == 0 && !k.yielded }
+
+// load reads the marks of an index that was opened.
+func (k *marks) load(db *pebble.DB) error {
+	k.names = make(map[object.Name]mark)
+	err := eachRecord(db, kindPrepared, func(n object.Name, rest []byte, value string) error {
+		p, err := parsePreparedRest(rest)
+		if err != nil {
+			return err
+		}
+		since, _, _, err := splitPrepared(value)
+		now := k.names[n]
+		now.chain = append(now.chain, prepared{p, since})
+		k.names[n] = now
+		return err
+	})
+	if err == nil {
+		err = eachRecord(db, kindYielded, func(n object.Name, _ []byte, value string) (err error) {
+			now := k.names[n]
+			now.yielded = true
+			now.to, err = decodeStampRecord(value)
+			k.names[n] = now
+			return err
+		})
+	}
+	k.any.Store(len(k.names) > 0)
+	return err
+}
+
+// eachRecord calls f for all records of a kind.
+func eachRecord(db *pebble.DB, kind byte, f func(n object.Name, rest []byte, value string) error) (err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for it.First(); it.Valid(); it.Next() {
+		bucket, key, rest, err := parseName(it.Key())
+		if err != nil {
+			return err
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := f(object.Name{Bucket: bucket, Key: key}, rest, string(v)); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+// of returns the mark of a name.
+func (k *marks) of(n object.Name) mark {
+	if !k.any.Load() {
+		return mark{}
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.names[n]
+}
+
+// set replaces the mark of a name.
+func (k *marks) set(n object.Name, now mark) {
+	if now.empty() && !k.any.Load() {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.empty() {
+		delete(k.names, n)
+	} else {
+		k.names[n] = now
+	}
+	k.any.Store(len(k.names) > 0)
+}
+
+// all returns the prepared changes.
+func (k *marks) all() (out []InDoubt) {
+	if !k.any.Load() {
+		return nil
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for n, now := range k.names {
+		for _, c := range now.chain {
+			out = append(out, InDoubt{Name: n, Stamp: c.stamp, Since: c.since})
+		}
+	}
+	return out
+}
+
+// mark returns the mark of a name, wherever it is here.
+func (s *Store) mark(n object.Name) mark {
+	l := s.layout.Load()
+	digest := n.Digest()
+	if l.settled() {
+		if x := l.sets[0].of(digest).index.Load(); x != nil {
+			return x.marks.of(n)
+		}
+		return mark{}
+	}
+	for _, m := range l.places(digest) {
+		if x := m.index.Load(); x != nil {
+			if now := x.marks.of(n); !now.empty() {
+				return now
+			}
+		}
+	}
+	return mark{}
+}
+
+// InDoubt is a prepared change that is not settled.
+type InDoubt struct {
+	Name  object.Name
+	Stamp Stamp
+	Since time.Time // it was prepared, also where that was before Open
+}
+
+// InDoubt returns the prepared changes, those of a name in their order. It costs
+// nothing where there are none.
+func (s *Store) InDoubt() (out []InDoubt) {
+	for _, m := range s.layout.Load().all {
+		if x := m.index.Load(); x != nil {
+			out = append(out, x.marks.all()...)
+		}
+	}
+	return out
+}
+
+// Dirty reports whether a change of the name is prepared. It is cheap.
+func (s *Store) Dirty(n object.Name) bool { return len(s.mark(n).chain) > 0 }
+
+// Yielded returns what Yield has noted. It is cheap.
+func (s *Store) Yielded(n object.Name) (p Stamp, yielded bool) {
+	now := s.mark(n)
+	return now.to, now.yielded
+}
