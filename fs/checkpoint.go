@@ -148,7 +148,7 @@ func (s *Store) restoreFrom(m *mountpath, from string) error {
 	if err := syncDir(o, "restore.syncdir", m.dir); err != nil {
 		return err
 	}
-	if err := m.openIndex(); err != nil {
+	if err := m.openIndex(false); err != nil {
 		return err
 	}
 	return s.reconcile(m)

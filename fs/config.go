@@ -31,6 +31,8 @@ type Config struct {
 
 	Copying *Copying // how copies are kept on other targets; nil where there are none
 
+	OnMountpath func(MountpathEvent) // told of mountpaths that fail and come back, by goroutines of the store; nil is told nothing
+
 	OS         OS                    // nil is the real one
 	Logger     *slog.Logger          // nil logs nothing
 	Registerer prometheus.Registerer // nil registers nothing

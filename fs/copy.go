@@ -50,7 +50,7 @@ func (s *Store) copyOnce(src object.Name, version string, dst object.Name, m obj
 	var moved *blobWriter
 	if rec.Segments = r.segs; to != r.m && len(r.segs) > 0 {
 		if moved, err = r.moveTo(to, &blobInfo{Name: dst, Meta: m}, d); err != nil {
-			to.stats.noteWrite(err)
+			to.noteWrite(err)
 			return object.Meta{}, fault("fs.Copy", dst, err)
 		}
 		rec.Segments = []segment{moved.segment(0)}

@@ -194,7 +194,7 @@ func TestFlippedBits(t *testing.T) {
 		t.Fatal("the damage was not counted")
 	}
 	families, err := reg.Gather()
-	if err != nil || len(families) != 18 {
+	if err != nil || len(families) != 19 {
 		t.Fatal(len(families), err)
 	}
 	if err := f.Remove("test.remove", path); err != nil {

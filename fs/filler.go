@@ -88,7 +88,7 @@ func (f *Filler) WriteAt(p []byte, off int64) (int, error) {
 	if f.blob == nil {
 		copy(f.inline[off:], p)
 	} else if err := f.writeBlob(p, off); err != nil {
-		f.m.stats.noteWrite(err)
+		f.m.noteWrite(err)
 		return 0, fault("fs.WriteAt", f.n, err)
 	}
 	f.filled.Add(int64(len(p)))
@@ -129,6 +129,7 @@ func (f *Filler) ReadAt(p []byte, off int64) (int, error) {
 		copy(want, f.inline[off:])
 	} else if n, err := f.blob.file.ReadAt(want, off); err != nil {
 		f.m.stats.getErrors.Add(1)
+		f.m.suspect(err)
 		if errors.Is(err, io.EOF) { // beyond what was written so far
 			err = io.ErrUnexpectedEOF
 		}
@@ -158,7 +159,7 @@ func (f *Filler) Commit(m object.Meta, terms Terms) (object.Meta, error) {
 		f.let(err == nil || tried)
 	}
 	if err != nil {
-		f.m.stats.noteWrite(err)
+		f.m.noteWrite(err)
 		return object.Meta{}, fault("fs.Commit", f.n, err)
 	}
 	return out, nil

@@ -27,11 +27,12 @@ type index struct {
 	changed  atomic.Bool // since the last checkpoint
 	versions atomic.Bool // there is, or may be, a record under kindVersion; never taken back
 
-	users  atomic.Int64 // operations inside
-	closed atomic.Bool  // no operation may enter
-	fail   sync.Once
-	reason atomic.Pointer[error]
-	failed func(*index, error) // told once, of the failure that retires the index
+	users    atomic.Int64 // operations inside
+	closed   atomic.Bool  // no operation may enter
+	fail     sync.Once
+	reason   atomic.Pointer[error]
+	readOnly bool                // nothing can be changed
+	failed   func(*index, error) // told once, of the failure that retires the index
 }
 
 // indexOptions are what all mountpaths' indexes share.
@@ -41,6 +42,7 @@ type indexOptions struct {
 	files    *pebble.FileCache
 	memTable uint64
 	logger   *slog.Logger
+	readOnly bool // of one opening
 }
 
 // pebbleOptions tunes Pebble for point reads of names that mostly exist once,
@@ -81,13 +83,15 @@ func (o indexOptions) pebbleOptions(x *index) *pebble.Options {
 // openIndex opens the index in dir, or makes it unless it must exist; failed
 // hears, once, when its log fails.
 func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, error)) (x *index, err error) {
-	x = &index{fs: &indexFS{os: o.os}, failed: failed}
+	x = &index{fs: &indexFS{os: o.os}, failed: failed, readOnly: o.readOnly}
 	x.fs.onError = func(op string, err error) { x.retire(fmt.Errorf("%s: %w", op, err)) }
 	defer recoverFatal(&err)
-	if err := mkdirAll(o.os, "index.mkdir", dir, 0o755); err != nil {
-		return nil, err
-	}
 	opts := o.pebbleOptions(x)
+	if opts.ReadOnly = o.readOnly; !o.readOnly {
+		if err := mkdirAll(o.os, "index.mkdir", dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
 	opts.ErrorIfNotExists = mustExist
 	x.db, err = pebble.Open(dir, opts)
 	if err != nil {
@@ -193,6 +197,9 @@ func (x *index) close() (err error) {
 // log: written, and with Power also synced. After any failure the index is
 // retired, and whether the batch will be there is not known.
 func (x *index) apply(b *pebble.Batch, d object.Durability) (err error) {
+	if x.readOnly {
+		return errors.Join(errReadOnly, b.Close())
+	}
 	if d == object.Power {
 		x.fs.power.Add(1)
 		defer x.fs.power.Add(-1)

@@ -15,6 +15,7 @@ import (
 type mountpathStats struct {
 	getErrors, putErrors, delErrors, removeErrors atomic.Int64
 	corrupt, orphans, failures, checkpoints       atomic.Int64
+	checks                                        atomic.Int64
 }
 
 func ioFault(err error) bool {
@@ -22,26 +23,30 @@ func ioFault(err error) bool {
 	return k == object.Internal || k == object.Unavailable && errors.Is(err, errRetired)
 }
 
-func (m *mountpathStats) noteWrite(err error) {
+func (m *mountpath) noteWrite(err error) {
 	if ioFault(err) {
-		m.putErrors.Add(1)
+		m.stats.putErrors.Add(1)
 	}
+	m.suspect(err)
 }
 
-func (m *mountpathStats) noteRead(err error) {
+func (m *mountpath) noteReadError(err error) {
 	if ioFault(err) {
-		m.getErrors.Add(1)
+		m.stats.getErrors.Add(1)
 	}
+	m.suspect(err)
 }
 
 // MountpathState says what a mountpath can do now.
 type MountpathState string
 
-// The states. A full mountpath serves reads and deletes; one that is detaching or
+// The states. A full mountpath serves reads and deletes, one that is read-only
+// serves reads; one that is detaching or
 // disabling serves what was not moved away yet; a failed or disabled one nothing.
 const (
 	MountpathOK        MountpathState = "ok"
 	MountpathFull      MountpathState = "full"
+	MountpathReadOnly  MountpathState = "read-only" // its file system is
 	MountpathDetaching MountpathState = "detaching"
 	MountpathDisabling MountpathState = "disabling"
 	MountpathDisabled  MountpathState = "disabled" // by an administrator
@@ -89,29 +94,24 @@ func (m *mountpath) status(made memberState) MountpathStatus {
 		st.State = MountpathDisabled
 	case x == nil:
 		st.State = MountpathFailed
+	case x.readOnly:
+		st.State = MountpathReadOnly
 	case made.leaving():
 		st.State = MountpathState(made)
 	}
-	if x == nil {
+	if x == nil || x.readOnly {
 		m.mu.Lock()
 		if m.cause != nil {
 			st.Cause = m.cause.Error()
 		}
 		m.mu.Unlock()
+	}
+	if x == nil {
 		return st
 	}
 	n := x.counters.all()
 	st.Objects, st.Bytes = n.objects, n.bytes
 	return st
-}
-
-// disable takes a mountpath that could not be opened out of service.
-func (m *mountpath) disable(cause error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.cause = cause
-	m.stats.failures.Add(1)
-	m.logger.Error("mountpath is disabled", "err", cause)
 }
 
 // metrics gives the mountpaths' numbers to Prometheus when it asks.
@@ -122,6 +122,7 @@ type metrics struct {
 	state, resilver, moved, movedBytes, left                       *prometheus.Desc
 	up, capacity, free, objects, bytes                             *prometheus.Desc
 	get, put, del, failures, corrupt, orphans, checkpoints, unlink *prometheus.Desc
+	checks                                                         *prometheus.Desc
 }
 
 func newMetrics(s *Store, r prometheus.Registerer) (*metrics, error) {
@@ -139,6 +140,7 @@ func newMetrics(s *Store, r prometheus.Registerer) (*metrics, error) {
 		put:         desc("err_io_put_count", "Writes that failed in the system."),
 		del:         desc("err_io_del_count", "Deletions that failed in the system."),
 		failures:    desc("err_fshc_count", "Times the mountpath was taken out of service."),
+		checks:      desc("mountpath_checks_total", "Health checks of the mountpath because an operation on it failed."),
 		corrupt:     desc("err_cksum_count", "Blocks and blobs that were found damaged or lost."),
 		orphans:     desc("cleanup_store_count", "Blobs without a reference that the sweep removed."),
 		checkpoints: desc("mountpath_checkpoints_total", "Copies of the index made on another mountpath."),
@@ -216,6 +218,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		counter(m.put, &mp.stats.putErrors)
 		counter(m.del, &mp.stats.delErrors)
 		counter(m.failures, &mp.stats.failures)
+		counter(m.checks, &mp.stats.checks)
 		counter(m.corrupt, &mp.stats.corrupt)
 		counter(m.orphans, &mp.stats.orphans)
 		counter(m.checkpoints, &mp.stats.checkpoints)

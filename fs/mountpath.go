@@ -35,14 +35,19 @@ type mountpath struct {
 
 	hashes sync.Pool // of hash.Hash64
 
-	mu      sync.Mutex // guards the rest
-	lock    File
-	cause   error // why it is failed
-	stopped bool
-	used    bool // the index must be there; set once, in open
-	reopen  sync.WaitGroup
-	stop    chan struct{}
-	shared  indexOptions
+	mu       sync.Mutex // guards the rest
+	lock     File
+	cause    error // why it is failed
+	stopped  bool
+	used     bool      // the index must be there; set by open, and by who brings the mountpath back
+	reviving bool      // somebody tries to bring it back
+	checked  time.Time // when the last check began that an error caused
+	work     sync.WaitGroup
+	stop     chan struct{}
+	shared   indexOptions
+
+	checking atomic.Bool                      // while a check runs
+	welcome  func(*mountpath, identity) error // asked before a mountpath that comes back is opened; nil for one that is no member yet
 }
 
 func newMountpath(c *Config, m member, dir string) *mountpath {
@@ -76,15 +81,17 @@ func (m *mountpath) open(shared indexOptions) error {
 	// there was lost, and an empty one in its place would cost every blob.
 	_, err = m.config.OS.List("blobs.list", m.blobs.root)
 	m.used = err == nil
-	if err := m.openIndex(); err != nil {
+	if err := m.openIndex(false); err != nil {
 		return err
 	}
 	m.used = true
 	return m.blobs.prepare()
 }
 
-func (m *mountpath) openIndex() error {
-	x, err := openIndex(filepath.Join(m.dir, "index"), m.used, m.shared, m.failed)
+func (m *mountpath) openIndex(readOnly bool) error {
+	o := m.shared
+	o.readOnly = readOnly
+	x, err := openIndex(filepath.Join(m.dir, "index"), m.used, o, m.failed)
 	if err != nil {
 		return err
 	}
@@ -93,52 +100,6 @@ func (m *mountpath) openIndex() error {
 		return errRetired
 	}
 	return nil
-}
-
-// failed takes the mountpath out of service and starts to reopen it.
-func (m *mountpath) failed(old *index, cause error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stats.failures.Add(1)
-	if !m.index.CompareAndSwap(old, nil) || m.stopped {
-		return
-	}
-	m.cause = cause
-	m.logger.Error("mountpath failed", "err", cause)
-	m.reopen.Add(1)
-	go m.reopenIndex(old)
-}
-
-// The pauses between tries to reopen a failed index.
-const (
-	firstPause = 100 * time.Millisecond
-	lastPause  = time.Minute
-)
-
-// reopenIndex waits for the operations in the old index, which a frozen file
-// system does not hold up, and tries to open another until that works.
-func (m *mountpath) reopenIndex(old *index) {
-	defer m.reopen.Done()
-	old.fs.freeze()
-	if old.drain(10 * time.Second) {
-		old.discard()
-	}
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		select {
-		case <-m.stop:
-			return
-		case <-time.After(pause):
-		}
-		err := m.openIndex()
-		m.mu.Lock()
-		m.cause = err
-		m.mu.Unlock()
-		if err == nil {
-			m.logger.Info("mountpath is back")
-			return
-		}
-		m.logger.Warn("mountpath cannot be reopened", "err", err)
-	}
 }
 
 // close ends the mountpath; the error is of closing the index cleanly.
@@ -151,7 +112,7 @@ func (m *mountpath) close() error {
 	m.stopped = true
 	close(m.stop)
 	m.mu.Unlock()
-	m.reopen.Wait()
+	m.work.Wait()
 	var err error
 	if x := m.index.Swap(nil); x != nil {
 		err = x.close()

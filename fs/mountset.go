@@ -163,7 +163,7 @@ func refuse(kind object.Kind, format string, args ...any) error {
 // would come back with an older set. Those that are off, and but, are left out.
 func (l *layout) inService(but *mountpath) error {
 	for _, m := range l.all {
-		if m != but && m.index.Load() == nil && l.set.Members[l.set.index(m.id)].State != memberOff {
+		if m != but && !m.writes() && l.set.Members[l.set.index(m.id)].State != memberOff {
 			return refuse(object.Refused,
 				"mountpath %s is out of service: have it repaired, or detach it by force, which loses the objects on it", m.dir)
 		}
@@ -310,6 +310,7 @@ func (s *Store) prepareNew(l *layout, dir string) (*mountpath, member, error) {
 	}
 	m := member{ID: u.String(), Dir: dir, Weight: weigh(usage)}
 	mp := newMountpath(&s.config, m, dir)
+	mp.welcome = s.welcome
 	first := s.identity(l.set, mp)
 	first.Complete, first.Generation = false, l.set.Generation+1
 	if err := writeIdentity(o, dir, first); err != nil {
@@ -481,6 +482,7 @@ func (s *Store) reopenMember(old *mountpath, was *member) (*mountpath, error) {
 		}
 	}
 	m := newMountpath(&s.config, *was, old.dir)
+	m.welcome = s.welcome
 	if err := m.open(s.shared); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -501,6 +503,9 @@ func (s *Store) dismiss(l *layout, m *mountpath, cleared bool) error {
 		return err
 	}
 	s.retire(m, cleared)
+	if !cleared && s.config.OnMountpath != nil {
+		s.config.OnMountpath(MountpathEvent{Dir: m.dir, State: MountpathFailed, Lost: true})
+	}
 	return nil
 }
 

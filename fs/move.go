@@ -30,7 +30,7 @@ type held struct {
 func (l *layout) hold(digest uint64, list []*mountpath) (*held, error) {
 	h := &held{digest: digest}
 	for _, m := range l.inOrder(list) {
-		x, err := m.use()
+		x, err := m.useToWrite()
 		if err != nil {
 			h.release()
 			return nil, err

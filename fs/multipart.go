@@ -119,7 +119,7 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 		info := &blobInfo{Name: w.n, UploadID: w.upload, Number: w.number}
 		info.Meta.ETag, info.Meta.Modified, info.Meta.Checksum, info.Meta.Sums = p.ETag, p.Modified, p.Checksum, p.Sums
 		if err := w.seal(info); err != nil {
-			w.m.stats.noteWrite(err)
+			w.m.noteWrite(err)
 			return object.Part{}, fault("fs.CommitPart", w.n, err)
 		}
 		r.Segments = []segment{w.blob.segment(w.number)}
@@ -138,7 +138,7 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 	case applied:
 		w.leaveToSweep()
 	}
-	w.m.stats.noteWrite(err)
+	w.m.noteWrite(err)
 	return object.Part{}, fault("fs.CommitPart", w.n, err)
 }
 

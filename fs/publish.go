@@ -42,7 +42,7 @@ func (s *Store) Publish(n object.Name, id string, listed []object.Listed, minPar
 	meta.Size, meta.Parts = r.Meta.Size, nil
 	r.Meta = meta
 	if err := t.publish(u, id, r, chosen, listDigest(listed), terms.Versioning, d); err != nil {
-		t.m.stats.noteWrite(err)
+		t.m.noteWrite(err)
 		return object.Meta{}, fault("fs.Publish", n, err)
 	}
 	return t.m.result(r), nil

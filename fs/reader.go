@@ -122,9 +122,10 @@ func (s *Store) openAt(m *mountpath, n object.Name, version string) (*Reader, er
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		m.stats.corrupt.Add(1)
+		m.suspect(err)
 		err = object.E("fs.Open", n.Key, object.Corrupt, err)
 	} else {
-		m.stats.noteRead(err)
+		m.noteReadError(err)
 	}
 	return nil, err
 }
@@ -257,9 +258,13 @@ func (r *Reader) openSegment(i int) (f File, own bool, err error) {
 	}
 	f, err = r.s.config.OS.OpenFile("blob.open", r.m.blobs.path(r.segs[i].Blob), os.O_RDONLY, 0)
 	if errors.Is(err, os.ErrNotExist) {
+		r.m.suspect(err)
 		return nil, false, r.corrupt(err)
 	}
-	return f, true, err
+	if err != nil {
+		return nil, false, r.readFault(err)
+	}
+	return f, true, nil
 }
 
 // corrupt counts damage, logs it (where an answer has begun already, nobody else
@@ -320,6 +325,7 @@ func (r *Reader) readFault(err error) error {
 		return r.corrupt(io.ErrUnexpectedEOF)
 	}
 	r.m.stats.getErrors.Add(1)
+	r.m.suspect(err)
 	return object.E("fs.Read", r.m.dir, object.Internal, err)
 }
 

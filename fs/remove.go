@@ -194,7 +194,7 @@ func (s *Store) removeBatch(l *layout, m *mountpath, group []placed, list []Remo
 			}
 		}
 	}
-	x, err := m.use()
+	x, err := m.useToWrite()
 	if s.layout.Load() != l {
 		if err == nil {
 			x.leave()

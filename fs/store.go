@@ -73,6 +73,7 @@ func Open(c Config) (*Store, error) {
 	by := make(map[string]*mountpath)
 	for i, m := range set.Members {
 		by[m.ID] = newMountpath(&s.config, m, dirs[i])
+		by[m.ID].welcome, by[m.ID].shared = s.welcome, s.shared
 	}
 	l := newLayout(set, by)
 	s.layout.Store(l)

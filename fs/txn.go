@@ -82,7 +82,7 @@ func (s *Store) lock(n object.Name, digest uint64) (*txn, error) {
 		}
 	}
 	m := l.sets[0].of(digest)
-	x, err := m.use()
+	x, err := m.useToWrite()
 	if err != nil {
 		if s.layout.Load() != l {
 			return nil, errRelaid

@@ -48,8 +48,11 @@ func (s *Store) newWriter(n object.Name, o WriteOptions) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.index.Load() == nil {
+	switch {
+	case m.index.Load() == nil:
 		return nil, object.Unavailable
+	case !m.writes():
+		return nil, object.E("fs.Create", n.Key, object.Unavailable, errReadOnly)
 	}
 	if err := m.space.admit(o.Size); err != nil {
 		return nil, err
@@ -71,6 +74,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	if err := w.write(p); err != nil {
 		w.m.stats.putErrors.Add(1)
+		w.m.suspect(err)
 		return 0, fault("fs.Write", w.n, err)
 	}
 	return len(p), nil
@@ -204,7 +208,7 @@ func (w *Writer) Commit(m object.Meta, terms Terms) (object.Meta, error) {
 	case tried:
 		w.leaveToSweep()
 	}
-	w.m.stats.noteWrite(err)
+	w.m.noteWrite(err)
 	return object.Meta{}, fault("fs.Commit", w.n, err)
 }
 
