@@ -10,8 +10,8 @@ import (
 // Admit decides whether n, at its start, may be part of the cluster, and
 // returns the map and the node to store if so. A target that is new adds a
 // placement generation; one that comes back keeps its place, its state and the
-// time it joined, and is behind if it was. Errors: Invalid for a node that is wrong in itself or was of
-// another kind, Exists while another process lives under the id, Refused for a target
+// time it joined, and is behind if it was. Errors: Invalid for a node that is wrong in itself, was of
+// another kind or has another cluster's data, Exists while another process lives under the id, Refused for a target
 // that was given up.
 //
 // A process that was killed leaves its lease behind. It is told from a second
@@ -21,6 +21,10 @@ func (s *State) Admit(n Node) (Map, Node, error) {
 	const op = "cluster.Admit"
 	if err := n.Check(); err != nil {
 		return Map{}, Node{}, err
+	}
+	if n.Home != "" && n.Home != s.Map.Cluster {
+		return Map{}, Node{}, object.E(op, n.ID, object.Invalid,
+			fmt.Errorf("what is on its mountpaths is part of cluster %s, and this is cluster %s: start it with that cluster's etcd, or with empty directories", n.Home, s.Map.Cluster))
 	}
 	old, known := s.Node(n.ID)
 	if known && old.Kind != n.Kind {
@@ -57,8 +61,8 @@ func (s *State) Admit(n Node) (Map, Node, error) {
 // be something else than was there (a set of new disks; Data tells), or have been
 // there before the target was removed from the cluster: then anything may be missing.
 func (n *Node) carry(old Node, known bool, version uint64) {
-	used := n.Used
-	n.Used = false
+	used := n.Home != ""
+	n.Home = ""
 	if n.Data == "" {
 		n.Data = old.Data
 	}

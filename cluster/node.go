@@ -52,7 +52,7 @@ type Node struct {
 	Since  uint64 `json:"since,omitempty"` // of one that is behind: the version from which on it is told of every change; what it caught up with before counts for nothing
 	Lost   bool   `json:"lost,omitempty"`  // given up: what it has counts for nothing any more
 	Data   string `json:"data,omitempty"`  // uuid of what is on a target's mountpaths
-	Used   bool   `json:"-"`               // said when it joins: they have been part of this cluster before
+	Home   string `json:"-"`               // said when it joins: the uuid of the cluster that it is part of; "" is none yet
 }
 
 // Live is the sign of life of a node, kept by a lease.

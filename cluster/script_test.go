@@ -154,7 +154,7 @@ func (w *world) join(id string, args map[string]string) string {
 	if v, ok := args["url"]; ok {
 		n.URL = v
 	}
-	n.Etcd, n.Data, n.Used = args["etcd"] == "true", args["data"], args["used"] == "true"
+	n.Etcd, n.Data, n.Home = args["etcd"] == "true", args["data"], args["home"]
 	if v, ok := args["weight"]; ok {
 		n.Weight, _ = strconv.ParseFloat(v, 64)
 	}

@@ -105,3 +105,33 @@ func (id identity) check(c *Config, dir string) error {
 	}
 	return nil
 }
+
+// Data returns the uuid of what is on the mountpaths together. It tells a target that
+// was started with other disks from one that has what it had.
+func (s *Store) Data() string { return s.layout.Load().set.Data }
+
+// Home returns the uuid of the cluster that what is on the mountpaths is part of; ""
+// where it is part of none yet.
+func (s *Store) Home() string { return s.layout.Load().set.Home }
+
+// SetHome notes the cluster that the target is part of from now on. A mountpath that
+// cannot be written to learns of it from the others.
+func (s *Store) SetHome(cluster string) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	l := s.layout.Load()
+	if l.set.Home == cluster {
+		return
+	}
+	next := *l
+	next.set.Home = cluster
+	for _, m := range l.all {
+		if m.index.Load() == nil {
+			continue // it is off
+		}
+		if err := writeIdentity(s.config.OS, m.dir, s.identity(next.set, m)); err != nil {
+			m.logger.Warn("the cluster is not noted on a mountpath", "err", err)
+		}
+	}
+	s.layout.Store(&next)
+}

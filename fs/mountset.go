@@ -21,6 +21,11 @@ type mountset struct {
 	// Earlier is the sets, newest first, by which names may lie that a resilver has
 	// not moved yet: the uuids of each.
 	Earlier [][]string `json:"earlier,omitempty"`
+	// Data is the uuid of what is on the mountpaths together, made with them; they may
+	// come and go one by one, and it stays. Home is that of the cluster it is part of,
+	// "" before the target has joined one.
+	Data string `json:"data,omitempty"`
+	Home string `json:"home,omitempty"`
 }
 
 // member is one mountpath of the target.

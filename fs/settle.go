@@ -31,6 +31,14 @@ func settle(c *Config) (set mountset, dirs []string, err error) {
 		return form(c, slices.DeleteFunc(all, func(f found) bool { return !f.named }))
 	}
 	set = all[best].id.mountset
+	if set.Data == "" && len(set.Members) > 0 { // made by a program that did not know of it
+		set.Data = set.Members[0].ID
+	}
+	for _, f := range all { // one that was away when the target joined does not know its home
+		if f.err == nil && set.index(f.id.Mountpath) >= 0 && set.Home == "" {
+			set.Home = f.id.Home
+		}
+	}
 	if dirs, err = match(c, set, all); err != nil {
 		return set, nil, err
 	}
@@ -152,6 +160,11 @@ func form(c *Config, all []found) (mountset, []string, error) {
 		}
 		set.Members = append(set.Members, member{ID: u.String(), Dir: f.dir, Weight: weigh(usage)})
 	}
+	data, err := uuid.NewRandomFromReader(c.Rand)
+	if err != nil {
+		return fail("", object.Internal, err)
+	}
+	set.Data = data.String()
 	for _, complete := range []bool{false, true} {
 		for i, f := range all {
 			id := identity{Format: formatVersion, Cluster: c.Cluster, Target: c.Target, Mountpath: set.Members[i].ID, mountset: set, Complete: complete}

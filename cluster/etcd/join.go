@@ -122,7 +122,7 @@ var errUnfounded = errors.New("no proxy has made the cluster yet")
 
 // found makes the cluster if etcd has none: its map, its first ticket key and,
 // with auth on, its root user. With auth on only a proxy does, which can tell
-// who root is.
+// who root is; a target that has another cluster's data does not either.
 func (s *Store) found(ctx context.Context) error {
 	keys := []string{s.keys.clusterMap(), s.keys.ticketKeys()}
 	_, err := s.swap(ctx, keys, s.readKeys, func(read values, _ int64) ([]write, error) {
@@ -130,7 +130,7 @@ func (s *Store) found(ctx context.Context) error {
 			return nil, nil
 		}
 		auth := s.config.Auth == cluster.AuthOn
-		if auth && s.config.Self.Kind != cluster.Proxy {
+		if s.config.Self.Kind != cluster.Proxy && (auth || s.config.Self.Home != "") {
 			return nil, errUnfounded
 		}
 		now := s.config.Now()

@@ -119,12 +119,14 @@ func run(ctx context.Context, args []string) (err error) {
 		Self: cluster.Node{
 			ID: s.node.ID, Kind: cluster.Target, URL: s.node.URL(secure.Scheme(), listener.Addr()),
 			PublicURL: strings.TrimSuffix(s.node.PublicURL, "/"), Weight: store.Weight(), FailureDomain: s.failureDomain,
+			Data: store.Data(), Home: store.Home(),
 		},
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, members.Close()) }()
+	store.SetHome(members.State().Map.Cluster)
 
 	stores := s3.New(s3.Options{AppID: "ais-" + version})
 	defer stores.Close()
