@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ais/daemon"
+	"ais/load"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -20,7 +21,11 @@ type Config struct {
 	IdleTimeout   time.Duration // of a client's connection between requests
 	PeerTimeout   time.Duration // for a control call to a target
 	SyncTimeout   time.Duration // to read etcd
-	ShutdownGrace time.Duration // for requests in flight when the proxy is told to end
+	HoldTime      time.Duration // a request waits for the target that it needs; 0 is not at all
+	ReadPatience  time.Duration // with a copy that was asked for a read, before the next one is
+	ShutdownDelay time.Duration // the proxy serves on when it is told to end, and says that it is not ready
+	ShutdownGrace time.Duration // for requests in flight after that
+	Load          load.Config   // bounds of what is served at a time
 	Version       string        // of the program
 
 	Settings map[string]string // what the node was started with, without secrets
@@ -36,7 +41,10 @@ func DefaultConfig() Config {
 		IdleTimeout:   time.Minute,
 		PeerTimeout:   10 * time.Second,
 		SyncTimeout:   5 * time.Second,
+		HoldTime:      5 * time.Second,
+		ReadPatience:  2 * time.Second,
 		ShutdownGrace: 20 * time.Second,
+		Load:          load.DefaultConfig(),
 		Logger:        slog.Default(),
 		Registry:      prometheus.NewRegistry(),
 		Now:           time.Now,
@@ -47,6 +55,9 @@ func DefaultConfig() Config {
 func (c *Config) Validate() error {
 	if c.ID == "" {
 		return errors.New("a proxy has an id")
+	}
+	if err := c.Load.Validate(); err != nil {
+		return err
 	}
 	switch RedirectMode(c.Redirect) {
 	case "", RedirectAuto, RedirectAlways, RedirectNever:

@@ -59,6 +59,7 @@ func startProxy(t *testing.T) *Proxy {
 	}
 	cfg := DefaultConfig()
 	cfg.ID, cfg.Registry, cfg.Logger = "p1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
+	cfg.HoldTime = 0 // nobody will come
 	p, err := New(cfg, members, peer.New(peer.DefaultConfig()))
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,7 @@ func (p *Proxy) answer(t *testing.T, who s3api.Credentials, service, method, pat
 	in.CopyTo(&ctx.Request)
 	ctx.Request.SetBodyStream(strings.NewReader(body), len(body))
 	p.handle(ctx)
+	ctx.ResetUserValues() // as the server does once the answer is sent
 	return ctx
 }
 

@@ -18,6 +18,7 @@ type metrics struct {
 	byOp      map[s3api.Op]prometheus.Counter
 	redirects prometheus.Counter
 	relays    prometheus.Counter
+	holds     prometheus.Counter
 }
 
 func newMetrics(registry *prometheus.Registry, p *Proxy) *metrics {
@@ -38,6 +39,7 @@ func newMetrics(registry *prometheus.Registry, p *Proxy) *metrics {
 	m := &metrics{
 		redirects: counter("redirect_count", "Requests answered with a redirect to the owner."),
 		relays:    counter("relay_count", "Requests relayed to the owner."),
+		holds:     counter("hold_count", "Requests that waited for a target that was not there."),
 		byOp: map[s3api.Op]prometheus.Counter{
 			s3api.GetObject: get, s3api.HeadObject: head, s3api.DeleteObject: del, s3api.DeleteObjects: del,
 			s3api.PutObject: put, s3api.CopyObject: put, s3api.UploadPart: put, s3api.UploadPartCopy: put,
@@ -61,6 +63,9 @@ func newMetrics(registry *prometheus.Registry, p *Proxy) *metrics {
 			}
 		}
 		return float64(n)
+	})
+	gauge("ais_proxy_requests_held", "Requests that wait for a target that is not there.", func() float64 {
+		return float64(p.held.Load())
 	})
 	gauge("ais_proxy_uptime", "Time since this proxy started, nanoseconds.", func() float64 {
 		return float64(p.cfg.Now().Sub(p.started))

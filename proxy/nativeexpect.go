@@ -5,6 +5,7 @@ import (
 
 	"ais/access"
 	"ais/api"
+	"ais/cluster"
 
 	"github.com/valyala/fasthttp"
 )
@@ -13,7 +14,11 @@ import (
 // Expect: 100-continue is asked for: it answers 100, or the status of an answer
 // that it has written and that goes out instead of the body's being read.
 func (p *Proxy) expectAny(ctx *fasthttp.RequestCtx) int {
-	if p.s3.VirtualHost(ctx) || !bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte("/v1/")) {
+	native := !p.s3.VirtualHost(ctx) && bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte("/v1/"))
+	if err := p.enter(ctx); err != nil {
+		return p.refuse(ctx, native, err)
+	}
+	if !native {
 		return p.s3.ExpectHandler(ctx)
 	}
 	if !bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte(api.PathObjects+"/")) {
@@ -36,17 +41,18 @@ func (p *Proxy) expectObject(ctx *fasthttp.RequestCtx) (status int, err error) {
 	if err := p.identifyNative(ctx, api.PathObjects); err != nil {
 		return 0, err
 	}
-	node, err := p.nativeOwner(ctx)
+	at, err := p.nativePlace(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if p.redirectsNative(ctx, node) {
-		p.redirectNative(ctx, node)
-		return fasthttp.StatusTemporaryRedirect, nil
-	}
-	if probe {
-		p.redirectHere(ctx)
-		return fasthttp.StatusTemporaryRedirect, nil
-	}
-	return p.caller.ForwardExpect(ctx, node, "", p.access.Grant(ctx))
+	return p.relaysExpect(ctx, at, "", func(node cluster.Node) bool {
+		switch {
+		case p.redirectsNative(ctx, node):
+			p.redirectNative(ctx, node)
+			return true
+		case probe:
+			p.redirectHere(ctx)
+		}
+		return probe
+	})
 }

@@ -22,16 +22,17 @@ func (p *Proxy) nativeObject(ctx *fasthttp.RequestCtx) error {
 			return p.nativeObjects(ctx)
 		}
 	}
-	node, err := p.nativeOwner(ctx)
+	at, err := p.nativePlace(ctx)
 	if err != nil {
 		return err
 	}
-	if p.redirectsNative(ctx, node) {
+	return p.relays(ctx, at, "", func(node cluster.Node) bool {
+		if !p.redirectsNative(ctx, node) {
+			return false
+		}
 		p.redirectNative(ctx, node)
-		return nil
-	}
-	p.metrics.relays.Inc()
-	return p.caller.Forward(ctx, node, "", p.access.Grant(ctx))
+		return true
+	})
 }
 
 // nativeObjects answers a POST for the objects of a bucket: the SDK sends its
@@ -44,40 +45,39 @@ func (p *Proxy) nativeObjects(ctx *fasthttp.RequestCtx) error {
 	return object.E("native", message.Action, object.Unsupported, errors.New("objects have no action "+strconv.Quote(message.Action)))
 }
 
-// nativeOwner returns the target that owns the object of a native call, or is the
-// home of the upload that it names.
-func (p *Proxy) nativeOwner(ctx *fasthttp.RequestCtx) (cluster.Node, error) {
+// nativePlace returns what a native object call is routed by, if who asks may make it.
+func (p *Proxy) nativePlace(ctx *fasthttp.RequestCtx) (place, error) {
 	to, err := api.ReadTarget(ctx)
 	if err != nil {
-		return cluster.Node{}, err
+		return place{}, err
 	}
 	call, err := api.ReadObjectCall(ctx)
 	if err != nil {
-		return cluster.Node{}, err
+		return place{}, err
 	}
 	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
-		return cluster.Node{}, err
+		return place{}, err
 	}
 	if err := p.mayObject(ctx, call, b, to.Key); err != nil {
-		return cluster.Node{}, err
+		return place{}, err
 	}
 	if call.Kind == api.ObjectCopy {
-		return p.copyOwner(ctx, call.To)
+		return p.copyPlace(ctx, call.To)
 	}
-	return p.homeOf(call.UploadID, b, to.Key)
+	return place{b, to.Key, call.UploadID}, nil
 }
 
-// copyOwner returns the target that makes a copy: the one that owns its name.
-func (p *Proxy) copyOwner(ctx *fasthttp.RequestCtx, to api.Target) (cluster.Node, error) {
+// copyPlace returns where a copy goes, by which the call that makes it is routed.
+func (p *Proxy) copyPlace(ctx *fasthttp.RequestCtx, to api.Target) (place, error) {
 	b, err := p.named(ctx, to.Bucket.Provider, to.Bucket.Name)
 	if err != nil {
-		return cluster.Node{}, err
+		return place{}, err
 	}
 	if err := p.mayObject(ctx, api.ObjectCall{Kind: api.ObjectPut}, b, to.Key); err != nil {
-		return cluster.Node{}, err
+		return place{}, err
 	}
-	return p.owner(b, to.Key)
+	return place{bucket: b, key: to.Key}, nil
 }
 
 // redirectsNative decides whether a native object call is redirected to node.

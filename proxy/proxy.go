@@ -13,6 +13,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"ais/access"
@@ -21,6 +22,7 @@ import (
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
 	"ais/daemon"
+	"ais/load"
 	"ais/s3api"
 
 	"github.com/valyala/fasthttp"
@@ -38,6 +40,9 @@ type Proxy struct {
 	metrics *metrics
 	daemon  *daemon.Daemon
 	lookups *lookups
+	load    *load.Limiter
+	held    atomic.Int64 // requests; see hold
+	leaving atomic.Bool  // told to end
 	started time.Time
 }
 
@@ -55,6 +60,8 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 		started: cfg.Now(),
 	}
 	p.metrics = newMetrics(cfg.Registry, p)
+	cfg.Load.Registerer = cfg.Registry
+	p.load = load.New(cfg.Load)
 	p.daemon = daemon.New(daemon.Config{
 		ID: cfg.ID, State: members.State, Status: p.status, Log: cfg.Log, Settings: cfg.Settings, Registry: cfg.Registry, Logger: cfg.Logger,
 	})
@@ -76,7 +83,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	return p, nil
 }
 
-// Run serves on listener until ctx ends or the node is told to end, then lets what is in flight finish.
+// Run serves on listener until ctx ends or the node is told to end, then lets what is in flight finish: see drain.
 func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
 	ctx, cancelTasks := context.WithCancel(ctx)
 	defer cancelTasks()
@@ -93,6 +100,7 @@ func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
 		cancelTasks()
 	case <-ctx.Done():
 	}
+	p.drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.ShutdownGrace)
 	defer cancel()
 	return p.server.ShutdownWithContext(grace)
@@ -101,10 +109,26 @@ func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
 // handle is where every request to this node comes in.
 func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 	path := ctx.Request.Header.RequestURI()
+	virtual := p.s3.VirtualHost(ctx)
+	native := !virtual && bytes.HasPrefix(path, []byte("/v1/"))
+	if virtual || !always(path) {
+		if err := p.enter(ctx); err != nil {
+			p.refuse(ctx, native, err)
+			return
+		}
+	}
+	p.serve(ctx, path, virtual, native)
+	if p.leaving.Load() {
+		ctx.Response.SetConnectionClose()
+	}
+}
+
+// serve serves a request that was admitted.
+func (p *Proxy) serve(ctx *fasthttp.RequestCtx, path []byte, virtual, native bool) {
 	switch {
-	case p.s3.VirtualHost(ctx):
+	case virtual:
 		p.s3.Serve(ctx)
-	case bytes.HasPrefix(path, []byte("/v1/")):
+	case native:
 		p.serveNative(ctx)
 	case string(path) == peer.PathStatus, string(path) == peer.PathAct:
 		p.serveNode(ctx)
@@ -128,6 +152,8 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx) {
 	why := ""
 	switch {
 	case !primary && !query.GetBool(api.QueryReadiness):
+	case p.leaving.Load():
+		why = "this proxy is about to end\n"
 	case !state.IsLive(p.cfg.ID):
 		why = "this proxy is not in the cluster map's live set\n"
 	case state.Status(p.cfg.ID) != cluster.Active:

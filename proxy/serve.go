@@ -84,16 +84,7 @@ func (p *Proxy) ServeS3(r *s3api.Request) error {
 	if err := p.knowSource(r); err != nil {
 		return err
 	}
-	node, err := p.home(r, b)
-	if err != nil {
-		return err
-	}
-	if p.redirects(r.Ctx(), node) {
-		p.redirect(r, node)
-		return nil
-	}
-	p.metrics.relays.Inc()
-	return p.caller.Forward(r.Ctx(), node, r.ID, p.access.Grant(r.Ctx()))
+	return p.relays(r.Ctx(), placeOf(r, b), r.ID, p.redirected(r))
 }
 
 // expect is called before the body of a request with Expect: 100-continue is
@@ -116,16 +107,25 @@ func (p *Proxy) expect(r *s3api.Request) (answered bool, err error) {
 	if err := p.knowSource(r); err != nil {
 		return false, err
 	}
-	node, err := p.home(r, b)
-	if err != nil {
-		return false, err
-	}
-	if p.redirects(r.Ctx(), node) {
-		p.redirect(r, node)
-		return true, nil
-	}
-	status, err := p.caller.ForwardExpect(r.Ctx(), node, r.ID, p.access.Grant(r.Ctx()))
+	status, err := p.relaysExpect(r.Ctx(), placeOf(r, b), r.ID, p.redirected(r))
 	return status != fasthttp.StatusContinue, err
+}
+
+// placeOf returns what a request for an object of a bucket is routed by.
+func placeOf(r *s3api.Request, b *cluster.Bucket) place {
+	return place{b, r.Key, r.UploadID()}
+}
+
+// redirected returns what answers a request with a redirect to a node, where it is
+// answered so.
+func (p *Proxy) redirected(r *s3api.Request) func(cluster.Node) bool {
+	return func(node cluster.Node) bool {
+		if !p.redirects(r.Ctx(), node) {
+			return false
+		}
+		p.redirect(r, node)
+		return true
+	}
 }
 
 // redirect answers with the URL of the request at node, with a ticket.
@@ -181,24 +181,6 @@ func (p *Proxy) freshBy(name string, find func(*cluster.State) (*cluster.Bucket,
 		return b, nil
 	}
 	return nil, object.E("proxy.bucket", name, object.NoSuchBucket, nil)
-}
-
-// home returns the live target that serves a request: the upload's home where it
-// names an upload, else the owner of the name. Unavailable where that one is down.
-func (p *Proxy) home(r *s3api.Request, b *cluster.Bucket) (cluster.Node, error) {
-	id, _ := r.Query("uploadId")
-	return p.homeOf(id, b, r.Key)
-}
-
-// homeOf is home for a key, and an upload's id where there is one. Uploads go where
-// their names go; those to a bucket whose names do not move stay where they began.
-func (p *Proxy) homeOf(uploadID string, b *cluster.Bucket, key string) (cluster.Node, error) {
-	if target, ok := cluster.UploadHome(uploadID); ok && b.Provider == object.AWS {
-		if node, ok := p.cluster.State().Node(target); ok {
-			return node, p.reachable(node)
-		}
-	}
-	return p.owner(b, key)
 }
 
 // owner returns the target that owns a key; Unavailable where it is down.

@@ -118,6 +118,20 @@ const (
 	drainTime = 2 * time.Second
 )
 
+// Refuse answers a request with err before anything is done about it, its body not
+// read, and returns the status.
+func (s *Server) Refuse(ctx *fasthttp.RequestCtx, err error) (status int) {
+	r, malformed := s.begin(ctx)
+	if malformed != nil {
+		r.Op = Unknown
+	}
+	s.fail(r, err)
+	s.allowOrigin(r)
+	status = ctx.Response.StatusCode()
+	s.finish(r)
+	return status
+}
+
 // Drain throws away what is left of the body, within bounds. A client that is
 // still sending when the connection is closed sees a reset, not the error.
 func (r *Request) Drain() {
@@ -268,7 +282,7 @@ func (s *Server) panicked(r *Request, p any) error {
 // the one where an error is logged.
 func (s *Server) fail(r *Request, err error) {
 	e := FromError(err)
-	if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented {
+	if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented && e.Code != SlowDown.Code {
 		s.config.Logger.Error("request failed", "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)
 	} else {
 		s.config.Logger.Debug("request refused", "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)

@@ -8,6 +8,7 @@ import (
 	"ais/backend"
 	"ais/daemon"
 	"ais/fs"
+	"ais/load"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -27,7 +28,9 @@ type Config struct {
 	BatchStall    time.Duration // of a batch: a target that sends nothing for so long is given up
 	MaxBatches    int           // that a target answers at a time; of others' it serves shares of as many for each of several targets
 	SyncTimeout   time.Duration // to catch up with etcd, or to read it
-	ShutdownGrace time.Duration // for requests in flight when the target is told to end
+	ShutdownDelay time.Duration // the target stays when it is told to end, serving nothing new, and says that it is not ready
+	ShutdownGrace time.Duration // for requests in flight after that
+	Load          load.Config   // bounds of what is served at a time
 
 	Version  string            // of the program
 	Settings map[string]string // what the node was started with, without secrets
@@ -48,6 +51,7 @@ func DefaultConfig() Config {
 		MaxBatches:    64,
 		SyncTimeout:   5 * time.Second,
 		ShutdownGrace: 20 * time.Second,
+		Load:          load.DefaultConfig(),
 		Logger:        slog.Default(),
 		Registry:      prometheus.NewRegistry(),
 		Now:           time.Now,
@@ -58,6 +62,9 @@ func DefaultConfig() Config {
 func (c *Config) Validate() error {
 	if c.ID == "" {
 		return errors.New("a target has an id")
+	}
+	if err := c.Load.Validate(); err != nil {
+		return err
 	}
 	if len(c.Store.Mountpaths) == 0 {
 		return errors.New("a target has at least one --mountpath")

@@ -48,17 +48,28 @@ type nativeCall struct {
 // serveNative answers the native API: object calls here, the rest by a proxy.
 func (t *Target) serveNative(ctx *fasthttp.RequestCtx) {
 	if err := t.answerNative(ctx); err != nil {
-		ctx.Response.Header.Set(api.HeaderNodeID, t.cfg.ID)
-		if status := api.WriteError(ctx, err); status == fasthttp.StatusInternalServerError {
-			t.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
-		}
+		t.failNative(ctx, err)
 	}
+}
+
+// failNative answers with err and returns the status.
+func (t *Target) failNative(ctx *fasthttp.RequestCtx, err error) int {
+	ctx.Response.Header.Set(api.HeaderNodeID, t.cfg.ID)
+	status := api.WriteError(ctx, err)
+	if status == fasthttp.StatusInternalServerError {
+		t.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
+	}
+	return status
 }
 
 // expect is fasthttp's ExpectHandler. A native call's body is asked for without
 // further ado: the proxy that sent the client here has looked at its headers.
 func (t *Target) expect(ctx *fasthttp.RequestCtx) int {
-	if !t.s3.VirtualHost(ctx) && bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte("/v1/")) {
+	native := !t.s3.VirtualHost(ctx) && bytes.HasPrefix(ctx.Request.Header.RequestURI(), []byte("/v1/"))
+	if err := t.enter(ctx); err != nil {
+		return t.refuse(ctx, native, err)
+	}
+	if native {
 		return fasthttp.StatusContinue
 	}
 	return t.s3.ExpectHandler(ctx)

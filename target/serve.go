@@ -48,12 +48,28 @@ var operations = map[s3api.Op]func(*Target, *call) error{
 // handle is where every request to this node comes in.
 func (t *Target) handle(ctx *fasthttp.RequestCtx) {
 	path := ctx.Request.Header.RequestURI()
+	virtual := t.s3.VirtualHost(ctx)
+	native := !virtual && bytes.HasPrefix(path, []byte("/v1/"))
+	if virtual || !always(path) {
+		if err := t.enter(ctx); err != nil {
+			t.refuse(ctx, native, err)
+			return
+		}
+	}
+	t.serve(ctx, path, virtual, native)
+	if t.leaving.Load() {
+		ctx.Response.SetConnectionClose()
+	}
+}
+
+// serve serves a request that was admitted.
+func (t *Target) serve(ctx *fasthttp.RequestCtx, path []byte, virtual, native bool) {
 	switch {
-	case t.s3.VirtualHost(ctx):
+	case virtual:
 		t.s3.Serve(ctx)
 	case bytes.HasPrefix(path, []byte("/_/")):
 		t.serveNode(ctx)
-	case bytes.HasPrefix(path, []byte("/v1/")):
+	case native:
 		t.serveNative(ctx)
 	case string(ctx.Path()) == "/metrics":
 		t.metrics.handler(ctx)
@@ -271,9 +287,13 @@ func (t *Target) forwardToProxy(ctx *fasthttp.RequestCtx, id string) error {
 // until it can serve.
 func (t *Target) serveHealth(ctx *fasthttp.RequestCtx) {
 	state, now := t.cluster.State(), t.cfg.Now()
-	if ctx.QueryArgs().GetBool(api.QueryReadiness) && !state.IsLive(t.cfg.ID) {
+	ready := ctx.QueryArgs().GetBool(api.QueryReadiness)
+	switch {
+	case ready && t.leaving.Load():
+		ctx.Error("this target is about to end\n", fasthttp.StatusServiceUnavailable)
+	case ready && !state.IsLive(t.cfg.ID):
 		ctx.Error("this target is not in the cluster map's live set\n", fasthttp.StatusServiceUnavailable)
-	} else {
+	default:
 		ctx.SetBodyString("ok\n")
 	}
 	api.SetUptime(&ctx.Response.Header, now.Sub(state.Map.Created), now.Sub(t.started))

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"ais/access"
@@ -23,6 +24,7 @@ import (
 	"ais/cluster/peer"
 	"ais/daemon"
 	"ais/fs"
+	"ais/load"
 	"ais/s3api"
 
 	"github.com/valyala/fasthttp"
@@ -53,6 +55,8 @@ type Target struct {
 	jobs       jobs
 	batches    slots // that are answered
 	shares     slots // of batches that others answer
+	load       *load.Limiter
+	leaving    atomic.Bool // told to end
 	started    time.Time
 }
 
@@ -77,6 +81,8 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	t.fetches = newFetches()
 	t.batches, t.shares = make(slots, cfg.MaxBatches), make(slots, sharesOf*cfg.MaxBatches)
 	t.metrics = newMetrics(cfg.Registry, t)
+	cfg.Load.Registerer = cfg.Registry
+	t.load = load.New(cfg.Load)
 	t.daemon = daemon.New(daemon.Config{
 		ID: cfg.ID, State: members.State, Status: t.status, Log: cfg.Log, Settings: cfg.Settings, Registry: cfg.Registry, Logger: cfg.Logger,
 	})
@@ -98,7 +104,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	return t, nil
 }
 
-// Run serves on listener until ctx ends or the node is told to end, then lets what is in flight finish.
+// Run serves on listener until ctx ends or the node is told to end, then lets what is in flight finish: see drain.
 func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	ctx, cancelTasks := context.WithCancel(ctx)
 	defer cancelTasks()
@@ -119,6 +125,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 		cancelTasks()
 	case <-ctx.Done():
 	}
+	t.drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.cfg.ShutdownGrace)
 	defer cancel()
 	return t.server.ShutdownWithContext(grace)

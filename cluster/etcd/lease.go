@@ -16,6 +16,10 @@ import (
 type lease struct {
 	lost chan struct{} // closed when another process has taken the node's place
 
+	kept  context.Context // in which it is renewed; ends with Leave, or the store
+	leave context.CancelFunc
+	left  chan struct{} // closed when it is renewed no longer
+
 	mu       sync.Mutex
 	id       clientv3.LeaseID
 	deadline time.Time // with a monotonic reading; zero while there is no lease
@@ -48,13 +52,14 @@ func (s *Store) Superseded() <-chan struct{} { return s.lease.lost }
 // errSuperseded ends keepAlive.
 var errSuperseded = errors.New("another process runs as this node")
 
-// keepAlive renews the lease until the store is closed. A lease that is lost is
-// replaced.
+// keepAlive renews the lease until the node leaves or the store is closed. A lease
+// that is lost is replaced.
 func (s *Store) keepAlive() {
+	defer close(s.lease.left)
 	interval := s.config.LeaseTTL / 3
 	next := interval
 	logged := false // that the lease is not renewed
-	for s.pause(s.ctx, next) == nil {
+	for s.pause(s.lease.kept, next) == nil {
 		err := s.renewOrReplace(interval)
 		if err == nil {
 			if logged {
@@ -68,7 +73,7 @@ func (s *Store) keepAlive() {
 			close(s.lease.lost)
 			return
 		}
-		if !logged && s.ctx.Err() == nil {
+		if !logged && s.lease.kept.Err() == nil {
 			s.log.Warn("the lease is not renewed", "fenced_at", s.Deadline(), "error", err)
 			logged = true
 		}
@@ -82,7 +87,7 @@ func (s *Store) renewOrReplace(timeout time.Duration) error {
 		return err
 	}
 	s.lease.set(clientv3.NoLease, time.Time{})
-	ctx, cancel := context.WithTimeout(s.ctx, s.config.RequestTimeout)
+	ctx, cancel := context.WithTimeout(s.lease.kept, s.config.RequestTimeout)
 	defer cancel()
 	if _, err = s.join(ctx, true); err == nil {
 		s.log.Warn("the lease was lost, and is replaced")
@@ -98,7 +103,7 @@ func (s *Store) renew(timeout time.Duration) error {
 	if id == clientv3.NoLease {
 		return rpctypes.ErrLeaseNotFound
 	}
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(s.ctx), timeout)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(s.lease.kept), timeout)
 	defer cancel()
 	type answer struct {
 		sent time.Time
@@ -179,16 +184,40 @@ func (s *Store) deadline(sent time.Time, seconds int64) time.Time {
 	return sent.Add(time.Duration(seconds)*time.Second - s.config.LeaseMargin)
 }
 
-// giveBack ends the lease.
-func (s *Store) giveBack() {
+// Leave gives the lease back for good, so that the others see at once that this node
+// serves no longer, and returns when this node sees it too, or ctx ends. The state is
+// followed until Close.
+func (s *Store) Leave(ctx context.Context) {
+	s.lease.leave()
+	<-s.lease.left
+	if !s.giveBack() {
+		return
+	}
+	for {
+		changes := s.Changes()
+		if !s.State().IsLive(s.config.Self.ID) {
+			return
+		}
+		select {
+		case <-changes:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// giveBack ends the lease, and reports whether etcd has heard of it: else it ends by
+// itself.
+func (s *Store) giveBack() bool {
 	s.lease.mu.Lock()
 	id := s.lease.id
 	s.lease.mu.Unlock()
 	s.lease.set(clientv3.NoLease, time.Time{})
 	if id == clientv3.NoLease {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_, _ = s.client.Revoke(ctx, id) // else it ends by itself
+	_, err := s.client.Revoke(ctx, id)
+	return err == nil
 }

@@ -69,7 +69,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		changed:  make(chan struct{}),
 		advanced: make(chan struct{}),
 	}
-	s.lease.lost = make(chan struct{})
+	s.lease.lost, s.lease.left = make(chan struct{}), make(chan struct{})
 	sealer, err := newSealer(c.ClusterKey, s.keys, c.Rand)
 	if err != nil {
 		return nil, object.E("etcd.Open", c.Self.ID, object.Invalid, err)
@@ -81,6 +81,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.root.Created = s.started.UTC()
 	s.config.Self.Etcd = s.config.Embed != nil
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.lease.kept, s.lease.leave = context.WithCancel(s.ctx)
 	if err := s.open(ctx); err != nil {
 		s.shut()
 		return nil, err

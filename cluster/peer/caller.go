@@ -74,6 +74,32 @@ func (c *Caller) Forward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID 
 	return c.client.Relay(ctx, Address(node), headers[:])
 }
 
+// TryForward is Forward for who may send the request again, to this node or another;
+// see Client.TryRelay.
+func (c *Caller) TryForward(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket, patience time.Duration) error {
+	headers, err := c.forwardHeaders(ctx, node, requestID, grant)
+	if err != nil {
+		return err
+	}
+	return c.client.TryRelay(ctx, Address(node), headers[:], patience)
+}
+
+// Drain gives up the body of a request that TryForward has failed with.
+func (c *Caller) Drain(ctx *fasthttp.RequestCtx) { c.client.Drain(ctx) }
+
+// Hops returns how many nodes have sent a request on, 0 for one that shows no valid
+// ticket of a node in its header.
+func (c *Caller) Hops(ctx *fasthttp.RequestCtx) int {
+	if len(ctx.Request.Header.Peek(HeaderTicket)) == 0 {
+		return 0
+	}
+	hops, err := strconv.Atoi(string(ctx.Request.Header.Peek(HeaderHops)))
+	if _, found, invalid := c.Verify(ctx); err != nil || invalid != nil || !found {
+		return 0
+	}
+	return hops
+}
+
 // ForwardExpect is Forward for a server's ExpectHandler: see RelayExpect.
 func (c *Caller) ForwardExpect(ctx *fasthttp.RequestCtx, node cluster.Node, requestID string, grant auth.Ticket) (status int, err error) {
 	headers, err := c.forwardHeaders(ctx, node, requestID, grant)

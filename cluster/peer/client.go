@@ -102,12 +102,24 @@ func (c *Client) expireIdle() {
 //
 // Called from the server's handler, and after RelayExpect where that returned 100.
 func (c *Client) Relay(ctx *fasthttp.RequestCtx, addr string, add []Header) error {
+	err := c.TryRelay(ctx, addr, add, 0)
+	if err != nil && object.KindOf(err) == object.Unavailable {
+		c.Drain(ctx)
+	}
+	return err
+}
+
+// TryRelay is Relay for who may send the request again where Resend says so: on an
+// error the body stays as it is, to be given up with Drain. A node that is asked for
+// a read has patience for the head of its answer, HeaderTimeout where that is 0.
+func (c *Client) TryRelay(ctx *fasthttp.RequestCtx, addr string, add []Header, patience time.Duration) error {
 	x := takeExpected(ctx)
 	var err error
 	if x != nil {
 		err = x.resume(ctx)
 	} else {
 		x = c.acquire()
+		x.patience = patience
 		err = x.run(ctx, addr, add, false)
 	}
 	return x.end(ctx, "peer.Relay", addr, err)
@@ -117,28 +129,40 @@ func (c *Client) Relay(ctx *fasthttp.RequestCtx, addr string, add []Header) erro
 // error of this package.
 func (x *exchange) end(ctx *fasthttp.RequestCtx, op, addr string, err error) error {
 	c, m := x.client, x.client.metrics
+	var never bool
+	var revision int64
+	if err == nil {
+		if revision, never = x.again(); never && x.restore(ctx) {
+			err = errAgain
+		}
+	} else {
+		never = !x.sent
+	}
 	if err == nil {
 		early := x.early
 		if err = x.deliver(ctx); err == nil {
 			m.answered.Inc()
 			if early {
-				c.drain(ctx)
+				c.Drain(ctx)
 			}
 			return nil
 		}
+		never = false
+	}
+	var cut *cutError
+	if errors.As(err, &cut) {
+		m.incomplete.Inc()
+		x.reusable = false
+		x.release()
+		return object.E(op, addr, object.Incomplete, err)
+	}
+	m.unavailable.Inc()
+	if x.restore(ctx) {
+		err = &undone{err, never, revision}
 	}
 	x.reusable = false
 	x.release()
-	kind := object.Unavailable
-	var cut *cutError
-	if errors.As(err, &cut) {
-		kind = object.Incomplete
-		m.incomplete.Inc()
-	} else {
-		m.unavailable.Inc()
-		c.drain(ctx)
-	}
-	return object.E(op, addr, kind, err)
+	return object.E(op, addr, object.Unavailable, err)
 }
 
 // cutError is a request body that ended early: the client's fault.

@@ -28,9 +28,11 @@ type exchange struct {
 	buf  []byte
 	r, w int
 
-	consumed bool // a byte of the client's body was taken: no second try
-	early    bool // the node answered before it had the whole body
-	reusable bool // the connection can carry another exchange after this one
+	consumed bool   // a byte of the client's body was taken: no second try
+	sent     bool   // the node may have all of the request
+	small    []byte // the client's body, where it was short and all of it was taken
+	early    bool   // the node answered before it had the whole body
+	reusable bool   // the connection can carry another exchange after this one
 
 	closes  bool // the answer says that the node closes the connection
 	status  int
@@ -42,8 +44,9 @@ type exchange struct {
 
 	memory     bytes.Reader // the request's body where the server has read it whole
 	limited    io.LimitedReader
-	downstream net.Conn  // the client
-	progress   time.Time // when the client's deadline was set last
+	downstream net.Conn      // the client
+	progress   time.Time     // when the client's deadline was set last
+	patience   time.Duration // with a node that is asked for a read; 0 is HeaderTimeout
 }
 
 // Lengths of a body that has none announced.
@@ -67,22 +70,23 @@ func (x *exchange) release() {
 	if cap(buf) > maxHead {
 		buf = make([]byte, exchangeBuffer)
 	}
-	*x = exchange{client: x.client, buf: buf[:cap(buf)]}
+	*x = exchange{client: x.client, buf: buf[:cap(buf)], small: x.small[:0]}
 	x.client.exchanges.Put(x)
 }
 
-// errStale is a kept connection that the node had closed: it has seen nothing of
-// the request.
+// errStale is a kept connection that the node had closed: it has most likely seen
+// nothing of the request.
 var errStale = errors.New("connection closed before the answer")
 
 // run sends the request and reads the head of the answer. It tries a second time,
-// on a new connection, where the first was stale and no byte of a body was used.
+// on a new connection, where the first was stale, no byte of a body was used and the
+// request, if the node has got it after all, changes nothing.
 func (x *exchange) run(ctx *fasthttp.RequestCtx, addr string, add []Header, expect bool) error {
 	h := x.client.host(addr)
-	body := expect || hasBody(ctx)
-	if x.conn = h.take(body); x.conn != nil {
+	body, safe := expect || hasBody(ctx), ctx.IsGet() || ctx.IsHead()
+	if x.conn = h.take(!safe); x.conn != nil {
 		err := x.try(ctx, add, body, expect)
-		if !errors.Is(err, errStale) || x.consumed {
+		if !errors.Is(err, errStale) || x.consumed || x.sent && !safe && !expect {
 			return err
 		}
 		x.conn.close()
@@ -97,19 +101,23 @@ func (x *exchange) run(ctx *fasthttp.RequestCtx, addr string, add []Header, expe
 }
 
 func (x *exchange) try(ctx *fasthttp.RequestCtx, add []Header, body, expect bool) error {
-	x.r, x.w, x.reusable = 0, 0, true
+	x.r, x.w, x.reusable, x.sent = 0, 0, true, false
 	if body && !expect {
 		return x.sendUpload(ctx, add)
 	}
 	head := appendHead(x.buf[:0], ctx, x.conn.host.addr, add, expect)
 	x.buf = head[:cap(head)]
 	timeout := x.client.config.HeaderTimeout
-	if !ctx.IsGet() && !ctx.IsHead() {
+	switch {
+	case !ctx.IsGet() && !ctx.IsHead():
 		timeout = x.client.config.UploadTimeout
+	case x.patience > 0:
+		timeout = x.patience
 	}
 	if err := x.write(head, timeout); err != nil {
 		return x.stale(err)
 	}
+	x.sent = !expect
 	return x.readAnswer(ctx.IsHead(), expect)
 }
 

@@ -43,6 +43,7 @@ func (x *exchange) sendUpload(ctx *fasthttp.RequestCtx, add []Header) error {
 // resume sends the body of a request whose head was sent by RelayExpect.
 func (x *exchange) resume(ctx *fasthttp.RequestCtx) error {
 	if !hasBody(ctx) {
+		x.sent = true
 		return x.readAnswer(ctx.IsHead(), false)
 	}
 	pooled := x.client.uploads.Get().(*[]byte)
@@ -56,6 +57,7 @@ func (x *exchange) resume(ctx *fasthttp.RequestCtx) error {
 // closes the connection, so that the node sees it cut too.
 func (x *exchange) sendBody(ctx *fasthttp.RequestCtx, buf []byte, pending int) error {
 	size := int64(ctx.Request.Header.ContentLength())
+	begin, short := pending, size <= prefetched && size > 0
 	body := x.bodyOf(ctx)
 	for more, sent := true, false; more; sent = true {
 		if sent && !x.conn.quiet() {
@@ -84,11 +86,15 @@ func (x *exchange) sendBody(ctx *fasthttp.RequestCtx, buf []byte, pending int) e
 		if err != nil {
 			return err
 		}
+		if short && !more && pending-begin == ctx.Request.Header.ContentLength() {
+			x.keepSmall(buf[begin:pending])
+		}
 		if err := x.write(buf[:pending], x.client.config.StallTimeout); err != nil {
 			return x.refused(err)
 		}
 		pending = 0
 	}
+	x.sent = true
 	if err := x.conn.arm(x.client.config.UploadTimeout); err != nil {
 		return err
 	}
@@ -184,9 +190,9 @@ const (
 	drainTime  = 2 * time.Second
 )
 
-// drain reads what is left of the body of ctx and forgets it, within bounds: a
+// Drain reads what is left of the body of ctx and forgets it, within bounds: a
 // client that is still sending when the connection closes may never see the answer.
-func (c *Client) drain(ctx *fasthttp.RequestCtx) {
+func (c *Client) Drain(ctx *fasthttp.RequestCtx) {
 	stream := ctx.RequestBodyStream()
 	if stream == nil || ctx.SetReadDeadline(time.Now().Add(drainTime)) != nil {
 		return

@@ -104,6 +104,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	cfg := target.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, version, logger
+	cfg.Load, cfg.ShutdownDelay = s.node.Load, s.node.ShutdownDelay
 	cfg.NodeCerts, cfg.Log, cfg.Settings = secure.VerifiesClients(), log, s.given
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)

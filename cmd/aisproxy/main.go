@@ -31,6 +31,7 @@ type settings struct {
 	domains  config.List
 	hosts    config.List
 	redirect string
+	hold     time.Duration
 }
 
 func main() {
@@ -53,6 +54,7 @@ func parse(args []string) (*settings, error) {
 	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
 	fs.Var(&s.hosts, "s3-host", "`host[:port]` that clients sign requests for, where a load balancer in front changes the Host; may be repeated (--public-url's is one)")
 	fs.StringVar(&s.redirect, "redirect", "", "auto, always or never; overrides the cluster's setting on this proxy")
+	fs.DurationVar(&s.hold, "hold-time", proxy.DefaultConfig().HoldTime, "`time` that a request waits for a target that is down, before it is answered with 503")
 	if err := config.Parse(fs, args, os.Getenv, "aisproxy "+version); err != nil {
 		return nil, err
 	}
@@ -113,6 +115,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 	cfg := proxy.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, s.redirect, version, logger
+	cfg.Load, cfg.HoldTime, cfg.ShutdownDelay = s.node.Load, s.hold, s.node.ShutdownDelay
 	cfg.NodeCerts, cfg.Log, cfg.Settings = secure.VerifiesClients(), log, s.given
 	peerConfig := peer.DefaultConfig()
 	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry

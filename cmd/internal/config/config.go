@@ -19,6 +19,7 @@ import (
 
 	"ais/cmd/internal/tlsconfig"
 	"ais/daemon"
+	"ais/load"
 
 	"github.com/google/uuid"
 	"gopkg.in/yaml.v3"
@@ -41,6 +42,9 @@ type Node struct {
 	TLS            tlsconfig.Files
 	EtcdTLS        tlsconfig.Files // to and of etcd; what is empty is as in TLS
 	UseHTTPS       bool            // fail without a certificate
+	Load           load.Config     // bounds of what is served at a time
+	MaxMemory      Size            // of its buffers; Finish puts it into Load
+	ShutdownDelay  time.Duration
 }
 
 // Flags registers the node's settings on fs, with the given port as the default.
@@ -64,6 +68,12 @@ func (n *Node) Flags(fs *flag.FlagSet, port int) {
 	fs.StringVar(&n.EtcdTLS.Cert, "etcd-cert", "", "PEM `file` with the certificate to show to etcd (default: --tls-cert)")
 	fs.StringVar(&n.EtcdTLS.Key, "etcd-key", "", "PEM `file` with the key of --etcd-cert (default: --tls-key)")
 	fs.StringVar(&n.EtcdTLS.CA, "etcd-ca", "", "PEM `file` with the authorities of etcd's certificates (default: --ca)")
+	n.Load = load.DefaultConfig()
+	n.MaxMemory = Size(n.Load.MaxBytes)
+	fs.IntVar(&n.Load.MaxRequests, "max-requests", n.Load.MaxRequests, "`number` of requests served at a time; others wait for their turn, or are told to slow down (other nodes may relay as many again)")
+	fs.Var(&n.MaxMemory, "max-memory", "`size` of the buffers of requests served at a time (default: an eighth of the memory)")
+	fs.DurationVar(&n.Load.MaxWait, "max-wait", n.Load.MaxWait, "`time` that a request waits for its turn at most")
+	fs.DurationVar(&n.ShutdownDelay, "shutdown-delay", 0, "`time` between the first sign that this node ends (/health?readiness=true) and its end, for load balancers to see it")
 	fs.BoolVar(&n.UseHTTPS, "use-https", false, "insist on HTTPS: fail to start without --tls-cert and --tls-key")
 }
 
@@ -79,6 +89,13 @@ func (n *Node) Finish(prefix string) error {
 	case "on", "off":
 	default:
 		return fmt.Errorf("--auth is on or off, not %q", n.Auth)
+	}
+	n.Load.MaxBytes = int64(n.MaxMemory)
+	if err := n.Load.Validate(); err != nil {
+		return fmt.Errorf("--max-requests, --max-memory, --max-wait: %w", err)
+	}
+	if n.ShutdownDelay < 0 {
+		return errors.New("--shutdown-delay is not below 0")
 	}
 	if n.DataDir == "" {
 		return errors.New("--data-dir is required")

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ais/load"
 )
 
 func parse(t *testing.T, args []string, env map[string]string) (*Node, *List, error) {
@@ -62,11 +64,13 @@ func TestParseRefuses(t *testing.T) {
 
 func TestFinishKeepsTheID(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	first := Node{DataDir: dir}
+	bounds := load.DefaultConfig()
+	first := Node{DataDir: dir, Load: bounds, MaxMemory: Size(bounds.MaxBytes)}
 	if err := first.Finish("t"); err != nil {
 		t.Fatal(err)
 	}
-	again := Node{DataDir: dir}
+	again := first
+	again.ID = ""
 	if err := again.Finish("t"); err != nil {
 		t.Fatal(err)
 	}

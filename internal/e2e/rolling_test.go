@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// traffic is clients with the SDK's default retries that write, read, list and delete,
+// each names of its own, and check every answer.
+type traffic struct {
+	t        *testing.T
+	bucket   string
+	requests atomic.Int64
+	slowest  atomic.Int64 // nanoseconds
+	end      context.CancelFunc
+	all      sync.WaitGroup
+}
+
+// startTraffic has clients work on a bucket through each of the endpoints.
+func startTraffic(t *testing.T, bucket string, endpoints []string, clients int) *traffic {
+	ctx, end := context.WithCancel(t.Context())
+	f := &traffic{t: t, bucket: bucket, end: end}
+	for i := range clients {
+		sdk := SDK(endpoints[i%len(endpoints)])
+		f.all.Go(func() { f.work(ctx, sdk, fmt.Sprintf("client%d/", i), rand.New(rand.NewPCG(uint64(i), 1))) })
+	}
+	t.Cleanup(f.stop)
+	return f
+}
+
+// stop ends the traffic and waits for what is under way.
+func (f *traffic) stop() {
+	f.end()
+	f.all.Wait()
+}
+
+// work makes requests one after the other. One that is begun is ended, so that the end
+// of the traffic fails none.
+func (f *traffic) work(stop context.Context, sdk *s3.Client, prefix string, random *rand.Rand) {
+	has := map[string][]byte{}
+	for stop.Err() == nil {
+		key := fmt.Sprintf("%sk%d", prefix, random.IntN(20))
+		began := time.Now()
+		var what string
+		var err error
+		switch n := random.IntN(10); {
+		case n < 4:
+			what = "PUT"
+			body := make([]byte, random.IntN(40_000))
+			_, err = sdk.PutObject(f.t.Context(), &s3.PutObjectInput{Bucket: &f.bucket, Key: &key, Body: bytes.NewReader(body)})
+			has[key] = body
+		case n < 8:
+			what, err = "GET", f.read(sdk, key, has[key])
+		case n < 9:
+			what, err = "LIST", f.list(sdk, prefix, has)
+		default:
+			what = "DELETE"
+			_, err = sdk.DeleteObject(f.t.Context(), &s3.DeleteObjectInput{Bucket: &f.bucket, Key: &key})
+			delete(has, key)
+		}
+		f.requests.Add(1)
+		took := time.Since(began)
+		for old := f.slowest.Load(); int64(took) > old && !f.slowest.CompareAndSwap(old, int64(took)); old = f.slowest.Load() {
+		}
+		if err != nil {
+			f.t.Errorf("%s %s after %s: %v", what, key, took.Round(time.Millisecond), err)
+			return
+		}
+	}
+}
+
+func (f *traffic) read(sdk *s3.Client, key string, want []byte) error {
+	out, err := sdk.GetObject(f.t.Context(), &s3.GetObjectInput{Bucket: &f.bucket, Key: &key})
+	if absent := (*types.NoSuchKey)(nil); errors.As(err, &absent) && want == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer out.Body.Close()
+	got, err := io.ReadAll(out.Body)
+	if err == nil && (want == nil || !bytes.Equal(got, want)) {
+		err = fmt.Errorf("%d bytes, not the %d that were written", len(got), len(want))
+	}
+	return err
+}
+
+func (f *traffic) list(sdk *s3.Client, prefix string, has map[string][]byte) error {
+	out, err := sdk.ListObjectsV2(f.t.Context(), &s3.ListObjectsV2Input{Bucket: &f.bucket, Prefix: &prefix})
+	if err != nil {
+		return err
+	}
+	var got, want []string
+	for _, o := range out.Contents {
+		got = append(got, aws.ToString(o.Key))
+	}
+	for key := range has {
+		want = append(want, key)
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("%q, not %q", got, want)
+	}
+	return nil
+}
+
+// Every node is restarted, one after the other, under load. No client that has the
+// SDK's default retries sees a failed request, although each name is on one target
+// only: the proxies hold what a restarting target is needed for.
+func TestRollingRestart(t *testing.T) {
+	c := Start(t, Options{Proxies: 2, Plain: true, Redirect: "never"})
+	b := c.Plain().bucket(t)
+	f := startTraffic(t, b, []string{c.URL(t, "proxy1") + "/s3", c.URL(t, "proxy2") + "/s3"}, 8)
+	for _, name := range []string{"target1", "target2", "target3", "proxy2", "proxy1"} {
+		before := f.requests.Load()
+		began := time.Now()
+		c.Stop(t, name)
+		down := time.Now()
+		c.Restart(t, name)
+		t.Logf("%s: ended in %s, back after %s more", name, down.Sub(began).Round(time.Millisecond), time.Since(down).Round(time.Millisecond))
+		Eventually(t, 30*time.Second, "the clients go on", func() error {
+			if n := f.requests.Load() - before; n < 200 {
+				return fmt.Errorf("%d requests since %s was restarted", n, name)
+			}
+			return nil
+		})
+	}
+	f.stop()
+	t.Logf("%d requests, the slowest took %s", f.requests.Load(), time.Duration(f.slowest.Load()).Round(time.Millisecond))
+}

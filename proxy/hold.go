@@ -1,0 +1,177 @@
+package proxy
+
+import (
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+
+	"github.com/valyala/fasthttp"
+)
+
+// place is what an object request is routed by.
+type place struct {
+	bucket   *cluster.Bucket
+	key      string
+	uploadID string // "" for none
+}
+
+// candidates returns the live targets that can serve a request for what is at a
+// place, the first to be asked first: one for a write, which only the acting owner
+// takes; for a read each copy that has missed nothing. The error is of kind
+// Unavailable where there is none.
+func (p *Proxy) candidates(at place, read bool) ([]cluster.Node, error) {
+	state := p.cluster.State()
+	// Uploads go where their names go; those to a bucket whose names do not move stay
+	// where they began.
+	if target, ok := cluster.UploadHome(at.uploadID); ok && at.bucket.Provider == object.AWS {
+		if node, ok := state.Node(target); ok {
+			return []cluster.Node{node}, p.reachable(node)
+		}
+	}
+	b := at.bucket
+	if now, ok := state.BucketByID(b.ID); ok { // it may have been moved while the request was held
+		b = now
+	}
+	copies, err := state.Copies(b, object.Name{Bucket: b.ID, Key: at.key})
+	if err != nil {
+		return nil, err
+	}
+	owner := copies.Owner()
+	var nodes []cluster.Node
+	if owner.Live {
+		nodes = append(nodes, owner.Node)
+	}
+	for _, c := range copies {
+		if read && c.Live && c.InSync() && c.Node.ID != owner.Node.ID {
+			nodes = append(nodes, c.Node)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil, object.E("proxy.owner", owner.Node.ID, object.Unavailable, nil)
+	}
+	return nodes, nil
+}
+
+// relay has a request served by one of the nodes that find returns, the first that
+// answers, and holds it while there is none. ask sends it to one of them, which has
+// patience for its answer (0 is what the peers have).
+//
+// What changes something is sent again only where it is certain that no node has
+// begun with it: sent twice it could undo what another client has done in between.
+func (p *Proxy) relay(ctx *fasthttp.RequestCtx, find func() ([]cluster.Node, error), ask func(cluster.Node, time.Duration) error) error {
+	read := ctx.IsGet() || ctx.IsHead()
+	return p.hold(ctx, func() (again bool, err error) {
+		nodes, err := find()
+		if err != nil {
+			return object.KindOf(err) == object.Unavailable, err
+		}
+		for i, node := range nodes {
+			patience := p.cfg.ReadPatience
+			if i == len(nodes)-1 {
+				patience = 0
+			}
+			if err = ask(node, patience); err == nil {
+				return false, nil
+			}
+			revision, resend := peer.Resend(err, read)
+			if !resend {
+				return false, err
+			}
+			p.reach(revision)
+		}
+		return !peer.TimedOut(err), err
+	})
+}
+
+// relays is relay of a request for what is at a place, with the request's id where it
+// has one.
+func (p *Proxy) relays(ctx *fasthttp.RequestCtx, at place, id string, redirect func(cluster.Node) bool) error {
+	find := func() ([]cluster.Node, error) { return p.candidates(at, ctx.IsGet() || ctx.IsHead()) }
+	return p.relay(ctx, find, func(node cluster.Node, patience time.Duration) error {
+		if redirect(node) {
+			return nil
+		}
+		p.metrics.relays.Inc()
+		return p.caller.TryForward(ctx, node, id, p.access.Grant(ctx), patience)
+	})
+}
+
+// relaysExpect is relays for a request whose body was not asked for yet; status is
+// that of the answer, 100 for the wish for the body.
+func (p *Proxy) relaysExpect(ctx *fasthttp.RequestCtx, at place, id string, redirect func(cluster.Node) bool) (status int, err error) {
+	find := func() ([]cluster.Node, error) { return p.candidates(at, false) }
+	err = p.relay(ctx, find, func(node cluster.Node, _ time.Duration) (err error) {
+		if redirect(node) {
+			status = ctx.Response.StatusCode()
+			return nil
+		}
+		status, err = p.caller.ForwardExpect(ctx, node, id, p.access.Grant(ctx))
+		return err
+	})
+	return status, err
+}
+
+// reach waits, not for long, until this node's state is true up to the revision.
+func (p *Proxy) reach(revision int64) {
+	if p.cluster.State().Revision >= revision {
+		return
+	}
+	ctx, cancel := p.timeout(p.cfg.SyncTimeout)
+	defer cancel()
+	_, _ = p.cluster.SyncTo(ctx, revision) // the next try tells
+}
+
+// Pauses between two tries of a request that is held, while the state of the cluster
+// does not change: a target that was restarted in time is not seen to have gone.
+const (
+	firstPause = 20 * time.Millisecond
+	lastPause  = 200 * time.Millisecond
+)
+
+// hold calls try until it has an outcome or wants no other try, for HoldTime at most
+// from the first that failed: a target that is restarted is back by then. It tries
+// again at once when the state of the cluster has changed. Of all requests that this
+// node may serve half may be held, so that the targets that are up are not missed.
+func (p *Proxy) hold(ctx *fasthttp.RequestCtx, try func() (again bool, err error)) error {
+	changes := p.cluster.Changes()
+	again, err := try()
+	if err == nil || !again || p.cfg.HoldTime <= 0 {
+		return p.give(ctx, err)
+	}
+	if int(p.held.Add(1)) > max(p.cfg.Load.MaxRequests/2, 1) {
+		p.held.Add(-1)
+		return p.give(ctx, err)
+	}
+	defer p.held.Add(-1)
+	p.metrics.holds.Inc()
+	over := time.NewTimer(p.cfg.HoldTime)
+	defer over.Stop()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		soon := time.NewTimer(pause)
+		select {
+		case <-changes:
+		case <-soon.C:
+		case <-over.C:
+			soon.Stop()
+			return p.give(ctx, err)
+		}
+		soon.Stop()
+		if peer.Ended(ctx.Conn()) {
+			return p.give(ctx, err)
+		}
+		changes = p.cluster.Changes()
+		if again, err = try(); err == nil || !again {
+			return p.give(ctx, err)
+		}
+	}
+}
+
+// give ends the request's tries with err.
+func (p *Proxy) give(ctx *fasthttp.RequestCtx, err error) error {
+	if err != nil && object.KindOf(err) == object.Unavailable {
+		p.caller.Drain(ctx)
+	}
+	return err
+}
