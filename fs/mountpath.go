@@ -46,6 +46,7 @@ type mountpath struct {
 	stop     chan struct{}
 	shared   indexOptions
 
+	out      atomic.Bool                      // it is out of service, and not for a moment
 	checking atomic.Bool                      // while a check runs
 	welcome  func(*mountpath, identity) error // asked before a mountpath that comes back is opened; nil for one that is no member yet
 }
@@ -134,6 +135,7 @@ func (m *mountpath) switchOff(cause error) error {
 		err = errors.Join(m.flushReads(), m.flush())
 	}
 	err = errors.Join(err, m.close())
+	m.out.Store(true)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cause = cause

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -61,6 +62,7 @@ func (m *mountpath) failed(old *index, cause error) {
 // disable takes a mountpath that could not be opened out of service, and starts to
 // look whether it is back.
 func (m *mountpath) disable(cause error) {
+	m.out.Store(true)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cause = cause
@@ -92,6 +94,7 @@ func (m *mountpath) revive(old *index) {
 		switch {
 		case err == nil && m.revived():
 			m.logger.Info("mountpath is back")
+			m.out.Store(false)
 			m.tell(MountpathOK)
 			return
 		case err == nil: // and failed again at once
@@ -99,9 +102,11 @@ func (m *mountpath) revive(old *index) {
 			continue
 		case m.index.Load() != nil && now == nil:
 			m.logger.Error("mountpath is read-only: its objects are served, changes of them are refused", "err", err)
+			m.out.Store(false)
 			m.tell(MountpathReadOnly)
 			told, wait = false, firstPause
 		case m.index.Load() == nil && !told:
+			m.out.Store(true)
 			m.tell(MountpathFailed)
 			told = true
 		}
@@ -200,6 +205,23 @@ func (m *mountpath) relock(readOnly bool) error {
 	}
 	m.lock = f
 	return nil
+}
+
+// OutOfService returns the directories of the mountpaths whose names are not served,
+// be it that they failed or were disabled by force. One that is opened again within
+// a moment, as after an error of its log, is not among them.
+func (s *Store) OutOfService() (dirs []string) {
+	for _, m := range s.layout.Load().all {
+		if m.out.Load() {
+			dirs = append(dirs, m.dir)
+		}
+	}
+	return dirs
+}
+
+// Serves reports whether any mountpath serves.
+func (s *Store) Serves() bool {
+	return slices.ContainsFunc(s.layout.Load().all, func(m *mountpath) bool { return !m.out.Load() })
 }
 
 // welcome gives a mountpath that comes back the set that counts, where it missed a

@@ -20,6 +20,7 @@ type Config struct {
 	PublicHosts   []string // host[:port] that clients sign for where something in front changes the Host
 	NodeCerts     bool     // other nodes must show a certificate that was verified
 	Store         fs.Config
+	Disks         chan struct{} // gets something when a mountpath fails or is back; DefaultConfig has Store do so
 	OpenBackend   backend.Open  // of remote buckets; nil where there are none
 	ReloadKeys    func()        // has OpenBackend read its credentials anew; nil for nothing
 	FetchChunk    int64         // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one
@@ -42,8 +43,16 @@ type Config struct {
 
 // DefaultConfig returns the defaults of everything that has one.
 func DefaultConfig() Config {
+	store, disks := fs.DefaultConfig(), make(chan struct{}, 1)
+	store.OnMountpath = func(fs.MountpathEvent) {
+		select {
+		case disks <- struct{}{}:
+		default: // who looks next sees this, too
+		}
+	}
 	return Config{
-		Store:         fs.DefaultConfig(),
+		Store:         store,
+		Disks:         disks,
 		FetchChunk:    8 << 20,
 		IdleTimeout:   time.Minute,
 		PeerTimeout:   10 * time.Second,

@@ -34,6 +34,9 @@ func (t *Target) changeMountpath(req peer.MountpathRequest) (id string, err erro
 	case api.ActionAttachMountpath:
 		err = t.store.Attach(req.Dir)
 	case api.ActionDetachMountpath:
+		if err = t.giveUp(req.Dir, req.Force); err != nil {
+			return "", err
+		}
 		err = t.store.Detach(req.Dir, req.Force)
 	case api.ActionEnableMountpath:
 		err = t.store.Enable(req.Dir)

@@ -114,6 +114,7 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	go t.runLifecycles(ctx)
 	go t.watchSpace(ctx)
 	go t.keepResilvering(ctx)
+	go t.watchDisks(ctx)
 	defer t.fetches.end()
 	defer t.jobs.close()
 	select {

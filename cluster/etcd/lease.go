@@ -23,11 +23,16 @@ type lease struct {
 	mu       sync.Mutex
 	id       clientv3.LeaseID
 	deadline time.Time // with a monotonic reading; zero while there is no lease
+	// suspended: the node has no lease, and asks for none.
+	suspended bool
 }
 
 func (l *lease) set(id clientv3.LeaseID, deadline time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.suspended { // what was under way when it was said
+		id, deadline = clientv3.NoLease, time.Time{}
+	}
 	l.id, l.deadline = id, deadline
 }
 
@@ -82,6 +87,9 @@ func (s *Store) keepAlive() {
 }
 
 func (s *Store) renewOrReplace(timeout time.Duration) error {
+	if s.lease.isSuspended() {
+		return nil
+	}
 	err := s.renew(timeout)
 	if !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		return err
