@@ -83,12 +83,12 @@ func (k *arrivals) unstage(ids []blobID) (out []blobID) {
 	return out
 }
 
-// expired returns the blobs that were staged before a time, which are not any more.
+// expired returns the blobs that were staged at a time or before, which are not any more.
 func (k *arrivals) expired(before time.Time) (ids []blobID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for id, since := range k.staged {
-		if since.Before(before) {
+		if !since.After(before) {
 			delete(k.staged, id)
 			ids = append(ids, id)
 		}

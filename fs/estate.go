@@ -117,7 +117,7 @@ func (e *Estate) fill(from *inventory) {
 // else of the name, with what is prepared, is gone then, or all is as before. Missing
 // blobs come as for Prepare. Where e.Stamp is that of the name here already, blobs are
 // checked and the damaged ones replaced. It does not Enter. Errors: Conflict
-// with ErrStale where the name has a change by a later owner, and those of Prepare.
+// with ErrStale where a change by a later owner was applied here, and those of Prepare.
 func (s *Store) Adopt(e *Estate, fetch Fetch) error {
 	err := e.check()
 	var held []segment
@@ -135,41 +135,50 @@ func (s *Store) Adopt(e *Estate, fetch Fetch) error {
 
 // adoptEstate is one try of Adopt; again says that the name was moved meanwhile.
 func (s *Store) adoptEstate(e *Estate, held []segment, fetch Fetch) (again bool, err error) {
-	now, err := s.Stamp(e.Name)
+	t, err := s.lockName(e.Name)
 	if err != nil {
 		return false, err
 	}
-	if now.CompareTerm(e.Stamp) > 0 {
-		return false, conflict("fs.Adopt", e.Name, ErrStale)
+	now, err := t.mayAdopt(e)
+	t.end()
+	if err != nil {
+		return false, err
 	}
 	h := &haul{s: s, n: e.Name, d: e.Durability, fetch: fetch, intact: now == e.Stamp}
 	defer h.release()
 	if err := h.bring(held, e.Blobs); err != nil {
 		return false, err
 	}
-	t, err := s.lockName(e.Name)
-	if err != nil {
+	if t, err = s.lockName(e.Name); err != nil {
 		return false, err
 	}
 	defer t.end()
 	if len(held) > 0 && t.m != h.m {
 		return true, nil
 	}
-	now, err = t.x.stamp(t.n)
-	if err != nil {
+	if _, err := t.mayAdopt(e); err != nil {
 		return false, err
-	}
-	for _, p := range t.x.marks.of(t.n).chain {
-		now = p.stamp
-	}
-	if now.CompareTerm(e.Stamp) > 0 {
-		return false, conflict("fs.Adopt", e.Name, ErrStale)
 	}
 	tried, err := t.adopt(e)
 	if tried {
 		h.referred()
 	}
 	return false, err
+}
+
+// mayAdopt returns the stamp of the name. ErrStale where that is by a later owner than
+// e's, unless both are of a name that is gone: the other one may have forgotten it.
+// What is prepared does not count: who sends e has it, or it was given up.
+func (t *txn) mayAdopt(e *Estate) (Stamp, error) {
+	now, err := t.x.stamp(t.n)
+	if err != nil || now.CompareTerm(e.Stamp) <= 0 {
+		return now, err
+	}
+	there, err := t.x.hasData(t.n)
+	if err == nil && (there || !e.Stamp.IsZero()) {
+		err = conflict("fs.Adopt", t.n, ErrStale)
+	}
+	return now, err
 }
 
 // adopt replaces all that is here of the name. tried is as of putPart.

@@ -290,6 +290,7 @@ func (s *Store) quiesce(ctx context.Context, l *layout) {
 	defer cancel()
 	for _, m := range l.all {
 		for l.set.leaving(m.id) && !m.keep.idle() && ctx.Err() == nil {
+			m.unstageOld(0)
 			_ = m.flush() // what it cannot unlink is wiped
 			pause(ctx, 10*time.Millisecond)
 		}

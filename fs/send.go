@@ -52,7 +52,7 @@ func (t *txn) base() (Stamp, error) {
 	if err != nil || !base.IsZero() {
 		return base, err
 	}
-	there := t.old != nil || t.past != history{} || t.begun != history{}
+	there := t.old != nil || t.begun != history{} // as the change found it
 	if !there {
 		there, err = t.x.hasKind(kindUpload, t.n)
 	}

@@ -107,9 +107,9 @@ func (w *Staged) Abort() {
 	w.m.letGo(w.w.id)
 }
 
-// unstageOld removes the blobs that no change came for.
-func (m *mountpath) unstageOld() {
-	if ids := m.arrivals.expired(m.config.Now().Add(-stagedFor)); len(ids) > 0 {
+// unstageOld removes the blobs that no change came for in that time.
+func (m *mountpath) unstageOld(age time.Duration) {
+	if ids := m.arrivals.expired(m.config.Now().Add(-age)); len(ids) > 0 {
 		m.letGo(ids...)
 	}
 }

@@ -189,7 +189,7 @@ func (s *Store) startBackground() {
 // flush unlinks what waits for it and writes access times down.
 func (s *Store) flush() {
 	for _, m := range s.layout.Load().all {
-		m.unstageOld()
+		m.unstageOld(stagedFor)
 		if err := errors.Join(m.flush(), m.flushReadsIfMany()); err != nil && !errors.Is(err, object.Unavailable) {
 			m.logger.Warn("flush", "err", err)
 		}

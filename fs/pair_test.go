@@ -1,0 +1,535 @@
+package fs_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"ais/fs"
+	"ais/fs/faultfs"
+	"ais/object"
+)
+
+// side is one of two stores that keep copies of each other's names.
+type side struct {
+	store atomic.Pointer[fs.Store]
+	peer  *side
+
+	term    atomic.Uint64
+	owner   atomic.Bool
+	alone   atomic.Bool // changes are noted for the peer and not sent
+	streams bool        // blobs are passed on while they are written
+
+	mu      sync.Mutex   // guards the rest
+	refuse  func() error // before a change is sent
+	lose    func() error // after it was prepared at the peer
+	after   func() error // after it was applied here
+	settles bool         // at once
+	fetched int
+	staged  int
+}
+
+func (p *side) copying() *fs.Copying {
+	return &fs.Copying{
+		Enter: func(object.Name, bool) error { return nil },
+		Sends: func(n object.Name) bool { return p.owner.Load() && n.Bucket == 7 },
+		Term:  func(object.Name) (uint64, uint64, error) { return 1, p.term.Load(), nil },
+		Send:  p.send, Sent: p.wasSent, Stream: p.stream,
+		Lists: func(object.Name) bool { return p.owner.Load() },
+	}
+}
+
+// overTheWire is a change as it comes out at the other end.
+func overTheWire(c *fs.Change) *fs.Change {
+	out, err := fs.DecodeChange(fs.EncodeChange(c))
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+func (p *side) hook(f func() error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	return f()
+}
+
+func (p *side) send(c *fs.Change) error {
+	if p.alone.Load() {
+		c.Handoff = append(c.Handoff, "peer")
+		return nil
+	}
+	if err := p.hook(p.refuse); err != nil {
+		return err
+	}
+	if err := p.peer.receive(overTheWire(c), p); err != nil {
+		return err
+	}
+	return p.hook(p.lose)
+}
+
+// receive prepares a change, with the whole state of the name first where that is
+// needed.
+func (p *side) receive(c *fs.Change, from *side) error {
+	s := p.store.Load()
+	err := s.Prepare(c, from.fetch(c.Name))
+	if !errors.Is(err, fs.ErrBehind) {
+		return err
+	}
+	if err := p.pull(c.Name, from); err != nil {
+		return err
+	}
+	return s.Prepare(c, from.fetch(c.Name))
+}
+
+func (p *side) pull(n object.Name, from *side) error {
+	e, err := from.store.Load().Estate(n)
+	if err != nil {
+		return err
+	}
+	if e, err = fs.DecodeEstate(fs.EncodeEstate(e)); err != nil {
+		return err
+	}
+	return p.store.Load().Adopt(e, from.fetch(n))
+}
+
+// fetch gives out blobs of a name that this side has.
+func (p *side) fetch(n object.Name) fs.Fetch {
+	return func(b fs.Blob) (io.ReadCloser, error) {
+		p.mu.Lock()
+		p.fetched++
+		p.mu.Unlock()
+		r, _, err := p.store.Load().OpenBlob(n, b.ID)
+		return r, err
+	}
+}
+
+func (p *side) wasSent(c *fs.Change, err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.alone.Load() {
+		return nil
+	}
+	if err != nil {
+		return nil // whether it was applied is not known
+	}
+	if p.after != nil {
+		if err := p.after(); err != nil {
+			return err
+		}
+	}
+	if p.settles {
+		return p.peer.store.Load().Settle(c.Name, c.Stamp, true)
+	}
+	return nil
+}
+
+// streaming counts the blobs that came whole.
+type streaming struct {
+	*fs.Staged
+	from *side
+}
+
+func (w streaming) Close() error {
+	err := w.Staged.Close()
+	if err == nil {
+		w.from.mu.Lock()
+		w.from.staged++
+		w.from.mu.Unlock()
+	}
+	return err
+}
+
+func (p *side) stream(n object.Name, blob string) io.WriteCloser {
+	if !p.streams || p.alone.Load() {
+		return nil
+	}
+	w, err := p.peer.store.Load().Stage(n, blob, -1, object.Power)
+	if err != nil {
+		return nil
+	}
+	return streaming{w, p}
+}
+
+// settle tells the peer of all that was applied, and whatever else it has in doubt is
+// decided by what is here.
+func (p *side) settle(t testing.TB) {
+	t.Helper()
+	here, there := p.store.Load(), p.peer.store.Load()
+	for _, d := range there.InDoubt() {
+		now, err := here.Stamp(d.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now == d.Stamp {
+			err = there.Settle(d.Name, d.Stamp, true)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range there.InDoubt() {
+		if err := there.Settle(d.Name, d.Stamp, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := there.InDoubt(); len(left) > 0 {
+		t.Fatalf("%v is still in doubt", left)
+	}
+}
+
+// joined returns two sides, the first of which owns all names.
+func joined() (*side, *side) {
+	a, b := &side{settles: true}, &side{settles: true}
+	a.peer, b.peer = b, a
+	a.owner.Store(true)
+	a.term.Store(1)
+	return a, b
+}
+
+// open opens the store of a side.
+func (p *side) open(t testing.TB, c fs.Config) *fs.Store {
+	t.Helper()
+	c.Copying = p.copying()
+	s := open(t, c)
+	p.store.Store(s)
+	return s
+}
+
+// pair is two sides on file systems in memory.
+func pair(t testing.TB) (a, b *side) {
+	t.Helper()
+	a, b = joined()
+	a.open(t, memConfig(faultfs.New()))
+	c := memConfig(faultfs.New())
+	c.Mountpaths = []string{"/r1", "/r2", "/r3"}
+	b.open(t, c)
+	return a, b
+}
+
+// estates returns what a store has of all names, by name, without what is noted of
+// completed uploads and for other targets.
+func estates(t testing.TB, s *fs.Store) map[object.Name]string {
+	t.Helper()
+	out := make(map[object.Name]string)
+	for after, more := (object.Name{}), true; more; {
+		page, err := s.WalkNames(0, after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range page {
+			e, err := s.Estate(k.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.Stamp != e.Stamp || k.Removed != e.Removed() {
+				t.Fatalf("walking: %+v, but %+v", k, e)
+			}
+			out[k.Name] = string(fs.EncodeEstate(fs.Comparable(e)))
+			after = k.Name
+		}
+		more = len(page) > 0
+	}
+	return out
+}
+
+// wantCopy checks that two stores have the same of all names.
+func wantCopy(t testing.TB, a, b *fs.Store) {
+	t.Helper()
+	want, got := estates(t, a), estates(t, b)
+	for n, e := range want {
+		if got[n] != e {
+			t.Errorf("%v: the copy differs:\n%q\n%q", n, e, got[n])
+		}
+	}
+	for n := range got {
+		if _, there := want[n]; !there {
+			t.Errorf("%v: only the copy has it", n)
+		}
+	}
+	if objects, size, err := a.Count(7); err != nil {
+		t.Error(err)
+	} else if o, s, err := b.Count(7); err != nil || o != objects || s != size {
+		t.Errorf("the copy counts %d objects, %d bytes, and not %d, %d: %v", o, s, objects, size, err)
+	}
+}
+
+// TestCopiesFollow makes each change of one name or two at an owner: the copy then has
+// the same in every record, reads the same bytes, and has as many blobs.
+func TestCopiesFollow(t *testing.T) {
+	for _, op := range operations() {
+		for _, streams := range []bool{false, true} {
+			name := strings.ReplaceAll(op.name, " ", "-")
+			if streams {
+				name += "/streamed"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				a, b := joined()
+				a.streams = streams
+				ca, cb := crashConfig(faultfs.New()), crashConfig(faultfs.New())
+				owner, replica := a.open(t, ca), b.open(t, cb)
+				if err := errors.Join(op.setup(owner, object.Power), op.do(owner, object.Power)); err != nil {
+					t.Fatal(err)
+				}
+				wantCopy(t, owner, replica)
+				b.owner.Store(true) // it lists
+				for _, s := range []*fs.Store{owner, replica} {
+					if why := compare(s, op.after); why != "" {
+						t.Error(why)
+					}
+					if r := sweep(t, s); r.Orphans > 0 {
+						t.Errorf("%d orphans", r.Orphans)
+					}
+					if err := s.Close(); err != nil { // and with it what was put off
+						t.Error(err)
+					}
+				}
+				if ours, theirs := blobs(t, ca.OS, ca), blobs(t, cb.OS, cb); ours != op.after.blobs || theirs != ours {
+					t.Errorf("%d blobs here and %d there, want %d", ours, theirs, op.after.blobs)
+				}
+				if streams && a.fetched > 0 && op.name != "fill blob" && op.name != "fill over blob" {
+					t.Errorf("%d blobs were fetched, %d streamed", a.fetched, a.staged)
+				}
+			})
+		}
+	}
+}
+
+// TestPrepared looks at a copy between the two steps of a change.
+func TestPrepared(t *testing.T) {
+	a, b := pair(t)
+	a.settles = false
+	b.owner.Store(true)
+	owner, replica := a.store.Load(), b.store.Load()
+	put(t, owner, name("k"), large)
+	if !replica.Dirty(name("k")) || replica.Dirty(name("l")) || owner.Dirty(name("k")) {
+		t.Fatal("the wrong names are dirty")
+	}
+	if _, err := replica.Stat(name("k"), ""); object.KindOf(err) != object.NotFound {
+		t.Fatal("a prepared change can be seen:", err)
+	}
+	if _, err := tryPut(replica, name("k"), small, object.Cond{}, object.Power); !errors.Is(err, fs.ErrInDoubt) || object.KindOf(err) != object.Busy {
+		t.Fatal("a change of a name that is in doubt:", err)
+	}
+	put(t, owner, name("k"), small)
+	doubts := replica.InDoubt()
+	if len(doubts) != 2 || !doubts[0].Stamp.Less(doubts[1].Stamp) {
+		t.Fatalf("in doubt: %v", doubts)
+	}
+	if n := sweep(t, replica).Orphans; n != 0 {
+		t.Fatalf("%d blobs of prepared changes were swept", n)
+	}
+	if err := replica.Settle(name("k"), doubts[1].Stamp, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := replica.Settle(name("k"), doubts[0].Stamp, false); err != nil { // too late
+		t.Fatal(err)
+	}
+	wantCopy(t, owner, replica)
+	wantContent(t, replica, name("k"), small)
+}
+
+// TestGivenUp drops a prepared change, by word of the owner and by the next change
+// that begins where it did.
+func TestGivenUp(t *testing.T) {
+	a, b := pair(t)
+	owner, replica := a.store.Load(), b.store.Load()
+	put(t, owner, name("k"), part1)
+	for _, told := range []bool{false, true} {
+		a.lose = func() error { return object.E("send", "", object.Unavailable, nil) }
+		if _, err := tryPut(owner, name("k"), large, object.Cond{}, object.Power); object.KindOf(err) != object.Unavailable {
+			t.Fatal(err)
+		}
+		a.lose = nil
+		wantContent(t, owner, name("k"), part1)
+		if !replica.Dirty(name("k")) {
+			t.Fatal("nothing is prepared")
+		}
+		if told {
+			a.settle(t)
+		}
+		put(t, owner, name("k"), part1)
+		wantCopy(t, owner, replica)
+		for _, s := range []*fs.Store{owner, replica} {
+			if n := sweep(t, s); n.Blobs != 1 || n.Orphans != 0 {
+				t.Fatalf("blobs: %+v", n)
+			}
+		}
+	}
+}
+
+// TestBehind has a copy miss changes, of which notes are kept here and with the
+// copies, and catch up with an empty change.
+func TestBehind(t *testing.T) {
+	a, b := pair(t)
+	owner, replica := a.store.Load(), b.store.Load()
+	put(t, owner, name("gone"), large)
+	put(t, owner, name("k"), large)
+	a.alone.Store(true)
+	a.term.Store(5)
+	put(t, owner, name("k"), part1)
+	put(t, owner, name("new"), small)
+	if _, err := upload(owner, name("up"), "u", object.Power, part1, part2); err != nil {
+		t.Fatal(err)
+	}
+	if errs := removeAll(owner, object.Power, name("gone")); errs[0] != nil {
+		t.Fatal(errs)
+	}
+	a.alone.Store(false)
+	var missed []string
+	for after, more := (object.Name{}), true; more; {
+		page, err := owner.Handoffs("peer", after, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range page {
+			if h.Term != 5 {
+				t.Fatalf("%+v", h)
+			}
+			missed, after = append(missed, h.Name.Key), h.Name
+			if err := owner.Touch(h.Name, object.Power); err != nil {
+				t.Fatal(err)
+			}
+		}
+		more = len(page) == 3
+	}
+	if got := strings.Join(missed, " "); got != "gone k new up" {
+		t.Fatal(got)
+	}
+	wantCopy(t, owner, replica)
+	for _, before := range []uint64{5, 6} {
+		if err := owner.ForgetHandoffs("peer", before); err != nil {
+			t.Fatal(err)
+		}
+		left, err := owner.Handoffs("peer", object.Name{}, 10)
+		if want := map[uint64]int{5: 4, 6: 0}[before]; err != nil || len(left) != want {
+			t.Fatalf("%v, %v", left, err)
+		}
+	}
+	n, err := owner.ForgetRemoved(7, func(object.Name, fs.Stamp) bool { return true })
+	if err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	put(t, owner, name("gone"), small)
+	wantCopy(t, owner, replica)
+}
+
+// TestStale refuses the changes of an owner that others have succeeded.
+func TestStale(t *testing.T) {
+	a, b := pair(t)
+	owner, replica := a.store.Load(), b.store.Load()
+	put(t, owner, name("k"), large)
+	a.alone.Store(true)
+	b.alone.Store(true)
+	a.owner.Store(false)
+	b.owner.Store(true)
+	b.term.Store(2)
+	put(t, replica, name("k"), small)
+	a.owner.Store(true)
+	a.alone.Store(false)
+	if _, err := tryPut(owner, name("k"), part1, object.Cond{}, object.Power); !errors.Is(err, fs.ErrStale) || object.KindOf(err) != object.Conflict {
+		t.Fatal(err)
+	}
+	if err := b.pull(name("k"), a); !errors.Is(err, fs.ErrStale) {
+		t.Fatal(err)
+	}
+	wantContent(t, owner, name("k"), large)
+	if err := a.pull(name("k"), b); err != nil {
+		t.Fatal(err)
+	}
+	wantCopy(t, replica, owner)
+	wantContent(t, owner, name("k"), small)
+}
+
+// TestRepair replaces the damaged blob of a copy.
+func TestRepair(t *testing.T) {
+	a, b := joined()
+	a.open(t, crashConfig(faultfs.New()))
+	f := faultfs.New()
+	c := crashConfig(f)
+	replica := b.open(t, c)
+	put(t, a.store.Load(), name("k"), large)
+	for i := range 256 {
+		dir := fmt.Sprintf("/m/blobs/%02x", i)
+		names, err := f.List("test.list", dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if err := f.Flip(dir+"/"+name, 20_000); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, _, err := get(replica, name("k")); object.KindOf(err) != object.Corrupt {
+		t.Fatal("not damaged:", err)
+	}
+	if err := a.pull(name("k"), b); object.KindOf(err) != object.Invalid && err != nil {
+		t.Fatal(err)
+	}
+	wantContent(t, a.store.Load(), name("k"), large) // what was good stays
+	if err := b.pull(name("k"), a); err != nil {
+		t.Fatal(err)
+	}
+	wantContent(t, replica, name("k"), large)
+	if n := blobs(t, f, c); n != 1 {
+		t.Fatal(n, "blobs")
+	}
+}
+
+// TestYield gives names away: what is read and changed here meanwhile, and after.
+func TestYield(t *testing.T) {
+	a, b := pair(t)
+	owner := a.store.Load()
+	a.alone.Store(true)
+	put(t, owner, name("k"), large)
+	if _, err := upload(owner, name("k"), "u", object.Power, part1); err != nil {
+		t.Fatal(err)
+	}
+	to := fs.Stamp{Placement: 2}
+	if err := owner.Yield(name("k"), to); err != nil {
+		t.Fatal(err)
+	}
+	check := func(s *fs.Store) {
+		t.Helper()
+		_, oerr := s.Open(name("k"), "")
+		_, serr := s.Stat(name("k"), "")
+		_, perr := tryPut(s, name("k"), small, object.Cond{}, object.Power)
+		_, uerr := s.Upload(name("k"), "u")
+		_, rerr := s.Remove(name("k"), "", fs.Terms{}, object.Power)
+		for _, err := range []error{oerr, serr, perr, uerr, rerr, s.Discard(name("k"), "u"), removeAll(s, object.Power, name("k"))[0]} {
+			if !errors.Is(err, fs.ErrMoved) || object.KindOf(err) != object.Conflict {
+				t.Fatal(err)
+			}
+		}
+		if p, yielded := s.Yielded(name("k")); !yielded || p != to {
+			t.Fatal(p, yielded)
+		}
+	}
+	check(owner)
+	if err := b.pull(name("k"), a); err != nil {
+		t.Fatal(err)
+	}
+	wantCopy(t, owner, b.store.Load())
+	if err := owner.Release(name("k")); err != nil {
+		t.Fatal(err)
+	}
+	if left := estates(t, owner); len(left) != 0 {
+		t.Fatalf("%v", left)
+	}
+	if r := sweep(t, owner); r.Blobs != 0 {
+		t.Fatalf("%+v", r)
+	}
+	put(t, owner, name("k"), small)
+	b.owner.Store(true)
+	wantContent(t, b.store.Load(), name("k"), large)
+	b.owner.Store(false)
+}
