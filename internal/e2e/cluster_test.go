@@ -31,6 +31,7 @@ type Options struct {
 	TLS                          bool     // HTTPS on every port, mutual among nodes and to etcd
 	ProxyArgs, TargetArgs        []string // more flags
 	External                     []string // URLs of an etcd that is there; none: proxy1 embeds one
+	Members                      int      // of etcd, one in each of the first proxies; 0 is one alone
 	Remote                       Remote   // of the buckets of provider aws, which the targets have the key of
 	TargetEnv                    []string // more variables for the targets
 	Hosts                        string   // what /etc/hosts says to the targets; takes root
@@ -44,8 +45,8 @@ type Cluster struct {
 	Dir   string
 	o     Options
 	nodes []*node
-	etcd  string // client URL
-	peer  string
+	etcd  string         // client URLs, separated by commas, of the first proxy's member first
+	peers []string       // of etcd's members, in the order of the proxies
 	keys  map[string]Key // with Auth, by user
 	roots *x509.CertPool // with TLS
 	net   *network       // with Network
@@ -125,14 +126,16 @@ func launch(dir string, o Options) (*Cluster, error) {
 
 // startAll starts the first proxy, then, once the cluster's key is there, the rest.
 func (c *Cluster) startAll() error {
-	if len(c.o.External) > 0 { // no proxy makes the key
+	if len(c.o.External) > 0 || c.o.Members > 1 { // no proxy makes the key, or several need it
 		key := hex.EncodeToString(random(1, 32))
 		if err := os.WriteFile(c.keyFile(), []byte(key+"\n"), 0o600); err != nil {
 			return err
 		}
 	}
-	if err := c.nodes[0].start(); err != nil {
-		return err
+	for _, n := range c.nodes[:max(1, c.o.Members)] { // one member of three answers nothing
+		if err := n.start(); err != nil {
+			return err
+		}
 	}
 	if err := c.nodes[0].await(time.Minute, func() error {
 		if fi, err := os.Stat(c.keyFile()); err != nil || fi.Size() == 0 {
@@ -141,11 +144,12 @@ func (c *Cluster) startAll() error {
 		if len(c.o.External) > 0 {
 			return nil
 		}
-		return dialable(strings.TrimPrefix(c.etcd, c.scheme()+"://"))
+		first, _, _ := strings.Cut(strings.TrimPrefix(c.etcd, c.scheme()+"://"), ",")
+		return dialable(first)
 	}); err != nil {
 		return err
 	}
-	for _, n := range c.nodes[1:] {
+	for _, n := range c.nodes[max(1, c.o.Members):] {
 		if err := n.start(); err != nil {
 			return err
 		}
@@ -213,8 +217,8 @@ func (c *Cluster) addProxy(i int) error {
 	switch {
 	case len(c.o.External) > 0:
 		more[1] = strings.Join(c.o.External, ",")
-	case i == 1:
-		more = []string{"--etcd-listen", c.etcd, "--etcd-peer", c.peer}
+	case i <= len(c.peers):
+		more = c.embedded(i)
 	}
 	if c.o.Redirect != "" {
 		more = append(more, "--redirect", c.o.Redirect)

@@ -67,7 +67,7 @@ func kindsOfFaults() []string {
 // shapes are the clusters that seeds choose from.
 var shapes = []Options{
 	{Proxies: 2, Targets: 3},
-	{Proxies: 3, Targets: 4},
+	{Proxies: 3, Targets: 4, Members: 3},
 	{Proxies: 2, Targets: 5},
 }
 

@@ -131,20 +131,43 @@ func sweepNetworks() {
 	}
 }
 
-// chooseAddresses decides where the etcd of the first proxy is.
-func (c *Cluster) chooseAddresses() error {
-	ports, err := freePorts(2)
-	if err != nil {
-		return err
-	}
-	host := "127.0.0.1"
+// chooseAddresses decides where the members of etcd are that proxies embed.
+func (c *Cluster) chooseAddresses() (err error) {
 	if c.o.Network {
-		if c.net, err = newNetwork(); err == nil {
-			host, err = c.net.add("proxy1")
+		if c.net, err = newNetwork(); err != nil {
+			return err
 		}
 	}
-	c.etcd, c.peer = fmt.Sprintf("%s://%s:%d", c.scheme(), host, ports[0]), fmt.Sprintf("%s://%s:%d", c.scheme(), host, ports[1])
-	return err
+	var clients []string
+	for i := range max(1, c.o.Members) {
+		ports, err := freePorts(2)
+		if err != nil {
+			return err
+		}
+		host := "127.0.0.1"
+		if c.net != nil {
+			if host, err = c.net.add("proxy" + strconv.Itoa(i+1)); err != nil {
+				return err
+			}
+		}
+		clients = append(clients, fmt.Sprintf("%s://%s:%d", c.scheme(), host, ports[0]))
+		c.peers = append(c.peers, fmt.Sprintf("%s://%s:%d", c.scheme(), host, ports[1]))
+	}
+	c.etcd = strings.Join(clients, ",")
+	return nil
+}
+
+// embedded returns the flags of the proxy with the i-th member of etcd.
+func (c *Cluster) embedded(i int) []string {
+	clients := strings.Split(c.etcd, ",")
+	if len(c.peers) == 1 {
+		return []string{"--etcd-listen", clients[0], "--etcd-peer", c.peers[0]}
+	}
+	var named []string
+	for k, url := range c.peers {
+		named = append(named, fmt.Sprintf("proxy%d=%s", k+1, url))
+	}
+	return []string{"--etcd-listen", clients[i-1], "--etcd-peers", strings.Join(named, ","), "--etcd", c.etcd}
 }
 
 // public returns a node's host:port as clients write it.
