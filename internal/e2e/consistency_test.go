@@ -135,6 +135,7 @@ func (w *workload) attack(n *nemesis, faults []fault, length time.Duration, r *r
 			nodes = slices.Concat(nodes, w.c.Names("target"))
 		}
 		k := w.client(i, nodes, []time.Duration{3 * time.Second, 15 * time.Second}[r.IntN(2)])
+		k.goes = i%4 == 1
 		working.Go(func() { k.run(stop) })
 	}
 	working.Go(func() { n.run(faults, stop) })

@@ -77,6 +77,7 @@ type client struct {
 	r     *rand.Rand
 	nodes []string
 	at    map[string]plain
+	goes  bool              // to the target that a proxy names, instead of being relayed
 	seen  map[string]string // the last ETag seen, by bucket/key
 }
 
@@ -140,8 +141,19 @@ func (k *client) step() bool {
 
 // send sends one request; ok is false where nothing was learned.
 func (k *client) send(node, method, target string, body []byte, headers ...string) (a answer, note string, ok bool) {
-	a, err := k.at[node].request(method, target, bytes.NewReader(body), headers...)
+	if k.goes {
+		headers = append(headers, "X-Ais-Redirect: follow")
+	}
+	p := k.at[node]
+	a, err := p.request(method, target, bytes.NewReader(body), headers...)
 	note = fmt.Sprintf("%s %d %s", method, a.status, a.code)
+	if err == nil && a.status == http.StatusTemporaryRedirect {
+		scheme, rest, _ := strings.Cut(a.header.Get("Location"), "://")
+		host, path, _ := strings.Cut(rest, "/")
+		p.endpoint = scheme + "://" + host
+		a, err = p.request(method, "/"+path, bytes.NewReader(body), headers...)
+		note = fmt.Sprintf("%s to %s %d %s", method, host, a.status, a.code)
+	}
 	if err != nil {
 		return a, note + " " + clip(err.Error(), 120), false
 	}
@@ -249,10 +261,11 @@ func (k *client) get(op history.Op, how string) bool {
 		k.w.h.Wrong("client %d at %s: %s/%s: %s: %v", k.id, op.Node, op.Bucket, op.Key, how, a)
 		return true
 	}
-	if !ok {
+	if ok {
+		k.seen[op.Bucket+"/"+op.Key] = op.Value.ETag
+	} else {
 		op.Outcome = history.Unknown
 	}
-	k.seen[op.Bucket+"/"+op.Key] = op.Value.ETag
 	k.w.h.Add(op)
 	return ok
 }

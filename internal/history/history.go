@@ -50,18 +50,18 @@ const (
 
 // Op is one operation on one key.
 type Op struct {
-	Client       int
-	Node         string // whom it was sent to
-	Bucket, Key  string
-	Kind         Kind
-	Value        Value
-	IfAbsent     bool   // If-None-Match: *
-	IfMatch      string // an ETag without quotes
-	Outcome      Outcome
-	Start, End   time.Duration // since the history began
-	Note         string        // what was sent and answered, for people
-	byListing    bool          // a Read of a page: the Value has no ID
-	interchanged int           // its place in a group of those that can stand for each other, from 1; see prepare
+	Client      int
+	Node        string // whom it was sent to
+	Bucket, Key string
+	Kind        Kind
+	Value       Value
+	IfAbsent    bool   // If-None-Match: *
+	IfMatch     string // an ETag without quotes
+	Outcome     Outcome
+	Start, End  time.Duration // since the history began
+	Note        string        // what was sent and answered, for people
+	byListing   bool          // a Read of a page: the Value has no ID
+	pending     bool          // it may take effect at any time after its start, or never
 }
 
 // Page is one page of a listing: all keys behind After, up to and with Through.

@@ -41,6 +41,18 @@ func page(start, end int, n ...uint64) Page {
 	return p
 }
 
+func empty(n uint64, start, end int) Op {
+	op := write(n, start, end)
+	op.Value.ETag, op.Value.Size = emptyETag, 0
+	return op
+}
+
+func emptyPage(start, end int) Page {
+	p := page(start, end)
+	p.ETags["k"] = emptyETag
+	return p
+}
+
 // Every promise is broken once by hand, and kept once as nearly as can be.
 func TestCheck(t *testing.T) {
 	for _, test := range []struct {
@@ -77,6 +89,11 @@ func TestCheck(t *testing.T) {
 		{"a swap refused although it is there", []Op{write(1, 0, 10), write(2, 20, 30).ifMatch(1).refused()}, nil, false},
 		{"a swap finds nothing although it is there", []Op{write(1, 0, 10), write(2, 20, 30).ifMatch(1).missing()}, nil, false},
 		{"a swap finds nothing", []Op{write(1, 0, 10), remove(11, 12), write(2, 20, 30).ifMatch(1).missing()}, nil, true},
+		{"what is in doubt happens once", []Op{write(1, 0, 10).unknown(), remove(20, 30), write(2, 40, 50).ifAbsent().refused(), remove(60, 70), write(3, 80, 90).ifAbsent().refused()}, nil, false},
+		{"of two orders the one that leaves something in doubt", []Op{remove(0, 5).unknown(), write(1, 10, 50), read(nothing, 20, 40), write(2, 55, 60), read(nothing, 70, 80)}, nil, true},
+		{"an unknown write of nothing is listed", []Op{empty(1, 0, 10).unknown()}, []Page{emptyPage(20, 30)}, true},
+		{"and read", []Op{empty(1, 0, 10).unknown(), read(Value{ID: 1, ETag: emptyETag}, 20, 30)}, []Page{emptyPage(40, 50)}, true},
+		{"but not before it began", []Op{empty(1, 20, 30).unknown()}, []Page{emptyPage(0, 10)}, false},
 		{"an unknown swap that could not have happened", []Op{write(1, 0, 10), write(2, 20, 30), write(3, 40, 50).ifMatch(1).unknown(), read(value(3), 60, 70)}, nil, false},
 
 		{"a listing has what is there", []Op{write(1, 0, 10)}, []Page{page(20, 30, 1)}, true},
@@ -133,7 +150,7 @@ func TestCheckOfManyClients(t *testing.T) {
 		for c := range 6 {
 			clients.Go(func() {
 				r := rand.New(rand.NewPCG(uint64(c), 1))
-				for i := range 80 {
+				for i := range 200 {
 					h.Add(reg.do(h, r, c, uint64(c*1000+i+1)))
 				}
 			})
@@ -159,7 +176,7 @@ func TestCheckOfManyClients(t *testing.T) {
 
 func (g *register) do(h *History, r *rand.Rand, client int, id uint64) Op {
 	op := Op{Client: client, Bucket: "b", Key: "k", Kind: Kind(r.IntN(3)), Start: h.Now()}
-	lost := op.Kind != Read && r.IntN(40) == 0
+	lost := op.Kind != Read && r.IntN(10) == 0
 	effect := !lost || r.IntN(2) == 0
 	g.mu.Lock()
 	switch op.Kind {

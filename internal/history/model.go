@@ -2,59 +2,74 @@ package history
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/anishathalye/porcupine"
 )
 
-// state is what a key has, in the model. Writes whose outcome nobody knows and whose
-// value nobody saw can stand for each other, and so can such removals: they are
-// used in the order in which they began, and the state counts them. Without that a
-// search would try them in every order.
+// state is what a key has, in the model, and what may still happen to it: removals whose
+// outcome nobody knows, and writes of unknown outcome whose value nobody saw. One of them
+// takes effect where an operation could not have its outcome otherwise, just before it; that
+// is as good as any moment earlier, for nobody looked in between. So the search
+// need not try each of them at every moment.
 type state struct {
 	value    Value
-	unseen   int // writes of the first group that are used
-	removals int // and of the second
+	removals int
+	unseen   int
+	empty    bool // a write of nothing is among them; how often it happens is not counted
 }
 
 // unseenID is the value of a write that nobody saw.
 const unseenID = ^uint64(0)
 
+// unseenETag is the ETag of such a value: no other's.
+const unseenETag = "of a write that nobody saw"
+
+// emptyETag is that of every value without bytes: in a listing they are all alike.
+const emptyETag = "d41d8cd98f00b204e9800998ecf8427e"
+
 // model is a register with conditional writes.
 var model = porcupine.Model{
 	Init: func() any { return state{} },
 	Step: func(s, input, _ any) (bool, any) {
-		return step(s.(state), input.(Op))
+		ok, next := step(s.(state), input.(Op))
+		return ok, next
 	},
-	Hash: func(s any) uint64 {
-		of := s.(state)
-		return of.value.ID*0x9e3779b97f4a7c15 + uint64(of.unseen)<<32 + uint64(of.removals)
-	},
+	// A state that was seen with the same operations done, and with at least as much
+	// still pending, leads to all that this one leads to: the search asks whether the
+	// new state is Equal to a former one, and need not go on where it is no better.
+	Equal:             func(now, former any) bool { return now.(state).noBetter(former.(state)) },
+	Hash:              func(s any) uint64 { return s.(state).value.ID * 0x9e3779b97f4a7c15 },
 	DescribeOperation: func(input, _ any) string { return input.(Op).what() },
 	DescribeState:     func(s any) string { return s.(state).value.String() },
 }
 
 // step returns whether op can take effect on s with the outcome that it had, and what is there afterwards.
-func step(s state, op Op) (bool, any) {
-	if op.interchanged > 0 {
-		return s.interchanged(op)
-	}
-	there := s.value.ID != 0
+func step(s state, op Op) (bool, state) {
 	switch {
-	case op.Kind == Read && op.byListing:
-		return op.Value.ETag == s.value.ETag, s
+	case op.pending && op.Kind == Remove:
+		s.removals++
+		return true, s
+	case op.pending && op.Value.Size == 0:
+		s.empty = true
+		return true, s
+	case op.pending:
+		s.unseen++
+		return true, s
+	case op.Kind == Read && (op.byListing || op.Value.ID == 0):
+		return s.withETag(op.Value.ETag)
 	case op.Kind == Read:
 		return op.Value.ID == s.value.ID, s
 	case op.Outcome == Missing:
-		return !there, s
-	case op.Outcome == Refused && op.IfAbsent:
-		return there, s
+		return s.withETag("")
 	case op.Outcome == Refused:
-		return there && s.value.ETag != op.IfMatch, s
+		return s.present(op.IfMatch)
 	}
-	holds := !op.IfAbsent || !there
-	if op.IfMatch != "" {
-		holds = there && s.value.ETag == op.IfMatch
+	holds := true
+	switch {
+	case op.IfAbsent:
+		holds, s = s.withETag("")
+	case op.IfMatch != "":
+		holds, s = s.withETag(op.IfMatch)
 	}
 	switch {
 	case !holds:
@@ -67,19 +82,37 @@ func step(s state, op Op) (bool, any) {
 	return true, s
 }
 
-// interchanged lets op take effect if those before it in its group did. A write
-// whose condition might not have held is not asked about it: what nobody saw is
-// allowed rather than too much, never too little.
-func (s state) interchanged(op Op) (bool, any) {
-	used := &s.unseen
-	s.value = Value{ID: unseenID, ETag: "of a write that nobody saw"}
-	if op.Kind == Remove {
-		used, s.value = &s.removals, Value{}
-	}
-	if *used != op.interchanged-1 {
+func (s state) noBetter(former state) bool {
+	return s.value == former.value && s.removals <= former.removals && s.unseen <= former.unseen && (!s.empty || former.empty)
+}
+
+// withETag returns s with a value of the ETag, "" for nothing, if it can have that.
+func (s state) withETag(etag string) (bool, state) {
+	switch {
+	case s.value.ETag == etag:
+	case etag == "" && s.removals > 0:
+		s.removals--
+		s.value = Value{}
+	case etag == emptyETag && s.empty:
+		s.value = Value{ID: unseenID, ETag: emptyETag}
+	default:
 		return false, s
 	}
-	*used++
+	return true, s
+}
+
+// present returns s with a value of another ETag, if it can have one.
+func (s state) present(other string) (bool, state) {
+	switch {
+	case s.value.ETag != "" && s.value.ETag != other:
+	case s.empty && other != emptyETag:
+		s.value = Value{ID: unseenID, ETag: emptyETag}
+	case s.unseen > 0:
+		s.unseen--
+		s.value = Value{ID: unseenID, ETag: unseenETag}
+	default:
+		return false, s
+	}
 	return true, s
 }
 
@@ -110,47 +143,33 @@ func (op Op) String() string {
 	return fmt.Sprintf("%9s – %9s  client %2d at %-8s %s   [%s]", seconds(op.Start), seconds(end), op.Client, op.Node, op.what(), op.Note)
 }
 
-// prepare turns the operations on one key, in the order of their starts, into what the
-// search needs: those that say nothing are left out, and those of unknown outcome end
-// when their value was first seen, or never.
+// prepare turns the operations on one key into what the search needs: those of unknown
+// outcome end when their value was first seen, or else are pending from their start on.
+// A pending write is not asked whether its condition held: what nobody saw is allowed
+// rather than too much, never too little.
 func prepare(ops []Op) []porcupine.Operation {
 	ids, etags := map[uint64]int64{}, map[string]int64{} // when each was first seen
 	for _, op := range ops {
 		switch {
-		case op.Kind == Read && op.Outcome == Done && !op.byListing:
+		case op.Outcome != Done:
+		case op.Kind == Read && !op.byListing:
 			first(ids, op.Value.ID, int64(op.End))
-		case op.Kind == Read && op.Outcome == Done:
+		case op.Kind == Read:
 			first(etags, op.Value.ETag, int64(op.End))
-		case op.IfMatch != "" && op.Outcome == Done:
+		case op.IfMatch != "":
 			first(etags, op.IfMatch, int64(op.End))
 		}
-		if op.IfMatch != "" { // who named it had seen it
-			first(etags, op.IfMatch, int64(never))
-		}
 	}
-	matters := slices.ContainsFunc(ops, func(op Op) bool { return op.Outcome == Refused || op.Outcome == Missing })
 	var out []porcupine.Operation
-	unseen, removals := 0, 0
 	for _, op := range ops {
 		end := int64(op.End)
-		if op.Outcome == Unknown {
-			if op.Kind == Read {
-				continue
-			}
-			end = int64(never)
-			seen := false
-			if op.Kind == Write {
-				end, seen = seenAt(op, ids, etags)
-			}
-			switch {
-			case op.Kind == Remove && op.IfMatch == "":
-				removals++
-				op.interchanged = removals
-			case op.Kind == Write && !seen && !matters:
-				continue // it explains nothing
-			case op.Kind == Write && !seen:
-				unseen++
-				op.interchanged = unseen
+		switch {
+		case op.Outcome == Unknown && op.Kind == Read:
+			continue
+		case op.Outcome == Unknown:
+			var seen bool
+			if end, seen = seenAt(op, ids, etags); !seen {
+				op.pending, end = true, int64(op.Start)
 			}
 		}
 		out = append(out, porcupine.Operation{ClientId: op.Client, Input: op, Call: int64(op.Start), Return: max(end, int64(op.Start))})
@@ -167,15 +186,12 @@ func first[K comparable](of map[K]int64, k K, at int64) {
 // seenAt returns when a write whose outcome is unknown must have taken effect, if
 // anybody saw what it wrote. An empty value's ETag is that of every empty one.
 func seenAt(op Op, ids map[uint64]int64, etags map[string]int64) (end int64, seen bool) {
-	end = int64(never)
-	if at, ok := ids[op.Value.ID]; ok {
-		end, seen = at, true
+	if op.Kind != Write {
+		return 0, false
 	}
-	if at, ok := etags[op.Value.ETag]; ok {
-		seen = true
-		if op.Value.Size > 0 {
-			end = min(end, at)
-		}
+	end, seen = ids[op.Value.ID]
+	if at, ok := etags[op.Value.ETag]; ok && op.Value.Size > 0 && (!seen || at < end) {
+		end, seen = at, true
 	}
 	return end, seen
 }
