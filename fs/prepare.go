@@ -239,6 +239,31 @@ func (t *txn) takePrepared(p prepared) (c *Change, h holding, err error) {
 	return c, h, t.b.Delete(key, nil)
 }
 
+// Prepared returns the prepared changes of a name, in their order.
+func (s *Store) Prepared(n object.Name) ([]*Change, error) {
+	t, err := s.lockName(n)
+	if err != nil {
+		return nil, fault("fs.Prepared", n, err)
+	}
+	defer t.end()
+	var out []*Change
+	for _, p := range t.x.marks.of(n).chain {
+		value, found, err := t.x.get(appendPreparedKey(nil, n, p.stamp))
+		if err == nil && !found {
+			err = errBadRecord
+		}
+		if err != nil {
+			return nil, fault("fs.Prepared", n, err)
+		}
+		_, _, c, err := decodePrepared([]byte(value))
+		if err != nil {
+			return nil, fault("fs.Prepared", n, err)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
 // releaseAll lets go of what uses held.
 func (t *txn) releaseAll(held []holding, d object.Durability) {
 	for _, h := range held {
@@ -250,6 +275,16 @@ func (t *txn) releaseAll(held []holding, d object.Durability) {
 // or drops it, and those after it. Where there is none it does nothing. An outcome
 // is kept as object.Process does: what is lost with the power is in doubt again.
 func (s *Store) Settle(n object.Name, p Stamp, commit bool) error {
+	return s.settlePrepared(n, p, commit, nil)
+}
+
+// TakeOver is Settle with a commit by who follows an owner that is gone: it is noted
+// that the targets in missing may lack the change.
+func (s *Store) TakeOver(n object.Name, p Stamp, missing []string) error {
+	return s.settlePrepared(n, p, true, missing)
+}
+
+func (s *Store) settlePrepared(n object.Name, p Stamp, commit bool, missing []string) error {
 	t, err := s.lockName(n)
 	if err != nil {
 		return fault("fs.Settle", n, err)
@@ -262,7 +297,7 @@ func (s *Store) Settle(n object.Name, p Stamp, commit bool) error {
 		}
 		t.b = t.x.db.NewBatch()
 		if commit {
-			err = t.commitPrepared(now, i+1)
+			err = t.commitPrepared(now, i+1, missing)
 		} else {
 			err = t.abortPrepared(now, i)
 		}
@@ -286,8 +321,8 @@ func (t *txn) abortPrepared(now mark, keep int) error {
 	return nil
 }
 
-// commitPrepared applies the first count prepared changes.
-func (t *txn) commitPrepared(now mark, count int) error {
+// commitPrepared applies the first count prepared changes, which missing may lack.
+func (t *txn) commitPrepared(now mark, count int, missing []string) error {
 	var r replay
 	for _, p := range now.chain[:count] {
 		c, _, err := t.takePrepared(p) // whose blobs have references of their own then
@@ -297,6 +332,9 @@ func (t *txn) commitPrepared(now mark, count int) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := t.handOff(&Change{Stamp: now.chain[count-1].stamp, Handoff: missing}); err != nil {
+		return err
 	}
 	if err := r.apply(t, object.Process); err != nil {
 		return err

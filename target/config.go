@@ -9,6 +9,7 @@ import (
 	"ais/daemon"
 	"ais/fs"
 	"ais/load"
+	"ais/replica"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -20,18 +21,19 @@ type Config struct {
 	PublicHosts   []string // host[:port] that clients sign for where something in front changes the Host
 	NodeCerts     bool     // other nodes must show a certificate that was verified
 	Store         fs.Config
-	Disks         chan struct{} // gets something when a mountpath fails or is back; DefaultConfig has Store do so
-	OpenBackend   backend.Open  // of remote buckets; nil where there are none
-	ReloadKeys    func()        // has OpenBackend read its credentials anew; nil for nothing
-	FetchChunk    int64         // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one
-	IdleTimeout   time.Duration // of a connection between requests; longer than the peers keep theirs
-	PeerTimeout   time.Duration // for a control call to another node
-	BatchStall    time.Duration // of a batch: a target that sends nothing for so long is given up
-	MaxBatches    int           // that a target answers at a time; of others' it serves shares of as many for each of several targets
-	SyncTimeout   time.Duration // to catch up with etcd, or to read it
-	ShutdownDelay time.Duration // the target stays when it is told to end, serving nothing new, and says that it is not ready
-	ShutdownGrace time.Duration // for requests in flight after that
-	Load          load.Config   // bounds of what is served at a time
+	Disks         chan struct{}   // gets something when a mountpath fails or is back; DefaultConfig has Store do so
+	Copies        *replica.Keeper // whose hooks Store has; nil where nothing has copies on other targets
+	OpenBackend   backend.Open    // of remote buckets; nil where there are none
+	ReloadKeys    func()          // has OpenBackend read its credentials anew; nil for nothing
+	FetchChunk    int64           // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one
+	IdleTimeout   time.Duration   // of a connection between requests; longer than the peers keep theirs
+	PeerTimeout   time.Duration   // for a control call to another node
+	BatchStall    time.Duration   // of a batch: a target that sends nothing for so long is given up
+	MaxBatches    int             // that a target answers at a time; of others' it serves shares of as many for each of several targets
+	SyncTimeout   time.Duration   // to catch up with etcd, or to read it
+	ShutdownDelay time.Duration   // the target stays when it is told to end, serving nothing new, and says that it is not ready
+	ShutdownGrace time.Duration   // for requests in flight after that
+	Load          load.Config     // bounds of what is served at a time
 
 	Version  string            // of the program
 	Settings map[string]string // what the node was started with, without secrets

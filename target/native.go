@@ -108,6 +108,9 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	}
 	c := nativeCall{ctx: ctx, asks: asks, bucket: b, name: object.Name{Bucket: b.ID, Key: to.Key}}
 	home, err := t.nativeHome(&c)
+	if err == nil && asks.Kind.Reads() && asks.Kind != api.ObjectCopy {
+		home, err = t.readHome(b, c.name)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,7 +129,11 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if of := archiveCall(&c); of != nil {
 		serve = of
 	}
-	return serve(t, &c)
+	err = serve(t, &c)
+	if node, ok := t.elsewhere(b, c.name, err); ok && asks.Kind.Reads() && asks.Kind != api.ObjectCopy {
+		return t.forward(ctx, "", node)
+	}
+	return err
 }
 
 func (t *Target) nativePut(c *nativeCall) error {

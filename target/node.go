@@ -70,6 +70,9 @@ func (t *Target) answerNode(ctx *fasthttp.RequestCtx) error {
 	if err != nil || !found || ticket.Principal != peer.NodePrincipal {
 		return object.E("target.node", "", object.Denied, errors.New("no valid ticket of a node of this cluster"))
 	}
+	if ok, err := t.nodeCopies(ctx); ok {
+		return err
+	}
 	answer, ok := nodeCalls[string(ctx.Path())]
 	if !ok {
 		return object.E("target.node", string(ctx.Path()), object.Unsupported, nil)

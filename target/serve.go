@@ -45,6 +45,11 @@ var operations = map[s3api.Op]func(*Target, *call) error{
 	s3api.GetObjectAttributes:     (*Target).serveAttributes,
 }
 
+// reads are the operations that any copy of the name may answer.
+var reads = map[s3api.Op]bool{
+	s3api.GetObject: true, s3api.HeadObject: true, s3api.GetObjectAttributes: true, s3api.GetObjectACL: true, s3api.GetObjectTagging: true,
+}
+
 // handle is where every request to this node comes in.
 func (t *Target) handle(ctx *fasthttp.RequestCtx) {
 	path := ctx.Request.Header.RequestURI()
@@ -121,6 +126,9 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	}
 	c := call{r: r, bucket: b, name: object.Name{Bucket: b.ID, Key: r.Key}}
 	home, err := t.home(&c)
+	if reads[r.Op] && err == nil {
+		home, err = t.readHome(b, c.name)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,7 +139,11 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 		return err
 	}
 	started := t.cfg.Now()
-	if err = serve(t, &c); err != nil && !finishes[r.Op] {
+	err = serve(t, &c)
+	if node, ok := t.elsewhere(b, c.name, err); ok && reads[r.Op] {
+		return t.forward(r.Ctx(), r.ID, node)
+	}
+	if err != nil && !finishes[r.Op] {
 		err = t.granted(&c, nil, err)
 	}
 	t.metrics.observe(r.Op, t.cfg.Now().Sub(started), err)

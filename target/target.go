@@ -101,6 +101,9 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	t.server = &fasthttp.Server{}
 	s3api.ConfigureServer(t.server, t.s3, t.handle, cfg.IdleTimeout)
 	t.server.ExpectHandler = t.expect
+	if cfg.Copies != nil {
+		cfg.Copies.Start(store, members, t.caller, t.streams)
+	}
 	return t, nil
 }
 
@@ -117,6 +120,9 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	go t.watchDisks(ctx)
 	defer t.fetches.end()
 	defer t.jobs.close()
+	if t.cfg.Copies != nil {
+		defer t.cfg.Copies.Stop()
+	}
 	select {
 	case err := <-ended:
 		return err

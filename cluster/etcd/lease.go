@@ -50,6 +50,15 @@ func (s *Store) Deadline() time.Time {
 // paused wakes up fenced.
 func (s *Store) Fenced() bool { return !s.config.Now().Before(s.Deadline()) }
 
+// Tenure returns a number of the lease that this node holds, another one for each
+// lease, and its deadline. Who finds the same number later, before the deadline, has
+// held the lease all the time: nobody was named in this node's place.
+func (s *Store) Tenure() (number int64, deadline time.Time) {
+	s.lease.mu.Lock()
+	defer s.lease.mu.Unlock()
+	return int64(s.lease.id), s.lease.deadline
+}
+
 // Superseded returns a channel that is closed when another process has taken this
 // node's place; this one stays fenced for good and should end.
 func (s *Store) Superseded() <-chan struct{} { return s.lease.lost }

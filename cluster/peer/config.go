@@ -15,6 +15,7 @@ type Config struct {
 	HeaderTimeout  time.Duration // for the head of the answer, after the request is sent
 	UploadTimeout  time.Duration // the same after a request with a body
 	StallTimeout   time.Duration // a body that does not move for so long is given up
+	PourStall      time.Duration // likewise of the body of a Pouring, whose sender has others to serve
 	MaxIdlePerHost int           // kept connections to one address
 
 	// TLS returns the configuration of a connection to a node that serves HTTPS;
@@ -33,6 +34,7 @@ func DefaultConfig() Config {
 		HeaderTimeout:  30 * time.Second,
 		UploadTimeout:  2 * time.Minute,
 		StallTimeout:   time.Minute,
+		PourStall:      2 * time.Second,
 		MaxIdlePerHost: 256,
 	}
 }
@@ -44,6 +46,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.HeaderTimeout, d.HeaderTimeout)
 	setDefault(&c.UploadTimeout, d.UploadTimeout)
 	setDefault(&c.StallTimeout, d.StallTimeout)
+	setDefault(&c.PourStall, d.PourStall)
 	setDefault(&c.MaxIdlePerHost, d.MaxIdlePerHost)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -20,6 +20,7 @@ import (
 	"ais/cluster/peer"
 	"ais/cmd/internal/config"
 	"ais/fs"
+	"ais/replica"
 	"ais/target"
 )
 
@@ -109,6 +110,8 @@ func run(ctx context.Context, args []string) (err error) {
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
 	cfg.Store.Logger, cfg.Store.Registerer = logger, cfg.Registry
+	copies := replica.New(replica.Config{ID: s.node.ID, Logger: logger, Registerer: cfg.Registry})
+	cfg.Copies, cfg.Store.Copying = copies, copies.Hooks()
 	store, err := fs.Open(cfg.Store)
 	if err != nil {
 		return err

@@ -1,0 +1,510 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+)
+
+// returning is what this target does while its copies are behind.
+type returning struct {
+	mu    sync.Mutex // guards the rest
+	owed  map[object.Name]struct{}
+	going atomic.Bool
+}
+
+func (r *returning) active() float64 {
+	if r.going.Load() {
+		return 1
+	}
+	return 0
+}
+
+// owe notes a name that is to be fetched before the copies are in sync: its owner was
+// told so, and goes on without this copy.
+func (r *returning) owe(n object.Name) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.owed == nil {
+		r.owed = make(map[object.Name]struct{})
+	}
+	r.owed[n] = struct{}{}
+}
+
+// owing returns what is owed, up to limit names.
+func (r *returning) owing(limit int) (names []object.Name) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for n := range r.owed {
+		if len(names) == limit {
+			break
+		}
+		names = append(names, n)
+	}
+	return names
+}
+
+func (r *returning) paid(n object.Name) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.owed, n)
+}
+
+// keepReturning brings this target's copies in sync whenever they are behind.
+func (k *Keeper) keepReturning() {
+	for k.ctx.Err() == nil {
+		changes := k.members.Changes()
+		self := k.members.Self()
+		if self.Behind == 0 || !k.members.State().IsLive(k.cfg.ID) {
+			select {
+			case <-k.ctx.Done():
+			case <-changes:
+			}
+			continue
+		}
+		began := k.cfg.Now()
+		k.returns.going.Store(true)
+		k.cfg.Logger.Info("copies catch up", "behind_since_map", self.Behind, "full", self.Full)
+		names, err := k.catchUp(self)
+		for pause := k.cfg.Pause; err != nil && k.ctx.Err() == nil; pause = min(2*pause, 2*time.Second) {
+			k.cfg.Logger.Debug("copies do not catch up yet", "err", err)
+			if sleep(k.ctx, pause) != nil {
+				break
+			}
+			if self = k.members.Self(); self.Behind == 0 {
+				break
+			}
+			names, err = k.catchUp(self)
+		}
+		k.returns.going.Store(false)
+		if k.ctx.Err() == nil {
+			k.metrics.returned.Inc()
+			k.cfg.Logger.Info("copies are in sync", "names_fetched", names, "took", k.cfg.Now().Sub(began))
+		}
+	}
+}
+
+// catchUp is one try to bring this target's copies in sync: first every target sends
+// it the changes to come; then what it missed before is fetched; then the cluster's
+// state says so, unless a change was not sent meanwhile.
+func (k *Keeper) catchUp(self cluster.Node) (fetched int64, err error) {
+	ctx, cancel := context.WithCancel(k.ctx)
+	defer cancel()
+	state := k.members.State()
+	live := slices.DeleteFunc(state.Targets(), func(n cluster.Node) bool { return n.ID == k.cfg.ID || !state.IsLive(n.ID) })
+	if err := k.announce(ctx, live, self); err != nil {
+		return 0, err
+	}
+	d := &drain{k: k, ctx: ctx, full: self.Full}
+	for _, from := range state.Sources(k.cfg.ID) {
+		if !state.IsLive(from.ID) {
+			return d.fetched.Load(), object.E("replica.catchUp", from.ID, object.Unavailable, errSourceDown)
+		}
+		if err := d.from(from); err != nil {
+			return d.fetched.Load(), err
+		}
+	}
+	if self.Full {
+		if err := d.own(); err != nil {
+			return d.fetched.Load(), err
+		}
+	}
+	for names := k.returns.owing(maxNames); len(names) > 0; names = k.returns.owing(maxNames) {
+		if err := d.names(names); err != nil {
+			return d.fetched.Load(), err
+		}
+	}
+	return d.fetched.Load(), k.members.InSync(ctx, self.Since)
+}
+
+var errSourceDown = errors.New("it may have changes that nobody else has, and is down")
+
+// announce has every live target send its changes here from now on, and end those
+// that it has begun without.
+func (k *Keeper) announce(ctx context.Context, live []cluster.Node, self cluster.Node) error {
+	errs := make([]error, len(live))
+	var wg sync.WaitGroup
+	for i, node := range live {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, k.cfg.Hold+10*time.Second)
+			defer cancel()
+			e := newMessage(32)
+			e.text(k.cfg.ID)
+			e.uint(self.Since)
+			_, errs[i] = k.caller.Send(ctx, node, peer.PathBarrier, e)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// serveBarrier answers when all changes here know that the sender, which is behind, is
+// alive: those to come are sent to it.
+func (k *Keeper) serveBarrier(body []byte) ([]byte, error) {
+	d := readMessage(body)
+	id, since := d.text(), d.uint()
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	state := k.members.State()
+	node, ok := state.Node(id)
+	if !ok || !state.IsLive(id) || node.Since != since {
+		return nil, object.E("replica.barrier", id, object.Conflict, errors.New("its state is another here"))
+	}
+	k.lefts.forget(id)
+	ctx, cancel := context.WithTimeout(k.ctx, k.cfg.Hold)
+	defer cancel()
+	if err := k.TakenOver(ctx, state.Map.Version); err != nil {
+		return nil, err
+	}
+	return nil, k.flights.barrier(ctx)
+}
+
+// lefts are the targets that are behind and were left out of a change, which the
+// cluster's state says: they are left out until they begin anew to catch up.
+type lefts struct {
+	mu   sync.Mutex // guards the rest
+	byID map[string]uint64
+}
+
+func (l *lefts) set(id string, since uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.byID == nil {
+		l.byID = make(map[string]uint64)
+	}
+	l.byID[id] = since
+}
+
+func (l *lefts) forget(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.byID, id)
+}
+
+// has reports whether the target, in its present state, is left out.
+func (l *lefts) has(n cluster.Node) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since, ok := l.byID[n.ID]
+	return ok && n.Behind != 0 && n.Since == since
+}
+
+// leaveOut has a target that is behind, and does not take a change, catch up anew: then
+// the change may go on without it.
+func (k *Keeper) leaveOut(l *link) error {
+	ctx, cancel := context.WithTimeout(k.ctx, 5*time.Second)
+	defer cancel()
+	if err := k.members.LeftOut(ctx, l.id); err != nil {
+		return err
+	}
+	if node, ok := k.members.State().Node(l.id); ok {
+		k.lefts.set(l.id, node.Since)
+	}
+	return nil
+}
+
+// drain fetches what this target has missed.
+type drain struct {
+	k       *Keeper
+	ctx     context.Context
+	full    bool
+	fetched atomic.Int64
+}
+
+// missedMessage asks a target for names that the sender has missed changes of; or, all
+// is set, for all of which the target is the acting owner and the sender has a copy.
+type missedMessage struct {
+	sender string
+	all    bool
+	after  object.Name
+}
+
+func (m *missedMessage) encode() []byte {
+	e := newMessage(len(m.after.Key) + len(m.sender))
+	e.text(m.sender)
+	e.bool(m.all)
+	e.name(m.after)
+	return e
+}
+
+// from fetches what a source knows to be missing here.
+func (d *drain) from(source cluster.Node) error {
+	for after, more := (object.Name{}), true; more; {
+		m := missedMessage{sender: d.k.cfg.ID, all: d.full, after: after}
+		ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
+		answer, err := d.k.caller.Send(ctx, source, peer.PathMissed, m.encode())
+		cancel()
+		if err != nil {
+			return err
+		}
+		in := readMessage(answer)
+		next, isMore, names := in.name(), in.byte() == 1, in.names()
+		if err := in.err(); err != nil {
+			return err
+		}
+		after, more = next, isMore
+		if err := d.names(names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveMissed answers a drain: the name to go on after, whether there are more, names.
+func (k *Keeper) serveMissed(body []byte) ([]byte, error) {
+	in := readMessage(body)
+	m := missedMessage{sender: in.text(), all: in.byte() == 1, after: in.name()}
+	if err := in.err(); err != nil {
+		return nil, err
+	}
+	var names []object.Name
+	next, more := m.after, false
+	if m.all {
+		page, err := k.store.WalkNames(0, m.after, maxNames)
+		if err != nil {
+			return nil, err
+		}
+		if more = len(page) == maxNames; more {
+			next = page[len(page)-1].Name
+		}
+		for _, known := range page {
+			if s, several, err := k.stand(known.Name); err == nil && several && s.owns() && s.copies.Index(m.sender) >= 0 {
+				names = append(names, known.Name)
+			}
+		}
+	} else {
+		page, err := k.store.Handoffs(m.sender, m.after, maxNames)
+		if err != nil {
+			return nil, err
+		}
+		if more = len(page) == maxNames; more {
+			next = page[len(page)-1].Name
+		}
+		for _, h := range page {
+			names = append(names, h.Name)
+		}
+	}
+	e := newMessage(64 * len(names))
+	e.name(next)
+	e.bool(more)
+	e.names(names)
+	return e, nil
+}
+
+// own looks at every name that is here: what nobody else knows of any more goes.
+func (d *drain) own() error {
+	for after, more := (object.Name{}), true; more; {
+		page, err := d.k.store.WalkNames(0, after, maxNames)
+		if err != nil {
+			return err
+		}
+		if more = len(page) == maxNames; more {
+			after = page[len(page)-1].Name
+		}
+		names := make([]object.Name, len(page))
+		for i := range page {
+			names[i] = page[i].Name
+		}
+		if err := d.names(names); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drainWorkers is how many names are fetched at a time.
+const drainWorkers = 8
+
+// names fetches those of the names that are not here as their owners have them.
+func (d *drain) names(names []object.Name) error {
+	owners := make(map[string][]object.Name)
+	nodes := make(map[string]cluster.Node)
+	for _, n := range names {
+		s, several, err := d.k.stand(n)
+		if err != nil {
+			return err
+		}
+		if !several || s.self < 0 || s.owns() {
+			d.k.returns.paid(n) // it is no copy any more, or nobody has a newer one
+			continue
+		}
+		owner := s.owner().Node
+		owners[owner.ID], nodes[owner.ID] = append(owners[owner.ID], n), owner
+	}
+	for id, of := range owners {
+		if err := d.ofOwner(nodes[id], of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofOwner fetches names that differ from what their owner has.
+func (d *drain) ofOwner(owner cluster.Node, names []object.Name) error {
+	e := newMessage(64 * len(names))
+	e.names(names)
+	ctx, cancel := context.WithTimeout(d.ctx, time.Minute)
+	defer cancel()
+	answer, err := d.k.caller.Send(ctx, owner, peer.PathStamps, e)
+	if err != nil {
+		return err
+	}
+	in := readMessage(answer)
+	if in.count() != len(names) {
+		in.fail()
+	}
+	var differ []object.Name
+	for _, n := range names {
+		want, dirty := in.stamp(), in.byte() == 1
+		have, err := d.k.store.Stamp(n)
+		if err != nil {
+			return err
+		}
+		if have == want && !dirty && !d.k.store.Dirty(n) {
+			d.k.returns.paid(n)
+			continue
+		}
+		differ = append(differ, n)
+	}
+	if err := in.err(); err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var failure error
+	each(drainWorkers, differ, func(n object.Name) {
+		if err := d.bring(n); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			failure = fmt.Errorf("%s: %w", n.Key, err)
+		}
+	})
+	return failure
+}
+
+// bring makes one name here what its owner has, once that has settled what an owner
+// before it had left.
+func (d *drain) bring(n object.Name) error {
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
+		ok, err := d.k.bring(d.ctx, n)
+		if err != nil {
+			return err
+		}
+		if ok {
+			d.fetched.Add(1)
+			d.k.returns.paid(n)
+			return nil
+		}
+		if err := sleep(d.ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// bring is one try: false where the name is not settled, here or at its owner.
+func (k *Keeper) bring(ctx context.Context, n object.Name) (ok bool, err error) {
+	s, several, err := k.stand(n)
+	if err != nil {
+		return false, err
+	}
+	if !several || s.self < 0 || s.owns() {
+		return true, nil
+	}
+	owner := s.owner()
+	if !owner.Live {
+		return false, object.E("replica.bring", owner.Node.ID, object.Unavailable, errSourceDown)
+	}
+	unlock := k.turns.lock(n)
+	defer unlock()
+	ask, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
+	m := nameMessage{sender: k.cfg.ID, name: n}
+	text, err := k.caller.Send(ask, owner.Node, peer.PathResolve, m.encode())
+	if err != nil {
+		return false, err
+	}
+	a, err := decodeVerdict(text)
+	if err != nil || a.verdict == stale || a.verdict == undecided {
+		return false, err
+	}
+	changes, err := k.store.Prepared(n)
+	if err != nil {
+		return false, err
+	}
+	if len(changes) > 0 {
+		if a.verdict == inFlight {
+			return false, nil
+		}
+		if err := k.follows(&s, n, changes, a.stamp); err != nil {
+			return false, err
+		}
+	}
+	if now, err := k.store.Stamp(n); err != nil || now == a.stamp {
+		return err == nil, err
+	}
+	e, err := k.askEstate(owner.Node, n)
+	if err != nil {
+		return false, err
+	}
+	return true, k.adopt(owner.Node, e)
+}
+
+// follow keeps the ties to the other targets as the cluster's state has them, and
+// tells of those that left and returned.
+func (k *Keeper) follow() {
+	behind := make(map[string]uint64)
+	returned := make(map[string]time.Time)
+	for _, n := range k.members.State().Targets() {
+		behind[n.ID] = n.Behind
+	}
+	tick := time.NewTicker(k.cfg.Forget / 2)
+	defer tick.Stop()
+	for {
+		changes := k.members.Changes()
+		state := k.members.State()
+		k.links.follow(state)
+		k.doubts.look()
+		for _, n := range state.Targets() {
+			was, known := behind[n.ID]
+			behind[n.ID] = n.Behind
+			switch {
+			case n.ID == k.cfg.ID || known && was == n.Behind:
+			case n.Behind != 0:
+				delete(returned, n.ID)
+				k.metrics.takeovers.Inc()
+				k.cfg.Logger.Info("a target is behind; its copies' names go on without it", "target", n.ID, "map", n.Behind)
+			default:
+				returned[n.ID] = k.cfg.Now()
+				k.cfg.Logger.Info("a target's copies are in sync again", "target", n.ID)
+			}
+		}
+		k.forget(state, returned)
+		select {
+		case <-k.ctx.Done():
+			return
+		case <-changes:
+		case <-tick.C:
+		}
+	}
+}
+
+// forget drops what is noted for targets that have been in sync for a while.
+func (k *Keeper) forget(state *cluster.State, returned map[string]time.Time) {
+	for id, at := range returned {
+		if k.cfg.Now().Sub(at) < k.cfg.Forget {
+			continue
+		}
+		delete(returned, id)
+		if err := k.store.ForgetHandoffs(id, state.Map.Version); err != nil {
+			k.cfg.Logger.Warn("what a target had missed is not forgotten", "target", id, "err", err)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package replica
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"ais/fs"
+	"ais/object"
+)
+
+// flights are the changes of this owner's that are on their way: sent, or about to be,
+// and not applied yet.
+type flights struct {
+	mu     sync.Mutex // guards the rest
+	byName map[object.Name]*flight
+}
+
+// flight is a change on its way. A name has one at a time: its lock is held.
+type flight struct {
+	stamp fs.Stamp
+	tries int // so far; guarded by the flights
+
+	// What follows is of the goroutine that sends.
+	tenure   int64        // of the lease under which the last try was made
+	members  []string     // that have it prepared, perhaps
+	prepared []preparedAt // that have it prepared
+	later    []string     // that catch up, and will ask for the name
+}
+
+func (f *flights) begin(n object.Name, stamp fs.Stamp) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byName == nil {
+		f.byName = make(map[object.Name]*flight)
+	}
+	fl := &flight{stamp: stamp}
+	f.byName[n] = fl
+	return fl
+}
+
+func (f *flights) end(n object.Name) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.byName, n)
+}
+
+func (f *flights) of(n object.Name) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.byName[n]
+}
+
+// next notes that the flight is tried anew, with the state as it is from now on.
+func (f *flights) next(fl *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl.tries++
+}
+
+func (f *flights) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.byName)
+}
+
+// barrier waits until what is on its way now has ended, or is tried anew: who is in
+// the state by now is known to all that comes later.
+func (f *flights) barrier(ctx context.Context) error {
+	f.mu.Lock()
+	now := make(map[object.Name]flight, len(f.byName))
+	for n, fl := range f.byName {
+		now[n] = flight{stamp: fl.stamp, tries: fl.tries}
+	}
+	f.mu.Unlock()
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		f.mu.Lock()
+		for n, was := range now {
+			if fl := f.byName[n]; fl == nil || fl.stamp != was.stamp || fl.tries != was.tries {
+				delete(now, n)
+			}
+		}
+		f.mu.Unlock()
+		if len(now) == 0 {
+			return nil
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return object.E("replica.barrier", "", object.Unavailable, err)
+		}
+	}
+}
+
+// sleep waits for d, or returns ctx's error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// turns are the locks of names on the side of a copy: who prepares, settles, or
+// fetches all of a name does so alone. They are never held by who waits for a name's
+// lock at its owner.
+type turns struct {
+	mu     sync.Mutex // guards the rest
+	byName map[object.Name]*turn
+}
+
+type turn struct {
+	sync.Mutex
+	users int
+}
+
+func (t *turns) lock(n object.Name) (unlock func()) {
+	t.mu.Lock()
+	if t.byName == nil {
+		t.byName = make(map[object.Name]*turn)
+	}
+	one := t.byName[n]
+	if one == nil {
+		one = new(turn)
+		t.byName[n] = one
+	}
+	one.users++
+	t.mu.Unlock()
+	one.Lock()
+	return func() {
+		one.Unlock()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if one.users--; one.users == 0 {
+			delete(t.byName, n)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package target
+
+import (
+	"context"
+	"errors"
+
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/object"
+	"ais/replica"
+
+	"github.com/valyala/fasthttp"
+)
+
+// nodeCopies answers what another target says about copies of names; ok is false for
+// any other call.
+func (t *Target) nodeCopies(ctx *fasthttp.RequestCtx) (ok bool, err error) {
+	if t.cfg.Copies == nil {
+		return false, nil
+	}
+	path := string(ctx.Path())
+	switch path {
+	case peer.PathStage:
+		buf := buffers.Get().(*[]byte)
+		defer buffers.Put(buf)
+		return true, t.cfg.Copies.ServeStage(bodyOf(ctx), *buf)
+	case peer.PathBlob:
+		blob, size, err := t.cfg.Copies.ServeBlob(ctx.Request.Body())
+		if err != nil {
+			return true, err
+		}
+		ctx.Response.SetBodyStream(passing{blob}, int(size))
+		return true, nil
+	}
+	answer, ok, err := t.cfg.Copies.Serve(path, ctx.Request.Body())
+	if ok && err == nil {
+		ctx.Response.SetBodyRaw(answer)
+	}
+	return ok, err
+}
+
+// readsHere reports whether this target may answer a read of the name from a copy of
+// its own, or has to: where a name has one copy, only its owner may.
+func (t *Target) readsHere(n object.Name) bool { return t.cfg.Copies != nil && t.cfg.Copies.Reads(n) }
+
+// readHome returns the node that answers a read of the name: this one, if it may.
+func (t *Target) readHome(b *cluster.Bucket, n object.Name) (cluster.Node, error) {
+	if t.readsHere(n) {
+		return t.cluster.Self(), nil
+	}
+	return t.owner(b, n)
+}
+
+// elsewhere returns the acting owner of a name where err says that it is to be asked,
+// and is another node.
+func (t *Target) elsewhere(b *cluster.Bucket, n object.Name, err error) (cluster.Node, bool) {
+	if !errors.Is(err, replica.ErrElsewhere) {
+		return cluster.Node{}, false
+	}
+	node, ownerErr := t.owner(b, n)
+	return node, ownerErr == nil && node.ID != t.cfg.ID
+}
+
+// tookOver waits until lists here show what an owner that is gone has left, by a
+// version of the map.
+func (t *Target) tookOver(version uint64) error {
+	if t.cfg.Copies == nil || version == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.PeerTimeout)
+	defer cancel()
+	return t.cfg.Copies.TakenOver(ctx, version)
+}
