@@ -33,7 +33,8 @@ const (
 type NodesMessage struct {
 	ID            string   `json:"sid,omitempty"`
 	IDs           []string `json:"sids,omitempty"`
-	SkipRebalance bool     `json:"skip_rebalance,omitempty"` // no rebalance is ever begun: either will do
+	SkipRebalance bool     `json:"skip_rebalance,omitempty"` // objects stay where they are; of a target that leaves, refused where it has some
+	Force         bool     `json:"force,omitempty"`          // of a target that leaves and is down: what it alone has is given up
 	RemoveData    bool     `json:"rm_user_data,omitempty"`   // refused
 	KeepConfig    bool     `json:"keep_initial_config,omitempty"`
 	NoShutdown    bool     `json:"no_shutdown,omitempty"` // refused, of a node that leaves
@@ -52,7 +53,7 @@ func (m *NodesMessage) Nodes() ([]string, error) {
 	case len(ids) == 0:
 		return nil, object.E(op, "sid", object.Invalid, errors.New("the value names no node"))
 	case m.RemoveData:
-		return nil, object.E(op, "rm_user_data", object.Unsupported, errors.New("rm_user_data: objects have one copy, and cannot be moved to other targets yet; remove the buckets that are placed on the target first"))
+		return nil, object.E(op, "rm_user_data", object.Unsupported, errors.New("rm_user_data: the objects of a target that leaves are moved to other targets first; what it keeps is of no use then, and can be removed by hand"))
 	case m.NoShutdown:
 		return nil, object.E(op, "no_shutdown", object.Unsupported, errors.New("no_shutdown: a process that is no member of the cluster cannot go on"))
 	}
@@ -62,5 +63,5 @@ func (m *NodesMessage) Nodes() ([]string, error) {
 // JoinAnswer is the answer of PathJoin.
 type JoinAnswer struct {
 	ID        string `json:"daemon_id"`
-	Rebalance string `json:"rebalance_id"` // always "": none is begun
+	Rebalance string `json:"rebalance_id"` // always "": buckets are moved by jobs of their own
 }

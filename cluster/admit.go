@@ -51,6 +51,9 @@ func (s *State) Admit(n Node) (Map, Node, error) {
 	if n.Kind == Target && n.State == Active {
 		if g, ok := m.Latest(); !ok || !g.Has(n.ID) {
 			m = m.withGeneration(append(s.members(n.ID), memberOf(n)))
+			if s.Config.Rebalance.Enabled {
+				m.Toward = m.Generations[len(m.Generations)-1].Number
+			}
 		}
 	}
 	return m.pruned(s.needs), n, nil

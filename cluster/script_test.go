@@ -92,7 +92,7 @@ func (w *world) run(line string) string {
 		}
 		return w.apply(MapSet{m}, NodeGone{subject})
 	case "move":
-		m, n, err := w.state.Move(subject, NodeState(args["to"]))
+		m, n, err := w.state.Move(subject, NodeState(args["to"]), MoveOptions{KeepNames: args["keep"] == "true", Force: args["force"] == "true"})
 		if err != nil {
 			return err.Error() + "\n"
 		}
@@ -110,7 +110,7 @@ func (w *world) run(line string) string {
 			ids = append(ids, n.ID)
 		}
 		return cmp.Or(strings.Join(ids, " "), "nobody") + "\n"
-	case "copies", "due", "start", "end":
+	case "copies", "due", "start", "end", "asked":
 		return w.bucket(words[0], subject, args)
 	case "rebalance":
 		m, err := w.state.Rebalance(subject == "start")
@@ -216,6 +216,16 @@ func (w *world) bucket(what, name string, args map[string]string) string {
 			return err.Error() + "\n"
 		}
 		return w.apply(BucketSet{after})
+	case "asked":
+		nodes, err := w.state.Owners(b, b.Target())
+		if err != nil {
+			return err.Error() + "\n"
+		}
+		var ids []string
+		for _, n := range nodes {
+			ids = append(ids, n.ID)
+		}
+		return strings.Join(ids, " ") + "\n"
 	case "due":
 		to, due := w.state.Due(b)
 		if !due {
@@ -287,7 +297,11 @@ func (w *world) owners(name string) string {
 func (w *world) describe() string {
 	s := w.state
 	var out strings.Builder
-	fmt.Fprintf(&out, "revision %d, map %d\n", s.Revision, s.Map.Version)
+	fmt.Fprintf(&out, "revision %d, map %d", s.Revision, s.Map.Version)
+	if s.Map.Halted {
+		out.WriteString(", nothing is moved")
+	}
+	out.WriteString("\n")
 	for _, n := range s.Nodes() {
 		fmt.Fprintf(&out, "%s %s %s, boot %s, joined %d%s\n", n.Kind, n.ID, s.Status(n.ID), n.Boot, n.Joined.Unix(), behindness(n))
 	}

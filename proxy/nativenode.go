@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -17,7 +16,7 @@ import (
 
 // onNodes makes a row of what administrators do to the nodes that the message names,
 // one after another: the first that cannot be done ends it.
-func onNodes(act func(*Proxy, context.Context, cluster.Node) error) func(*Proxy, *nativeCall) error {
+func onNodes(act func(*Proxy, context.Context, cluster.Node, cluster.MoveOptions) error) func(*Proxy, *nativeCall) error {
 	return admins(func(p *Proxy, c *nativeCall) error {
 		var asked api.NodesMessage
 		if err := c.message.Decode(&asked); err != nil {
@@ -41,7 +40,7 @@ func onNodes(act func(*Proxy, context.Context, cluster.Node) error) func(*Proxy,
 			}
 		}
 		for _, node := range nodes {
-			if err := act(p, ctx, node); err != nil {
+			if err := act(p, ctx, node, cluster.MoveOptions{KeepNames: asked.SkipRebalance, Force: asked.Force}); err != nil {
 				return err
 			}
 		}
@@ -49,55 +48,29 @@ func onNodes(act func(*Proxy, context.Context, cluster.Node) error) func(*Proxy,
 	})
 }
 
-func (p *Proxy) startMaintenance(ctx context.Context, node cluster.Node) error {
-	_, err := p.cluster.MoveNode(ctx, node.ID, cluster.Maintenance)
+func (p *Proxy) startMaintenance(ctx context.Context, node cluster.Node, o cluster.MoveOptions) error {
+	_, err := p.cluster.MoveNode(ctx, node.ID, cluster.Maintenance, o)
 	return err
 }
 
-func (p *Proxy) stopMaintenance(ctx context.Context, node cluster.Node) error {
-	_, err := p.cluster.MoveNode(ctx, node.ID, cluster.Active)
+func (p *Proxy) stopMaintenance(ctx context.Context, node cluster.Node, o cluster.MoveOptions) error {
+	_, err := p.cluster.MoveNode(ctx, node.ID, cluster.Active, o)
 	return err
 }
 
-// decommission takes a node out of the cluster: it may not leave where that would lose
-// something, is told to end, and is removed by finishLeaving once it has.
-func (p *Proxy) decommission(ctx context.Context, node cluster.Node) error {
-	if _, err := p.cluster.MoveNode(ctx, node.ID, cluster.Leaving); err != nil {
-		if object.KindOf(err) == object.Refused && node.Kind == cluster.Target {
-			return p.withCount(ctx, node, err)
-		}
+// decommission takes a node out of the cluster: what is on it is moved to other targets;
+// then it is told to end, and removed once it has, by finishLeaving.
+func (p *Proxy) decommission(ctx context.Context, node cluster.Node, o cluster.MoveOptions) error {
+	if _, err := p.cluster.MoveNode(ctx, node.ID, cluster.Leaving, o); err != nil {
 		return err
 	}
-	if !p.cluster.State().IsLive(node.ID) {
-		p.dropLeaving(ctx)
-		return nil
-	}
-	return p.act(ctx, node, peer.ActShutdown)
-}
-
-// withCount adds to err, which says why a target cannot leave, how many objects it has.
-func (p *Proxy) withCount(ctx context.Context, node cluster.Node, err error) error {
-	objects := "is down, and how many objects it has is not known"
-	if status, asked := p.nodeStatus(ctx, node); asked == nil {
-		sum := int64(0)
-		for _, m := range status.Capacity.Mountpaths {
-			sum += m.Objects
-		}
-		objects = fmt.Sprintf("holds objects, %d of them", sum)
-		if sum == 0 {
-			objects = "holds no object"
-		}
-	}
-	var e *object.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return object.E(e.Op, e.Name, e.Kind, fmt.Errorf("%s %s; %w", node.ID, objects, e.Err))
+	p.dropLeaving(ctx)
+	return nil
 }
 
 // shutdownNode ends a node, which stays a member. The one that embeds etcd is needed by
 // all others.
-func (p *Proxy) shutdownNode(ctx context.Context, node cluster.Node) error {
+func (p *Proxy) shutdownNode(ctx context.Context, node cluster.Node, _ cluster.MoveOptions) error {
 	if node.Etcd {
 		return object.E("native", node.ID, object.Refused, errors.New(node.ID+" embeds the cluster's etcd: the other nodes need it; 'shutdown' ends all of them"))
 	}
@@ -195,8 +168,8 @@ func (p *Proxy) untilEnded(ctx context.Context) {
 	}
 }
 
-// finishLeaving removes nodes that are leaving once they are dead, whichever proxy was
-// asked for it.
+// finishLeaving ends nodes that are leaving once nothing is on them, and removes them
+// once they are dead, whichever proxy was asked for it.
 func (p *Proxy) finishLeaving(ctx context.Context) {
 	for {
 		changes := p.cluster.Changes()
@@ -212,16 +185,18 @@ func (p *Proxy) finishLeaving(ctx context.Context) {
 func (p *Proxy) dropLeaving(ctx context.Context) {
 	state := p.cluster.State()
 	for _, node := range state.Nodes() {
-		if node.State != cluster.Leaving || state.IsLive(node.ID) {
+		if node.State != cluster.Leaving || state.PlacedOn(node.ID) > 0 {
 			continue
 		}
 		wait, cancel := context.WithTimeout(ctx, p.cfg.SyncTimeout)
-		err := p.cluster.RemoveNode(wait, node.ID)
-		cancel()
-		switch {
-		case err == nil:
+		var err error
+		if state.IsLive(node.ID) {
+			err = p.act(wait, node, peer.ActShutdown) // again with each change until it has ended: once does
+		} else if err = p.cluster.RemoveNode(wait, node.ID); err == nil {
 			p.cfg.Logger.Info("a node was removed", "removed", node.ID)
-		case object.KindOf(err) != object.NotFound && ctx.Err() == nil: // another proxy was faster
+		}
+		cancel()
+		if err != nil && object.KindOf(err) != object.NotFound && ctx.Err() == nil { // another proxy was faster
 			p.cfg.Logger.Warn("a node that leaves is not removed yet", "leaving", node.ID, "err", err)
 		}
 	}

@@ -21,19 +21,21 @@ func TestMoveNodeRace(t *testing.T) {
 		var errs [2]error
 		var wg sync.WaitGroup
 		for i, s := range []*Store{p1, p2} {
-			wg.Go(func() { _, errs[i] = s.MoveNode(ctx, []string{"t1", "t2"}[i], cluster.Maintenance) })
+			wg.Go(func() {
+				_, errs[i] = s.MoveNode(ctx, []string{"t1", "t2"}[i], cluster.Maintenance, cluster.MoveOptions{})
+			})
 		}
 		wg.Wait()
 		if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs[:]...), object.Refused) {
 			t.Fatalf("both at once: %v", errs)
 		}
 		for _, id := range []string{"t1", "t2"} {
-			if n, err := p1.MoveNode(ctx, id, cluster.Active); err != nil || n.State != cluster.Active {
+			if n, err := p1.MoveNode(ctx, id, cluster.Active, cluster.MoveOptions{}); err != nil || n.State != cluster.Active {
 				t.Fatalf("back again: %+v, %v", n, err)
 			}
 		}
 	}
-	if _, err := p1.MoveNode(ctx, "t9", cluster.Active); !errors.Is(err, object.NotFound) {
+	if _, err := p1.MoveNode(ctx, "t9", cluster.Active, cluster.MoveOptions{}); !errors.Is(err, object.NotFound) {
 		t.Errorf("an unknown node: %v", err)
 	}
 }
@@ -43,7 +45,7 @@ func TestLeave(t *testing.T) {
 	server := startTestServer(t)
 	p1, p2 := server.open(t, cluster.Proxy, "p1"), server.open(t, cluster.Proxy, "p2")
 	ctx := testContext(t)
-	if n, err := p1.MoveNode(ctx, "p2", cluster.Leaving); err != nil || n.State != cluster.Leaving {
+	if n, err := p1.MoveNode(ctx, "p2", cluster.Leaving, cluster.MoveOptions{}); err != nil || n.State != cluster.Leaving {
 		t.Fatalf("%+v, %v", n, err)
 	}
 	if err := p1.RemoveNode(ctx, "p2"); !errors.Is(err, object.Exists) {

@@ -45,32 +45,13 @@ func (s *Store) UpdateConfig(ctx context.Context, edit func(*cluster.Config) err
 // MoveNode puts a node into a state, and returns it as stored. The errors are those of
 // cluster.State.Move. Of two changes at once the second is decided on what the first
 // has left.
-func (s *Store) MoveNode(ctx context.Context, id string, to cluster.NodeState) (cluster.Node, error) {
-	const op = "cluster.MoveNode"
-	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
-	defer cancel()
+func (s *Store) MoveNode(ctx context.Context, id string, to cluster.NodeState, o cluster.MoveOptions) (cluster.Node, error) {
 	var now cluster.Node
-	keys := []string{s.keys.clusterMap(), s.keys.node(id), s.keys.bucketID()}
-	revision, err := s.swap(ctx, keys, s.readAll, func(read values, revision int64) ([]write, error) {
-		state, err := s.assemble(read, revision)
-		if err != nil {
-			return nil, object.E(op, id, object.Corrupt, err)
-		}
-		m, n, err := state.Move(id, to)
-		if err != nil {
-			return nil, err
-		}
-		now = n
-		if m.Version == state.Map.Version {
-			return nil, nil
-		}
-		return []write{{key: s.keys.clusterMap(), value: encode(m)}, {key: s.keys.node(id), value: encode(n)}}, nil
+	err := s.changeNode(ctx, "cluster.MoveNode", id, func(state *cluster.State) (m cluster.Map, _ cluster.Node, err error) {
+		m, now, err = state.Move(id, to, o)
+		return m, now, err
 	})
-	if err != nil {
-		return now, failure(op, id, err)
-	}
-	_ = s.await(ctx, revision)
-	return now, nil
+	return now, err
 }
 
 // RemoveNode takes a dead node out of the cluster for good. The errors are those
