@@ -62,9 +62,10 @@ func (c *Client) NodeLogs(ctx context.Context, id, severity string) (io.ReadClos
 }
 
 // ActOnNodes carries out an action on nodes: ActionStartMaintenance, ActionStopMaintenance,
-// ActionShutdownNode, ActionDecommissionNode. Kinds: NotFound, Refused, Unavailable.
-func (c *Client) ActOnNodes(ctx context.Context, action string, ids ...string) error {
-	return c.actOnCluster(ctx, action, NodesMessage{IDs: ids})
+// ActionShutdownNode, ActionDecommissionNode. It returns the id of the rebalance that
+// moves objects because of it, "" where none does. Kinds: NotFound, Refused, Unavailable.
+func (c *Client) ActOnNodes(ctx context.Context, action string, m NodesMessage) (rebalance string, err error) {
+	return c.startJob(ctx, call{method: http.MethodPut, path: PathCluster}, action, "", m)
 }
 
 // ActOnCluster carries out an action on all nodes, or the settings: ActionShutdown,

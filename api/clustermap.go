@@ -41,6 +41,27 @@ type Node struct {
 	Live   bool    `json:"live"`            // holds its lease
 	Weight float64 `json:"weight,omitempty"`
 	Domain string  `json:"failure_domain,omitempty"`
+
+	// Behind is the version of the map at which the other targets went on without this
+	// one; 0 is in sync. Alive as well, it catches up.
+	Behind  uint64 `json:"behind,omitempty"`
+	Full    bool   `json:"behind_full,omitempty"` // it may lack anything: all is compared
+	Lost    bool   `json:"given_up,omitempty"`    // what it has counts for nothing any more
+	Buckets int    `json:"buckets,omitempty"`     // that are placed on the target, or are being moved there
+}
+
+// Sync says in a word how a target's copies are: "in sync", "behind" while it is down,
+// "syncing" while it catches up, "given up".
+func (n *Node) Sync() string {
+	switch {
+	case n.Lost:
+		return "given up"
+	case n.Behind == 0:
+		return "in sync"
+	case n.Live:
+		return "syncing"
+	}
+	return "behind"
 }
 
 // NewNode returns a node with its addresses: public is the URL that clients are

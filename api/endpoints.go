@@ -72,7 +72,7 @@ func Endpoints() []Endpoint {
 		{"GET", "/v1/cluster", "", "what=stats", "", "200, ClusterStats"},
 		{"PUT", "/v1/cluster/set-config", "", "any properties: k=v&k=v", "", "200, empty; 400 and nothing changed where one is wrong"},
 		{"PUT", "/v1/cluster", "set-config", "", "nested properties", "200, empty"},
-		{"PUT", "/v1/cluster", "start", "", "JobQuery: a Kind, lru, or prefetch-listrange or evict-listrange of a bucket", "200, the job's id as text"},
+		{"PUT", "/v1/cluster", "start", "", "JobQuery: a Kind, rebalance, lru, resilver, or prefetch-listrange or evict-listrange of a bucket", "200, the job's id as text"},
 		{"PUT", "/v1/cluster", "stop", "", "JobQuery: an id, a kind, a bucket", "200, empty; 404 for an id that is not known"},
 		{"GET", "/v1/cluster", "", "what=status", "JobQuery", "200, JobStatus of the latest such job; 404"},
 		{"GET", "/v1/cluster", "", "what=status_all", "JobQuery", "200, JSON array of JobStatus, the latest first"},

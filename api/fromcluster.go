@@ -43,6 +43,9 @@ func nodeOf(s *cluster.State, n cluster.Node) Node {
 	node := NewNode(string(n.Kind), n.ID, n.PublicURL, n.URL)
 	node.State, node.Live = string(s.Status(n.ID)), s.IsLive(n.ID)
 	node.Weight, node.Domain = n.Weight, n.FailureDomain
+	if n.Kind == cluster.Target {
+		node.Behind, node.Full, node.Lost, node.Buckets = n.Behind, n.Full, n.Lost, s.PlacedOn(n.ID)
+	}
 	switch n.State {
 	case cluster.Maintenance:
 		node.Flags |= NodeMaintenance

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	JobRename      = "move-bck"           // gives a bucket another name
 	JobSummary     = "summary-bck"        // counts what a bucket holds
 	JobArchive     = "archive"            // makes one archive of many objects
+	JobRebalance   = "rebalance"          // moves objects to the targets where they are to be; one for each bucket
 )
 
 // Actions of jobs.
@@ -87,8 +89,21 @@ func JobKind(word string) (string, error) {
 		return JobSummary, nil
 	case JobArchive:
 		return JobArchive, nil
+	case JobRebalance, "rebal":
+		return JobRebalance, nil
 	}
-	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange, move-bck, summary-bck or archive"))
+	return "", object.E("api.JobKind", word, object.Invalid, errors.New("a kind of job is prefetch, evict, delete, evict-remote-bck, lru, copy-bck, copy-listrange, move-bck, summary-bck, archive or rebalance"))
+}
+
+// RebalanceID returns the id of the rebalance to a generation of targets: it runs as
+// long as any bucket is to be moved. Its shares are the jobs JobRebalance of buckets.
+func RebalanceID(generation uint64) string { return "g" + strconv.FormatUint(generation, 10) }
+
+// IsRebalanceID reports whether an id is one of RebalanceID.
+func IsRebalanceID(id string) bool {
+	number, ok := strings.CutPrefix(id, "g")
+	n, err := strconv.ParseUint(number, 10, 64)
+	return ok && err == nil && RebalanceID(n) == id
 }
 
 // NamesMessage is the value of an action on many objects of a bucket: those of

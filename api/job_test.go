@@ -96,12 +96,15 @@ func TestNamesMessage(t *testing.T) {
 			t.Errorf("%+v: %+v", tt.m, got)
 		}
 	}
-	for word, kind := range map[string]string{"": "", "prefetch": JobPrefetch, "LRU": JobLRU, "evict-objects": JobEvict, "evict-remote-bck": JobEvictBucket} {
+	for word, kind := range map[string]string{"": "", "prefetch": JobPrefetch, "LRU": JobLRU, "evict-objects": JobEvict, "evict-remote-bck": JobEvictBucket, "rebalance": JobRebalance} {
 		if got, err := JobKind(word); got != kind || err != nil {
 			t.Errorf("%q: %s, %v", word, got, err)
 		}
 	}
-	if _, err := JobKind("rebalance"); !errors.Is(err, object.Invalid) {
+	if _, err := JobKind("reconfigure"); !errors.Is(err, object.Invalid) {
 		t.Error(err)
+	}
+	if id := RebalanceID(7); id != "g7" || !IsRebalanceID(id) || IsRebalanceID("g") || IsRebalanceID("g07") || IsRebalanceID("JX2K5P7QRM") || IsRebalanceID("7") {
+		t.Error(id)
 	}
 }

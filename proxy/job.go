@@ -132,6 +132,8 @@ func (p *Proxy) nativeStart(ctx *fasthttp.RequestCtx, message api.ActionMessage)
 		return err
 	}
 	switch {
+	case kind == api.JobRebalance:
+		return p.nativeRebalance(ctx, true, b)
 	case (kind == api.JobLRU || kind == api.JobResilver) && p.admin(ctx):
 		nodes := p.cluster.State().Targets()
 		if q.Node != "" {
@@ -150,7 +152,7 @@ func (p *Proxy) nativeStart(ctx *fasthttp.RequestCtx, message api.ActionMessage)
 	case kind == api.JobLRU || kind == api.JobResilver:
 		return object.E("native.job", kind, object.Denied, errNotAdmin)
 	case kind != api.JobPrefetch && kind != api.JobEvict && kind != api.JobEvictBucket || b == nil:
-		return object.E("native.job", "", object.Invalid, errors.New("what can be started this way is lru, resilver, and prefetch or evict of a bucket"))
+		return object.E("native.job", "", object.Invalid, errors.New("what can be started this way is rebalance, lru, resilver, and prefetch or evict of a bucket"))
 	}
 	if err := p.mayJob(ctx, b, kind); err != nil {
 		return err
@@ -166,6 +168,9 @@ func (p *Proxy) nativeStop(ctx *fasthttp.RequestCtx, message api.ActionMessage) 
 	}
 	if q.ID == "" && kind == "" && b == nil {
 		return object.E("native.job", "", object.Invalid, errors.New("which job is to be stopped?"))
+	}
+	if kind == api.JobRebalance || api.IsRebalanceID(q.ID) {
+		return p.nativeRebalance(ctx, false, b)
 	}
 	ask := peer.JobQuery{ID: q.ID, Kind: kind}
 	if b != nil {
@@ -245,7 +250,13 @@ func (p *Proxy) nativeJobs(ctx *fasthttp.RequestCtx, what string) error {
 	if err != nil {
 		return err
 	}
+	if api.IsRebalanceID(q.ID) && what == api.WhatJobStatus {
+		return api.WriteJSON(ctx, p.rebalanceStatus(q.ID))
+	}
 	ask := peer.JobQuery{ID: q.ID, Kind: kind}
+	if api.IsRebalanceID(q.ID) {
+		ask = peer.JobQuery{Kind: api.JobRebalance}
+	}
 	if b != nil {
 		ask.Bucket = b.ID
 	}

@@ -50,11 +50,12 @@ func newMetrics(registry *prometheus.Registry, p *Proxy) *metrics {
 		return float64(p.cluster.State().Map.Version)
 	})
 	gauge("ais_node_live", "1 while this node holds its lease.", func() float64 {
-		if p.cluster.State().IsLive(p.cfg.ID) {
-			return 1
-		}
-		return 0
+		return number(p.cluster.State().IsLive(p.cfg.ID))
 	})
+	gauge("ais_cluster_buckets_unmoved", "Buckets whose objects are being moved to other targets, or are to be.", func() float64 {
+		return float64(len(p.cluster.State().Unmoved()))
+	})
+	registry.MustRegister(newTargetStates(labels, p.cluster.State))
 	gauge("ais_cluster_targets_live", "Targets that hold their lease, as this proxy sees them.", func() float64 {
 		state, n := p.cluster.State(), 0
 		for _, node := range state.Targets() {

@@ -15,7 +15,8 @@ import (
 )
 
 // onNodes makes a row of what administrators do to the nodes that the message names,
-// one after another: the first that cannot be done ends it.
+// one after another: the first that cannot be done ends it. It answers the id of the
+// rebalance that moves objects because of it, if any.
 func onNodes(act func(*Proxy, context.Context, cluster.Node, cluster.MoveOptions) error) func(*Proxy, *nativeCall) error {
 	return admins(func(p *Proxy, c *nativeCall) error {
 		var asked api.NodesMessage
@@ -43,6 +44,9 @@ func onNodes(act func(*Proxy, context.Context, cluster.Node, cluster.MoveOptions
 			if err := act(p, ctx, node, cluster.MoveOptions{KeepNames: asked.SkipRebalance, Force: asked.Force}); err != nil {
 				return err
 			}
+		}
+		if now := p.cluster.State(); len(now.Unmoved()) > 0 {
+			c.ctx.SetBodyString(api.RebalanceID(now.Map.Toward))
 		}
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ais/api"
+	"ais/cluster"
 )
 
 func (a *app) clusterShowCommand(use string) *cobra.Command {
@@ -157,17 +158,29 @@ func (r *nodeRow) system() (used, avail, load, up, version string) {
 		formatAge(time.Duration(r.status.Tracker[api.UptimeMetric].Value)), orDash(r.status.Version)
 }
 
-// state says whether the node is there.
+// state says whether the node is there, what it is taken out for, and whether its copies
+// are behind.
 func (r *nodeRow) state() string {
+	state := "no answer"
 	switch {
 	case !r.node.Live:
-		return "offline"
-	case r.status == nil:
-		return "no answer"
-	case r.node.State != "" && r.node.State != "active":
-		return r.node.State
+		state = "offline"
+	case r.status != nil:
+		state = r.status.Status
 	}
-	return r.status.Status
+	leaving := r.node.State == string(cluster.Leaving)
+	if (leaving || r.node.State == string(cluster.Maintenance)) && (r.status != nil || leaving) {
+		if state = r.node.State; !r.node.Live {
+			state += ", offline"
+		}
+	}
+	if sync := r.node.Sync(); sync != "in sync" {
+		state += ", " + sync
+	}
+	if leaving && r.node.Buckets > 0 {
+		state += ", " + plural(r.node.Buckets, "bucket") + " to move"
+	}
+	return state
 }
 
 // capacity is bytes on mountpaths.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ais/api"
 )
 
 func TestCluster(t *testing.T) {
@@ -33,6 +35,29 @@ func TestCluster(t *testing.T) {
 	r.fails("show cluster nosuch", 1, `there is no node "nosuch"`)
 	if got := r.run("show", "cluster", "smap"); !strings.Contains(got.out, "version 4, UUID c1, created 2026-11-22 15:13:00") {
 		t.Error(got)
+	}
+}
+
+func TestNodeState(t *testing.T) {
+	online := &api.NodeStatus{Status: "online"}
+	for _, tt := range []struct {
+		node   api.Node
+		status *api.NodeStatus
+		want   string
+	}{
+		{api.Node{Live: true, State: "active"}, online, "online"},
+		{api.Node{Live: true, State: "active"}, nil, "no answer"},
+		{api.Node{State: "down"}, nil, "offline"},
+		{api.Node{State: "down", Behind: 7}, nil, "offline, behind"},
+		{api.Node{Live: true, State: "active", Behind: 7}, online, "online, syncing"},
+		{api.Node{Live: true, State: "maintenance"}, online, "maintenance"},
+		{api.Node{Live: true, State: "leaving", Buckets: 2}, online, "leaving, 2 buckets to move"},
+		{api.Node{State: "leaving", Behind: 7, Buckets: 1}, nil, "leaving, offline, behind, 1 bucket to move"},
+		{api.Node{State: "leaving", Behind: 7, Lost: true}, nil, "leaving, offline, given up"},
+	} {
+		if got := (&nodeRow{tt.node, tt.status}).state(); got != tt.want {
+			t.Errorf("%+v: %q, want %q", tt.node, got, tt.want)
+		}
 	}
 }
 

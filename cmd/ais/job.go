@@ -21,7 +21,7 @@ func (a *app) jobCommand() *cobra.Command {
 }
 
 func (a *app) startCommand() *cobra.Command {
-	return group("start", "Start a job", a.prefetchCommand(), a.evictCommand(), a.startLRUCommand(), a.startResilverCommand())
+	return group("start", "Start a job", a.prefetchCommand(), a.evictCommand(), a.startLRUCommand(), a.startResilverCommand(), a.startRebalanceCommand("rebalance"))
 }
 
 func (a *app) startLRUCommand() *cobra.Command {
@@ -386,7 +386,7 @@ func (a *app) completeJobs(cmd *cobra.Command, given []string, typed string) ([]
 	if len(given) > 0 {
 		return a.completeBuckets(cmd, given, typed)
 	}
-	words := []string{"prefetch", "evict", "evict-remote-bck", "delete", "lru", "copy-bck", "copy-listrange", "move-bck", "summary-bck", "archive"}
+	words := []string{"prefetch", "evict", "evict-remote-bck", "delete", "lru", "copy-bck", "copy-listrange", "move-bck", "summary-bck", "archive", "rebalance"}
 	ctx, cancel, ok := a.completing(cmd)
 	defer cancel()
 	if ok {

@@ -27,22 +27,25 @@ type nodeAction struct {
 	use, short string
 	action     string
 	done       string // what to say of one node, with a %s
+	moves      string // what becomes of objects meanwhile, with a %s; "" where they stay
 }
 
 func startMaintenance() nodeAction {
-	return nodeAction{"start-maintenance NODE…", "Make new buckets without a target; it serves what it has while it is up", api.ActionStartMaintenance, "%s is under maintenance"}
+	return nodeAction{"start-maintenance NODE…", "Move objects off a target, and make new buckets without it; it serves what it has while it is up",
+		api.ActionStartMaintenance, "%s is under maintenance", "objects are being moved off %s"}
 }
 
 func stopMaintenance() nodeAction {
-	return nodeAction{"stop-maintenance NODE…", "End the maintenance of nodes", api.ActionStopMaintenance, "%s is active"}
+	return nodeAction{"stop-maintenance NODE…", "End the maintenance of nodes, and move objects there", api.ActionStopMaintenance, "%s is active", "objects are being moved to %s"}
 }
 
 func decommissionNode() nodeAction {
-	return nodeAction{"decommission NODE…", "End nodes and remove them from the cluster for good", api.ActionDecommissionNode, "%s is leaving the cluster"}
+	return nodeAction{"decommission NODE…", "Move objects off nodes, end them, and remove them from the cluster for good",
+		api.ActionDecommissionNode, "%s is leaving the cluster", "objects are being moved off %s"}
 }
 
 func shutdownNode() nodeAction {
-	return nodeAction{"shutdown NODE…", "End nodes gracefully; they stay members", api.ActionShutdownNode, "%s is shutting down"}
+	return nodeAction{"shutdown NODE…", "End nodes gracefully; they stay members, with what is on them", api.ActionShutdownNode, "%s is shutting down", ""}
 }
 
 func (n nodeAction) as(use string) nodeAction {
@@ -51,30 +54,91 @@ func (n nodeAction) as(use string) nodeAction {
 }
 
 func (a *app) nodeCommand(n nodeAction) *cobra.Command {
-	return &cobra.Command{
+	var m api.NodesMessage
+	var w waiting
+	cmd := &cobra.Command{
 		Use: n.use, Short: n.short,
 		Args:              args(1, -1, "the node; 'ais show cluster smap' lists them"),
 		ValidArgsFunction: a.completeNodeIDs,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			for _, word := range given {
-				id := nodeID(word)
-				if err := a.client.ActOnNodes(cmd.Context(), n.action, id); err != nil {
-					return err
-				}
-				if n.action == api.ActionDecommissionNode {
-					if gone, err := a.untilGone(cmd.Context(), id); err != nil {
-						return err
-					} else if gone {
-						n.done = "%s is removed from the cluster"
-					}
-				}
-				if err := a.done(map[string]any{"node": id, "action": n.action}, n.done, id); err != nil {
+				m.ID = nodeID(word)
+				if err := a.actOnNode(cmd.Context(), n, m, &w); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&m.SkipRebalance, "no-rebalance", false, "leave objects where they are")
+	if n.moves != "" {
+		w.flags(cmd)
+	}
+	if n.action == api.ActionDecommissionNode {
+		cmd.Flags().BoolVar(&m.Force, "force", false, "give up what a target that is down alone has")
+	}
+	return cmd
+}
+
+// actOnNode does something to one node, and says what comes of it; where that is asked
+// for it waits until all objects were moved.
+func (a *app) actOnNode(ctx context.Context, n nodeAction, m api.NodesMessage, w *waiting) error {
+	rebalance, err := a.client.ActOnNodes(ctx, n.action, m)
+	if err != nil {
+		return err
+	}
+	moving := rebalance != "" && n.moves != ""
+	if moving && w.any() {
+		if err := a.waitFor(ctx, rebalance, w); err != nil {
+			return err
+		}
+		moving = false
+	}
+	if n.action == api.ActionDecommissionNode && !moving {
+		if gone, err := a.untilGone(ctx, m.ID); err != nil {
+			return err
+		} else if gone {
+			n.done = "%s is removed from the cluster"
+		}
+	}
+	if !moving {
+		return a.done(map[string]any{"node": m.ID, "action": n.action}, n.done, m.ID)
+	}
+	return a.done(map[string]any{"node": m.ID, "action": n.action, "rebalance": rebalance},
+		n.done+"; "+n.moves+": 'ais show job rebalance' shows how far, 'ais wait %s' waits for it", m.ID, m.ID, rebalance)
+}
+
+// startRebalanceCommand has objects moved to where the targets are now.
+func (a *app) startRebalanceCommand(use string) *cobra.Command {
+	var w waiting
+	cmd := &cobra.Command{
+		Use: use, Short: "Move objects to the targets where they are to be now", Aliases: []string{"rebal"},
+		Args: args(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			id, err := a.client.StartJob(cmd.Context(), api.JobQuery{Kind: api.JobRebalance})
+			if err != nil {
+				return err
+			}
+			return a.started(cmd.Context(), api.JobRebalance, id, "", &w)
+		},
+	}
+	w.flags(cmd)
+	return cmd
+}
+
+// rebalanceCommand starts and halts the moving of objects.
+func (a *app) rebalanceCommand() *cobra.Command {
+	stop := &cobra.Command{
+		Use: "stop", Short: "Move no objects until 'start'; all stay readable and writable where they are",
+		Args: args(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.client.StopJobs(cmd.Context(), api.JobQuery{Kind: api.JobRebalance}); err != nil {
+				return err
+			}
+			return a.done(map[string]any{"stopped": api.JobRebalance}, "Stopped %s", api.JobRebalance)
+		},
+	}
+	return group("rebalance", "Start and stop the moving of objects between targets", a.startRebalanceCommand("start"), stop)
 }
 
 // leaveTimeout is how long a node that ends may take for its requests in flight.
@@ -192,7 +256,7 @@ func (a *app) clusterCommand() *cobra.Command {
 		group("maintenance", "Start and stop the maintenance of nodes",
 			a.nodeCommand(startMaintenance().as("start NODE…")), a.nodeCommand(stopMaintenance().as("stop NODE…"))),
 		a.nodeCommand(decommissionNode()), a.nodeCommand(decommissionNode().as("remove NODE…")),
-		a.shutdownCommand(), a.setPrimaryCommand(),
+		a.shutdownCommand(), a.rebalanceCommand(), a.setPrimaryCommand(),
 		a.everyNodeCommand("reload-creds", "Have the targets read the AWS configuration anew", api.ActionReloadKeys, "the targets have read the AWS configuration anew"),
 	)
 }
