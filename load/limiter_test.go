@@ -29,11 +29,11 @@ func ask(l *Limiter, from string, hops int) (*fasthttp.RequestCtx, error) {
 func fill(t *testing.T, l *Limiter, from string, hops int) (taken []*fasthttp.RequestCtx) {
 	t.Helper()
 	for {
-		ctx := new(fasthttp.RequestCtx)
 		s := &slot{limiter: l, cost: baseCost, hops: hops}
 		if !l.enter(s, []byte(from)) {
 			return taken
 		}
+		ctx := new(fasthttp.RequestCtx)
 		ctx.SetUserValue(slotKey{}, s)
 		taken = append(taken, ctx)
 	}

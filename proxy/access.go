@@ -89,13 +89,11 @@ func (p *Proxy) denyDeletes(r *s3api.Request, b *cluster.Bucket, keys []s3api.De
 
 // objectRules asks the owner of an object, or of a version of one, for what a decision depends on.
 func (p *Proxy) objectRules(b *cluster.Bucket, key, version string) (*auth.ObjectRules, error) {
-	node, err := p.owner(b, key)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
-	defer cancel()
-	answer, err := p.caller.AskRaw(ctx, node, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: key, VersionID: version})
+	var answer []byte
+	err := p.asksOwner(b, key, func(ctx context.Context, node cluster.Node) (err error) {
+		answer, err = p.caller.AskRaw(ctx, node, peer.PathStat, peer.NameRequest{Bucket: b.ID, Key: key, VersionID: version})
+		return err
+	})
 	if access.Absent(err) {
 		return p.access.Object(nil, err), nil
 	}

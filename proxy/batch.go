@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"ais/api"
 	"ais/cluster"
 	"ais/object"
@@ -15,16 +17,18 @@ func (p *Proxy) nativeBatch(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	node, err := p.assembler(ctx, &req)
-	if err != nil {
-		return err
+	find := func() ([]cluster.Node, error) {
+		node, err := p.assembler(ctx, &req)
+		return []cluster.Node{node}, err
 	}
-	if p.redirectsNative(ctx, node) && len(ctx.Request.Body()) <= maxDrained {
-		p.redirectNative(ctx, node)
-		return nil
-	}
-	p.metrics.relays.Inc()
-	return p.caller.Forward(ctx, node, "", p.access.Grant(ctx))
+	return p.relay(ctx, find, func(node cluster.Node, _ time.Duration) error {
+		if p.redirectsNative(ctx, node) && len(ctx.Request.Body()) <= maxDrained {
+			p.redirectNative(ctx, node)
+			return nil
+		}
+		p.metrics.relays.Inc()
+		return p.caller.TryForward(ctx, node, "", p.access.Grant(ctx), 0)
+	})
 }
 
 // assembler returns the live target that owns the most entries; any live one where

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"ais/access"
@@ -9,6 +10,8 @@ import (
 	"ais/cluster/peer"
 	"ais/object"
 	"ais/s3api"
+
+	"github.com/valyala/fasthttp"
 )
 
 // serveDeleteObjects answers DeleteObjects: each owner removes its share in one
@@ -27,23 +30,46 @@ func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
 		return err
 	}
 	p.denyDeletes(r, b, keys)
-	results := p.deleteMany(b, keys, access.Writer(r.Who, b))
+	results := p.deleteMany(r.Ctx(), b, keys, access.Writer(r.Who, b))
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
 	return nil
 }
 
 // deleteMany removes keys, or versions of them, and says of each what came of it.
-// Delete markers that it makes are owner's.
-func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey, owner string) []s3api.Deleted {
+// Delete markers that it makes are owner's. It waits for owners that are down.
+func (p *Proxy) deleteMany(ctx *fasthttp.RequestCtx, b *cluster.Bucket, keys []s3api.DeleteKey, owner string) []s3api.Deleted {
 	results := make([]s3api.Deleted, len(keys))
-	shares := map[string]*share{}
+	open := make([]int, 0, len(keys)) // indexes of keys that nobody has begun with
 	for i, k := range keys {
 		results[i] = s3api.Deleted{Key: k.Key, VersionID: k.VersionID, Err: k.Err}
-		if k.Err != nil {
-			continue
+		if k.Err == nil {
+			open = append(open, i)
 		}
+	}
+	_ = p.hold(ctx, func() (again bool, err error) { // results have the errors
+		p.deleteOpen(b, keys, open, results, owner)
+		open = slices.DeleteFunc(open, func(i int) bool {
+			_, undone := peer.Resend(results[i].Err, false)
+			return !undone
+		})
+		if len(open) == 0 {
+			return false, nil
+		}
+		return true, results[open[0]].Err
+	})
+	return results
+}
+
+// deleteOpen is one try of deleteMany with some of the keys.
+func (p *Proxy) deleteOpen(b *cluster.Bucket, keys []s3api.DeleteKey, open []int, results []s3api.Deleted, owner string) {
+	shares := map[string]*share{}
+	for _, i := range open {
+		k := keys[i]
 		node, err := p.owner(b, k.Key)
 		if err != nil {
+			if object.KindOf(err) == object.Unavailable {
+				err = peer.Again("proxy.delete", k.Key, 0, err)
+			}
 			results[i].Err = err
 			continue
 		}
@@ -65,7 +91,6 @@ func (p *Proxy) deleteMany(b *cluster.Bucket, keys []s3api.DeleteKey, owner stri
 		wg.Go(func() { p.deleteShare(ctx, s, results) })
 	}
 	wg.Wait()
-	return results
 }
 
 // share is what one target has to do of a multi-delete.
@@ -98,9 +123,8 @@ func (p *Proxy) deleteShare(ctx context.Context, s *share, results []s3api.Delet
 	var answer peer.DeleteAnswer
 	err := p.caller.Ask(ctx, s.node, peer.PathDelete, s.request, &answer)
 	for i, at := range s.index {
-		if err != nil {
-			results[at].Err = err
-		} else if text, ok := answer.Failed[i]; ok {
+		results[at].Err = err
+		if text, ok := answer.Failed[i]; ok {
 			results[at].Err = object.E("target.delete", s.request.Keys[i], object.KindFromText(text), nil)
 		}
 		id, marker := answer.Markers[i]

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"time"
 
 	"ais/cluster"
@@ -62,7 +63,7 @@ func (p *Proxy) candidates(at place, read bool) ([]cluster.Node, error) {
 // begun with it: sent twice it could undo what another client has done in between.
 func (p *Proxy) relay(ctx *fasthttp.RequestCtx, find func() ([]cluster.Node, error), ask func(cluster.Node, time.Duration) error) error {
 	read := ctx.IsGet() || ctx.IsHead()
-	return p.hold(ctx, func() (again bool, err error) {
+	err := p.hold(ctx, func() (again bool, err error) {
 		nodes, err := find()
 		if err != nil {
 			return object.KindOf(err) == object.Unavailable, err
@@ -82,6 +83,20 @@ func (p *Proxy) relay(ctx *fasthttp.RequestCtx, find func() ([]cluster.Node, err
 			p.reach(revision)
 		}
 		return !peer.TimedOut(err), err
+	})
+	if err != nil && object.KindOf(err) == object.Unavailable {
+		p.caller.Drain(ctx)
+	}
+	return err
+}
+
+// asks is hold of what only asks nodes, with this node's own messages: it is asked
+// again where one could not be reached, not where it has answered, nor where it may
+// still. ctx is nil where there is no client to wait for.
+func (p *Proxy) asks(ctx *fasthttp.RequestCtx, ask func() error) error {
+	return p.hold(ctx, func() (again bool, err error) {
+		err = ask()
+		return err != nil && object.KindOf(err) == object.Unavailable && !peer.Answered(err) && !peer.TimedOut(err), err
 	})
 }
 
@@ -113,12 +128,25 @@ func (p *Proxy) relaysExpect(ctx *fasthttp.RequestCtx, at place, id string, redi
 	return status, err
 }
 
+// asksOwner is asks of a question to the owner of a name.
+func (p *Proxy) asksOwner(b *cluster.Bucket, key string, ask func(context.Context, cluster.Node) error) error {
+	return p.asks(nil, func() error {
+		node, err := p.owner(b, key)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+		defer cancel()
+		return ask(ctx, node)
+	})
+}
+
 // reach waits, not for long, until this node's state is true up to the revision.
 func (p *Proxy) reach(revision int64) {
 	if p.cluster.State().Revision >= revision {
 		return
 	}
-	ctx, cancel := p.timeout(p.cfg.SyncTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.SyncTimeout)
 	defer cancel()
 	_, _ = p.cluster.SyncTo(ctx, revision) // the next try tells
 }
@@ -134,15 +162,16 @@ const (
 // from the first that failed: a target that is restarted is back by then. It tries
 // again at once when the state of the cluster has changed. Of all requests that this
 // node may serve half may be held, so that the targets that are up are not missed.
+// Where ctx is not nil it ends when the client has gone.
 func (p *Proxy) hold(ctx *fasthttp.RequestCtx, try func() (again bool, err error)) error {
 	changes := p.cluster.Changes()
 	again, err := try()
 	if err == nil || !again || p.cfg.HoldTime <= 0 {
-		return p.give(ctx, err)
+		return err
 	}
 	if int(p.held.Add(1)) > max(p.cfg.Load.MaxRequests/2, 1) {
 		p.held.Add(-1)
-		return p.give(ctx, err)
+		return err
 	}
 	defer p.held.Add(-1)
 	p.metrics.holds.Inc()
@@ -155,23 +184,15 @@ func (p *Proxy) hold(ctx *fasthttp.RequestCtx, try func() (again bool, err error
 		case <-soon.C:
 		case <-over.C:
 			soon.Stop()
-			return p.give(ctx, err)
+			return err
 		}
 		soon.Stop()
-		if peer.Ended(ctx.Conn()) {
-			return p.give(ctx, err)
+		if ctx != nil && peer.Ended(ctx.Conn()) {
+			return err
 		}
 		changes = p.cluster.Changes()
 		if again, err = try(); err == nil || !again {
-			return p.give(ctx, err)
+			return err
 		}
 	}
-}
-
-// give ends the request's tries with err.
-func (p *Proxy) give(ctx *fasthttp.RequestCtx, err error) error {
-	if err != nil && object.KindOf(err) == object.Unavailable {
-		p.caller.Drain(ctx)
-	}
-	return err
 }

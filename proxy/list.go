@@ -113,11 +113,16 @@ func (p *Proxy) listUploads(b *cluster.Bucket, q object.Query, uploadID string) 
 
 // gather returns a page of what the targets of a bucket have, merged.
 func (p *Proxy) gather(b *cluster.Bucket, limit int, ask func(ctx context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error)) (object.Page, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
-	defer cancel()
-	return p.gatherer().Page(ctx, b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
-		return ask(ctx, to, last, limit)
+	var page object.Page
+	err := p.asks(nil, func() (err error) {
+		ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
+		defer cancel()
+		page, err = p.gatherer().Page(ctx, b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
+			return ask(ctx, to, last, limit)
+		})
+		return err
 	})
+	return page, err
 }
 
 func (p *Proxy) gatherer() peer.Gatherer {

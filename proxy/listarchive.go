@@ -135,13 +135,9 @@ func (e *expansion) add(from resumed, answer peer.MembersAnswer) bool {
 
 // ask asks the owner of an archive for files of it.
 func (e *expansion) ask(from resumed, limit int) (answer peer.MembersAnswer, err error) {
-	node, err := e.p.owner(e.b, from.key)
-	if err != nil {
-		return answer, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), e.p.cfg.PeerTimeout)
-	defer cancel()
-	err = e.p.caller.Ask(ctx, node, peer.PathMembers, peer.MembersRequest{Bucket: e.b.ID, Key: from.key, Skip: from.skip, Limit: max(limit, 1)}, &answer)
+	err = e.p.asksOwner(e.b, from.key, func(ctx context.Context, node cluster.Node) error {
+		return e.p.caller.Ask(ctx, node, peer.PathMembers, peer.MembersRequest{Bucket: e.b.ID, Key: from.key, Skip: from.skip, Limit: max(limit, 1)}, &answer)
+	})
 	return answer, err
 }
 

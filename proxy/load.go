@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"time"
 
 	"ais/api"
@@ -42,8 +41,4 @@ func (p *Proxy) refuse(ctx *fasthttp.RequestCtx, native bool, err error) (status
 func (p *Proxy) drain() {
 	p.leaving.Store(true)
 	time.Sleep(p.cfg.ShutdownDelay)
-}
-
-func (p *Proxy) timeout(d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), d)
 }

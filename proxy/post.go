@@ -64,13 +64,19 @@ func (p *Proxy) identifyForm(r *s3api.Request, form *s3api.PostForm) error {
 
 // upload sends the file of a form to the target that owns its key.
 func (p *Proxy) upload(r *s3api.Request, b *cluster.Bucket, form *s3api.PostForm, headers []s3api.Field) (*peer.Answer, error) {
-	node, err := p.owner(b, form.Key)
-	if err != nil {
-		return nil, err
-	}
 	u := peer.Upload{Path: form.Target(), Query: s3api.QueryProvider + "=" + string(b.Provider), Body: form.File(), Size: form.Size}
 	for _, h := range headers {
 		u.Headers = append(u.Headers, peer.Header{Name: h.Name, Value: h.Value})
 	}
-	return p.caller.Upload(node, r.ID, p.access.Grant(r.Ctx()), u)
+	var answer *peer.Answer
+	err := p.hold(r.Ctx(), func() (again bool, err error) {
+		nodes, err := p.candidates(place{bucket: b, key: form.Key}, false)
+		if err != nil {
+			return true, err
+		}
+		answer, err = p.caller.Upload(nodes[0], r.ID, p.access.Grant(r.Ctx()), u)
+		_, again = peer.Resend(err, false)
+		return again, err
+	})
+	return answer, err
 }

@@ -32,6 +32,7 @@ type Request struct {
 	etag       string    // of the object, for 304 and 412
 	modified   time.Time // likewise
 	marker     string    // version id of the delete marker that stands in the way
+	unread     bool      // the request was refused as it came
 }
 
 // Ctx returns fasthttp's context of the request.

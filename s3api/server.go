@@ -46,6 +46,9 @@ type Config struct {
 	// PassesOn, if not nil, reports whether the Handler sends a request on to
 	// another S3 server as it is: what that can do is not for this one to say.
 	PassesOn func(r *Request) bool
+	// Failed, if not nil, is called with an error that was answered; it may add headers
+	// to the answer.
+	Failed func(ctx *fasthttp.RequestCtx, err error)
 	// ProgressTimeout is how long a client may take for the next 16 KiB of a body.
 	ProgressTimeout time.Duration
 }
@@ -125,6 +128,7 @@ func (s *Server) Refuse(ctx *fasthttp.RequestCtx, err error) (status int) {
 	if malformed != nil {
 		r.Op = Unknown
 	}
+	r.unread = true
 	s.fail(r, err)
 	s.allowOrigin(r)
 	status = ctx.Response.StatusCode()
@@ -299,6 +303,9 @@ func (s *Server) fail(r *Request, err error) {
 	resp.Header.SetNoDefaultContentType(true) // Reset undoes the server's setting
 	resp.Header.Set(hRequestID, r.ID)
 	resp.SetStatusCode(e.Status)
+	if s.config.Failed != nil {
+		s.config.Failed(r.ctx, err)
+	}
 	if r.marker != "" {
 		r.writeMarker(e.Status)
 	}
@@ -358,7 +365,7 @@ func (s *Server) finish(r *Request) {
 func (r *Request) traffic() (received, sent int64) {
 	if r.body != nil {
 		received = r.body.Received()
-	} else {
+	} else if !r.unread {
 		received = int64(max(r.ctx.Request.Header.ContentLength(), 0))
 	}
 	resp := &r.ctx.Response

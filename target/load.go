@@ -42,12 +42,9 @@ func (t *Target) enter(ctx *fasthttp.RequestCtx) error {
 // refuse answers a request that is not admitted and returns the status.
 func (t *Target) refuse(ctx *fasthttp.RequestCtx, native bool, err error) (status int) {
 	if native {
-		status = t.failNative(ctx, err)
-	} else {
-		status = t.s3.Refuse(ctx, err)
+		return t.failNative(ctx, err)
 	}
-	peer.Rejects(ctx, err)
-	return status
+	return t.s3.Refuse(ctx, err)
 }
 
 // How the drain of a target is divided.

@@ -56,6 +56,7 @@ func (t *Target) serveNative(ctx *fasthttp.RequestCtx) {
 func (t *Target) failNative(ctx *fasthttp.RequestCtx, err error) int {
 	ctx.Response.Header.Set(api.HeaderNodeID, t.cfg.ID)
 	status := api.WriteError(ctx, err)
+	peer.Rejects(ctx, err)
 	if status == fasthttp.StatusInternalServerError {
 		t.cfg.Logger.Error("native request failed", "method", string(ctx.Method()), "uri", string(ctx.RequestURI()), "err", err)
 	}

@@ -93,7 +93,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	protocol := s3api.DefaultConfig()
 	protocol.Handler, protocol.Domains, protocol.TakeRequestID = t, cfg.Domains, true
 	protocol.Expect, protocol.CORS = t.expectS3, t.corsRules
-	protocol.PassesOn = t.passesOn
+	protocol.PassesOn, protocol.Failed = t.passesOn, peer.Rejects
 	protocol.Logger, protocol.Registerer = cfg.Logger, cfg.Registry
 	if t.s3, err = s3api.NewServer(protocol); err != nil {
 		return nil, err

@@ -48,8 +48,9 @@ func Again(op, name string, revision int64, err error) error {
 	return object.E(op, name, object.Unavailable, &undone{err: err, never: true, revision: revision})
 }
 
-// Rejects is for a node's server: it makes the answer that was written into ctx one
-// that the sender resends, where err is of Again.
+// Rejects makes the answer that was written into ctx, for err, one that the sender
+// resends where err is of Again. A node that is asked to answer for a name that it does
+// not act for, by its state, returns such an error, whatever its sender believes.
 func Rejects(ctx *fasthttp.RequestCtx, err error) {
 	if revision, ok := Resend(err, false); ok {
 		ctx.Response.Header.Set(HeaderAgain, strconv.FormatInt(revision, 10))
@@ -85,11 +86,12 @@ func (x *exchange) restore(ctx *fasthttp.RequestCtx) (whole bool) {
 	if !x.consumed {
 		return true
 	}
+	if ctx.RequestBodyStream() == nil { // it is in memory
+		return true
+	}
 	if n := ctx.Request.Header.ContentLength(); n <= 0 || n != len(x.small) {
 		return false
 	}
-	if ctx.RequestBodyStream() != nil { // else it is in memory already
-		ctx.Request.SetBodyRaw(bytes.Clone(x.small))
-	}
+	ctx.Request.SetBodyRaw(bytes.Clone(x.small))
 	return true
 }

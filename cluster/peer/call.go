@@ -24,8 +24,10 @@ func (c *Client) Call(ctx context.Context, addr, method, path string, headers []
 	head := appendCall(x.buf[:0], c.host(addr).addr, method, path, headers, body)
 	message := append([]byte(nil), head...) // x.buf is for the answer
 	status, answer, err = x.call(ctx, c.host(addr), method, message)
+	never := !x.sent
 	x.release()
 	if err != nil {
+		err = &undone{err: err, never: never}
 		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 			err = fmt.Errorf("%w: %w", ended, err)
 		}
@@ -73,7 +75,7 @@ func (x *exchange) call(ctx context.Context, h *host, method string, message []b
 }
 
 func (x *exchange) callOnce(ctx context.Context, method string, message []byte) (status int, answer []byte, err error) {
-	x.r, x.w, x.reusable = 0, 0, true
+	x.r, x.w, x.reusable, x.sent = 0, 0, true, false
 	cn := x.conn
 	if err := cn.arm(x.client.config.UploadTimeout); err != nil {
 		return 0, nil, err
@@ -90,6 +92,7 @@ func (x *exchange) callOnce(ctx context.Context, method string, message []byte) 
 		x.reusable = false
 		return 0, nil, x.stale(err)
 	}
+	x.sent = true
 	if err = x.readAnswer(method == "HEAD", false); err == nil && !x.ended {
 		answer, err = x.readAll()
 	}

@@ -88,6 +88,9 @@ func (c *Client) send(addr string, head []byte, body io.Reader, size int64) (*An
 		x.release()
 		return answer, nil
 	}
+	if !x.consumed && size > 0 {
+		err = &undone{err: err, never: true}
+	}
 	x.reusable = false
 	x.release()
 	var ofBody bodyError
