@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -29,16 +32,40 @@ type traffic struct {
 	all      sync.WaitGroup
 }
 
-// startTraffic has clients work on a bucket through each of the endpoints.
-func startTraffic(t *testing.T, bucket string, endpoints []string, clients int) *traffic {
+// startTraffic has clients work on a bucket, each through one of the proxies while it
+// accepts connections, else through another.
+func startTraffic(t *testing.T, c *Cluster, bucket string, clients int) *traffic {
 	ctx, end := context.WithCancel(t.Context())
 	f := &traffic{t: t, bucket: bucket, end: end}
 	for i := range clients {
-		sdk := SDK(endpoints[i%len(endpoints)])
+		sdk := c.failover(t, i)
 		f.all.Go(func() { f.work(ctx, sdk, fmt.Sprintf("client%d/", i), rand.New(rand.NewPCG(uint64(i), 1))) })
 	}
 	t.Cleanup(f.stop)
 	return f
+}
+
+// failover returns an SDK's client with its defaults that knows every proxy, as one
+// behind a load balancer does: it takes the first that accepts a connection, from
+// proxy number first on.
+func (c *Cluster) failover(t *testing.T, first int) *s3.Client {
+	var hosts []string
+	for _, name := range c.Names("proxy") {
+		hosts = append(hosts, c.Host(t, name))
+	}
+	dial := func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		if !slices.Contains(hosts, addr) { // a redirect's
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		}
+		for i := range hosts {
+			if conn, err = new(net.Dialer).DialContext(ctx, network, hosts[(first+i)%len(hosts)]); err == nil {
+				return conn, nil
+			}
+		}
+		return nil, err
+	}
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) { tr.DialContext = dial })
+	return SDK("http://"+hosts[0]+"/s3", func(o *s3.Options) { o.HTTPClient = client })
 }
 
 // stop ends the traffic and waits for what is under way.
@@ -56,16 +83,18 @@ func (f *traffic) work(stop context.Context, sdk *s3.Client, prefix string, rand
 		began := time.Now()
 		var what string
 		var err error
-		switch n := random.IntN(10); {
-		case n < 4:
+		switch n := random.IntN(20); {
+		case n < 8:
 			what = "PUT"
 			body := make([]byte, random.IntN(40_000))
 			_, err = sdk.PutObject(f.t.Context(), &s3.PutObjectInput{Bucket: &f.bucket, Key: &key, Body: bytes.NewReader(body)})
 			has[key] = body
-		case n < 8:
+		case n < 16:
 			what, err = "GET", f.read(sdk, key, has[key])
-		case n < 9:
+		case n < 18:
 			what, err = "LIST", f.list(sdk, prefix, has)
+		case n < 19:
+			what, err = "DELETE of many", f.removeAll(sdk, has)
 		default:
 			what = "DELETE"
 			_, err = sdk.DeleteObject(f.t.Context(), &s3.DeleteObjectInput{Bucket: &f.bucket, Key: &key})
@@ -117,13 +146,30 @@ func (f *traffic) list(sdk *s3.Client, prefix string, has map[string][]byte) err
 	return nil
 }
 
+// removeAll removes all that there is, of all targets, with one request.
+func (f *traffic) removeAll(sdk *s3.Client, has map[string][]byte) error {
+	in := s3.DeleteObjectsInput{Bucket: &f.bucket, Delete: &types.Delete{Objects: []types.ObjectIdentifier{{Key: aws.String("none")}}}}
+	for key := range has {
+		in.Delete.Objects = append(in.Delete.Objects, types.ObjectIdentifier{Key: &key})
+	}
+	out, err := sdk.DeleteObjects(f.t.Context(), &in)
+	if err != nil {
+		return err
+	}
+	clear(has)
+	for _, e := range out.Errors {
+		return fmt.Errorf("%s: %s", aws.ToString(e.Key), aws.ToString(e.Code))
+	}
+	return nil
+}
+
 // Every node is restarted, one after the other, under load. No client that has the
 // SDK's default retries sees a failed request, although each name is on one target
 // only: the proxies hold what a restarting target is needed for.
 func TestRollingRestart(t *testing.T) {
-	c := Start(t, Options{Proxies: 2, Plain: true, Redirect: "never"})
+	c := Start(t, Options{Proxies: 2, Plain: true})
 	b := c.Plain().bucket(t)
-	f := startTraffic(t, b, []string{c.URL(t, "proxy1") + "/s3", c.URL(t, "proxy2") + "/s3"}, 8)
+	f := startTraffic(t, c, b, 8)
 	for _, name := range []string{"target1", "target2", "target3", "proxy2", "proxy1"} {
 		before := f.requests.Load()
 		began := time.Now()
