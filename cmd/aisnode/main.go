@@ -12,7 +12,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
-	"time"
 
 	"ais/backend/s3"
 	"ais/cluster"
@@ -106,10 +105,10 @@ func run(ctx context.Context, args []string) (err error) {
 	cfg := target.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, version, logger
 	cfg.Load, cfg.ShutdownDelay = s.node.Load, s.node.ShutdownDelay
-	cfg.NodeCerts, cfg.Log, cfg.Settings = secure.VerifiesClients(), log, s.given
+	cfg.NodeCerts, cfg.Log, cfg.Settings, cfg.Now = secure.VerifiesClients(), log, s.given, s.node.Now
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
-	cfg.Store.Logger, cfg.Store.Registerer = logger, cfg.Registry
+	cfg.Store.Logger, cfg.Store.Registerer, cfg.Store.Now = logger, cfg.Registry, s.node.Now
 	copies := replica.New(replica.Config{ID: s.node.ID, Logger: logger, Registerer: cfg.Registry})
 	cfg.Copies, cfg.Store.Copying = copies, copies.Hooks()
 	store, err := fs.Open(cfg.Store)
@@ -119,7 +118,7 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 
 	members, err := etcd.Open(ctx, etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: s.node.Now,
 		Self: cluster.Node{
 			ID: s.node.ID, Kind: cluster.Target, URL: s.node.URL(secure.Scheme(), listener.Addr()),
 			PublicURL: strings.TrimSuffix(s.node.PublicURL, "/"), Weight: store.Weight(), FailureDomain: s.failureDomain,
@@ -132,7 +131,7 @@ func run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, members.Close()) }()
 	store.SetHome(members.State().Map.Cluster)
 
-	stores := s3.New(s3.Options{AppID: "ais-" + version})
+	stores := s3.New(s3.Options{AppID: "ais-" + version, Now: s.node.Now})
 	defer stores.Close()
 	cfg.OpenBackend, cfg.ReloadKeys = stores.Open, stores.Reload
 

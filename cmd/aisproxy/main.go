@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	join := etcd.Config{
-		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, Embed: s.etcd.embed(&s.node), ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: time.Now,
+		Cluster: s.node.Cluster, Endpoints: s.node.Etcd, Embed: s.etcd.embed(&s.node), ClusterKey: key, Auth: s.node.Auth, TLS: etcdSecure.Client(), Logger: logger, Now: s.node.Now,
 		Root: cluster.AccessKey{ID: rootID, Secret: cluster.Secret(rootSecret)},
 		Self: cluster.Node{ID: s.node.ID, Kind: cluster.Proxy, URL: s.node.URL(secure.Scheme(), listener.Addr()), PublicURL: strings.TrimSuffix(s.node.PublicURL, "/")},
 	}
@@ -116,7 +116,7 @@ func run(ctx context.Context, args []string) (err error) {
 	cfg := proxy.DefaultConfig()
 	cfg.ID, cfg.Domains, cfg.PublicHosts, cfg.Redirect, cfg.Version, cfg.Logger = s.node.ID, s.domains, s.hosts, s.redirect, version, logger
 	cfg.Load, cfg.HoldTime, cfg.ShutdownDelay = s.node.Load, s.hold, s.node.ShutdownDelay
-	cfg.NodeCerts, cfg.Log, cfg.Settings = secure.VerifiesClients(), log, s.given
+	cfg.NodeCerts, cfg.Log, cfg.Settings, cfg.Now = secure.VerifiesClients(), log, s.given, s.node.Now
 	peerConfig := peer.DefaultConfig()
 	peerConfig.TLS, peerConfig.Logger, peerConfig.Registerer = secure.Client, logger, cfg.Registry
 	peers := peer.New(peerConfig)

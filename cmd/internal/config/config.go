@@ -45,6 +45,7 @@ type Node struct {
 	Load           load.Config     // bounds of what is served at a time
 	MaxMemory      Size            // of its buffers; Finish puts it into Load
 	ShutdownDelay  time.Duration
+	ClockOffset    time.Duration // by which this node's clock is wrong, for tests
 }
 
 // Flags registers the node's settings on fs, with the given port as the default.
@@ -74,6 +75,7 @@ func (n *Node) Flags(fs *flag.FlagSet, port int) {
 	fs.Var(&n.MaxMemory, "max-memory", "`size` of the buffers of requests served at a time (default: an eighth of the memory)")
 	fs.DurationVar(&n.Load.MaxWait, "max-wait", n.Load.MaxWait, "`time` that a request waits for its turn at most")
 	fs.DurationVar(&n.ShutdownDelay, "shutdown-delay", 0, "`time` between the first sign that this node ends (/health?readiness=true) and its end, for load balancers to see it")
+	fs.DurationVar(&n.ClockOffset, "debug-clock-offset", 0, "`time` to add to this node's clock, such as -10m; for tests only")
 	fs.BoolVar(&n.UseHTTPS, "use-https", false, "insist on HTTPS: fail to start without --tls-cert and --tls-key")
 }
 
@@ -124,6 +126,9 @@ func (n *Node) Finish(prefix string) error {
 	}
 	return os.WriteFile(path, []byte(n.ID+"\n"), 0o600)
 }
+
+// Now returns the time as this node has it, with a monotonic reading.
+func (n *Node) Now() time.Time { return time.Now().Add(n.ClockOffset) }
 
 // finishTLS checks the TLS files that are named, and fills in those of etcd.
 func (n *Node) finishTLS() error {
