@@ -90,6 +90,8 @@ func writeIdentity(o OS, dir string, id identity) error {
 	return syncDir(o, "identity.syncdir", dir)
 }
 
+const whatElse = "give the target mountpaths of its own, or empty this one if what is on it is not needed"
+
 // check reports why a mountpath with this identity must not be used, if so.
 func (id identity) check(c *Config, dir string) error {
 	bad := func(format string, args ...any) error {
@@ -99,9 +101,9 @@ func (id identity) check(c *Config, dir string) error {
 	case id.Format != formatVersion && id.Format != formatChanged:
 		return bad("the mountpath has format %d, this program reads %d and %d", id.Format, formatVersion, formatChanged)
 	case id.Cluster != c.Cluster:
-		return bad("the mountpath belongs to cluster %q, not %q", id.Cluster, c.Cluster)
+		return bad("the mountpath belongs to cluster %q, and this target is of cluster %q: %s", id.Cluster, c.Cluster, whatElse)
 	case id.Target != c.Target:
-		return bad("the mountpath belongs to target %q, not %q", id.Target, c.Target)
+		return bad("the mountpath belongs to target %q, and this target is %q: %s", id.Target, c.Target, whatElse)
 	}
 	return nil
 }

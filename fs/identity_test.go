@@ -1,9 +1,14 @@
 package fs_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"ais/fs"
+	"ais/object"
 )
 
 // The uuid of the data stays while mountpaths come and go, is another one on other
@@ -54,5 +59,28 @@ func TestDataAndHome(t *testing.T) {
 
 	if other := open(t, diskConfig(t, 2)); other.Data() == data {
 		t.Error("other disks have the same uuid")
+	}
+}
+
+// Mountpaths of two clusters are not one target's, though all else is the same.
+func TestTwoHomes(t *testing.T) {
+	c := diskConfig(t, 2)
+	s := open(t, c)
+	s.SetHome("cluster-1")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(c.Mountpaths[1], "ais.json")
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = os.WriteFile(file, bytes.Replace(text, []byte("cluster-1"), []byte("cluster-2"), 1), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fs.Open(c)
+	wantKind(t, err, object.Invalid)
+	if !strings.Contains(err.Error(), "cluster-1") || !strings.Contains(err.Error(), "cluster-2") {
+		t.Errorf("it does not say which: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -31,6 +32,9 @@ func settle(c *Config) (set mountset, dirs []string, err error) {
 		return form(c, slices.DeleteFunc(all, func(f found) bool { return !f.named }))
 	}
 	set = all[best].id.mountset
+	if err := sameHome(all); err != nil {
+		return set, nil, err
+	}
 	if set.Data == "" && len(set.Members) > 0 { // made by a program that did not know of it
 		set.Data = set.Members[0].ID
 	}
@@ -174,4 +178,21 @@ func form(c *Config, all []found) (mountset, []string, error) {
 		}
 	}
 	return set, slices.Clone(c.Mountpaths), nil
+}
+
+// sameHome refuses mountpaths of several clusters.
+func sameHome(all []found) error {
+	var first *found
+	for i := range all {
+		f := &all[i]
+		switch {
+		case !f.named || f.err != nil || f.id.Home == "":
+		case first == nil:
+			first = f
+		case f.id.Home != first.id.Home:
+			return object.E("fs.Open", f.dir, object.Invalid,
+				fmt.Errorf("the mountpath belongs to cluster %s, and %s to cluster %s: %s", f.id.Home, first.dir, first.id.Home, whatElse))
+		}
+	}
+	return nil
 }

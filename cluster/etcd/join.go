@@ -130,7 +130,10 @@ func (s *Store) found(ctx context.Context) error {
 			return nil, nil
 		}
 		auth := s.config.Auth == cluster.AuthOn
-		if s.config.Self.Kind != cluster.Proxy && (auth || s.config.Self.Home != "") {
+		if home := s.config.Self.Home; home != "" {
+			return nil, fmt.Errorf("etcd has no cluster, and what is on this node's mountpaths is part of cluster %s: %w", home, errUnfounded)
+		}
+		if auth && s.config.Self.Kind != cluster.Proxy {
 			return nil, errUnfounded
 		}
 		now := s.config.Now()

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -176,4 +177,27 @@ func TestForeignMember(t *testing.T) {
 		}
 	}
 	open(t, c) // nothing was changed
+}
+
+// What a node keeps decides which cluster it can be part of; it makes no other.
+func TestOtherCluster(t *testing.T) {
+	server := startTestServer(t)
+	c := server.config(t, cluster.Target, "t1")
+	c.Self.Home = "11111111-2222-4333-8444-555555555555"
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := Open(ctx, c); !errors.Is(err, object.Unavailable) || !strings.Contains(err.Error(), c.Self.Home) {
+		t.Errorf("without a cluster: %v", err)
+	}
+	p1 := server.open(t, cluster.Proxy, "p1")
+	is := p1.State().Map.Cluster
+	_, err := Open(testContext(t), c)
+	if !errors.Is(err, object.Invalid) || !strings.Contains(err.Error(), c.Self.Home) || !strings.Contains(err.Error(), is) {
+		t.Errorf("in another cluster: %v", err)
+	}
+	if state, err := p1.Sync(testContext(t)); err != nil || len(state.Targets()) != 0 {
+		t.Errorf("it is in the cluster, %v", err)
+	}
+	c.Self.Home = is
+	open(t, c)
 }
