@@ -42,6 +42,9 @@ func TestMarkDown(t *testing.T) {
 	if err := t2.InSync(ctx, since); !errors.Is(err, object.Conflict) {
 		t.Errorf("caught up before it was left out: %v", err)
 	}
+	if _, err := t2.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
 	if err := t2.InSync(ctx, t2.Self().Since); err != nil || t2.Self().Behind != 0 {
 		t.Errorf("%+v, %v", t2.Self(), err)
 	}
