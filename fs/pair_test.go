@@ -24,11 +24,12 @@ type side struct {
 	alone   atomic.Bool // changes are noted for the peer and not sent
 	streams bool        // blobs are passed on while they are written
 
-	mu      sync.Mutex   // guards the rest
-	refuse  func() error // before a change is sent
-	lose    func() error // after it was prepared at the peer
-	after   func() error // after it was applied here
-	settles bool         // at once
+	mu      sync.Mutex       // guards the rest
+	refuse  func() error     // before a change is sent
+	lost    func(*fs.Change) // what refuse kept from being sent; may be nil
+	lose    func() error     // after it was prepared at the peer
+	after   func() error     // after it was applied here
+	settles bool             // at once
 	fetched int
 	staged  int
 }
@@ -67,6 +68,9 @@ func (p *side) send(c *fs.Change) error {
 		return nil
 	}
 	if err := p.hook(p.refuse); err != nil {
+		if p.lost != nil {
+			p.lost(overTheWire(c))
+		}
 		return err
 	}
 	if err := p.peer.receive(overTheWire(c), p); err != nil {

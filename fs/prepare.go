@@ -83,8 +83,8 @@ func needs(records []byte, list []Blob) ([]segment, error) {
 // until Settle, or a later Prepare that begins with c.Stamp, commits it. Blobs that
 // are missing are awaited, if they are being staged, copied from another mountpath, or
 // fetched; fetch is called without locks. What is prepared after the state that c
-// begins with is dropped: whoever made c knows that it was given up. Repeated, it
-// does nothing. It does not Enter. Errors: Conflict with ErrBehind or ErrStale,
+// begins with is dropped: whoever made c knows that it was given up. Where that is
+// newer than c, c is what was given up, and ErrStale. Repeated, it does nothing. It does not Enter. Errors: Conflict with ErrBehind or ErrStale,
 // Corrupt where a blob's bytes are not those that were written, NotFound where it is
 // gone, Invalid, NoSpace, Unavailable, and those of fetch.
 func (s *Store) Prepare(c *Change, fetch Fetch) error {
@@ -165,6 +165,8 @@ func (t *txn) fit(c *Change) (keep int, done bool, err error) {
 		return 0, false, conflict("fs.Prepare", t.n, ErrStale)
 	case !fits:
 		return 0, false, conflict("fs.Prepare", t.n, ErrBehind)
+	case keep < len(chain) && c.Stamp.Less(chain[keep].stamp):
+		return 0, false, conflict("fs.Prepare", t.n, ErrStale) // it was given up, and comes late
 	}
 	return keep, false, nil
 }

@@ -31,10 +31,7 @@ func (t *txn) change(d object.Durability) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := base.next(t.s.config.Rand, placement, term)
-	if err != nil {
-		return nil, err
-	}
+	next := base.next(t.s.tries.Add(1), placement, term)
 	if base.CompareTerm(next) > 0 {
 		return nil, conflict("fs.Change", t.n, ErrStale)
 	}

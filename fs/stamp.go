@@ -2,9 +2,7 @@ package fs
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
-	"io"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,7 +15,7 @@ import (
 type Stamp struct {
 	Placement uint64 // by which the name was placed when it was changed last
 	Term      uint64 // of the owner that made the change
-	Seq       uint64 // of the change: a number of its own in 32 bits, above all earlier ones, and 32 random bits
+	Seq       uint64 // of the change: in the high 32 bits one more than its base has, below the owner's count of tries
 }
 
 // unstamped is the stamp of a name that is here from before it had copies.
@@ -43,14 +41,11 @@ func (p Stamp) IsZero() bool { return p == Stamp{} }
 // String returns placement.term.number.
 func (p Stamp) String() string { return fmt.Sprintf("%d.%d.%x", p.Placement, p.Term, p.Seq) }
 
-// next returns the stamp of a change after p. Its low bits are random, so that of
-// two changes after the same one, of which the first was given up, nobody takes one
-// for the other.
-func (p Stamp) next(random io.Reader, placement, term uint64) (Stamp, error) {
-	var low [4]byte
-	_, err := io.ReadFull(random, low[:])
-	seq := (p.Seq>>32+1)<<32 | uint64(binary.BigEndian.Uint32(low[:]))
-	return Stamp{Placement: placement, Term: term, Seq: seq}, err
+// next returns the stamp of a change after p. try grows with each change that the
+// owner tries: of two after the same one, of which the first was given up, nobody
+// takes one for the other, and a copy that hears of the first one late knows that.
+func (p Stamp) next(try uint32, placement, term uint64) Stamp {
+	return Stamp{Placement: placement, Term: term, Seq: (p.Seq>>32+1)<<32 | uint64(try)}
 }
 
 func appendStamp(dst []byte, p Stamp) []byte {

@@ -29,6 +29,7 @@ type Store struct {
 	changing    sync.Mutex    // held while the mountpaths are changed; guards tried
 	tried       uint64        // the highest generation that may be on a disk
 	resilvering chan struct{} // holds one while a resilver works
+	tries       atomic.Uint32 // changes that were sent, or were to be; see Stamp.next
 	// moves is held for reading while the records of a name are at two places, and
 	// for writing while a listing begins, or names are counted, in a layout that is
 	// not settled.
