@@ -152,3 +152,24 @@ func BenchmarkRemoveMany(b *testing.B) {
 	}
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "cpu-us/op")
 }
+
+// BenchmarkPutCopy measures a write with a copy in another store of the same process,
+// with all that goes between them but the network, beside one without.
+func BenchmarkPutCopy(b *testing.B) {
+	for _, d := range []object.Durability{object.Process, object.Power} {
+		for _, size := range []int{4 << 10, 128 << 10} {
+			for _, copies := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/%dKiB/%d", d, size>>10, copies), func(b *testing.B) {
+					owner, replica := joined()
+					owner.streams, owner.durability, owner.batch = true, d, 16
+					replica.open(b, diskConfig(b, 2))
+					s := owner.open(b, diskConfig(b, 2))
+					if copies == 1 {
+						owner.owner.Store(false)
+					}
+					benchPut(b, s, size, d)
+				})
+			}
+		}
+	}
+}

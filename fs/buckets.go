@@ -183,8 +183,19 @@ func (s *Store) dropChain(n object.Name) error {
 		return err
 	}
 	defer t.end()
+	chain := t.x.marks.of(n).chain
+	if len(chain) == 0 {
+		return nil
+	}
 	t.b = t.x.db.NewBatch()
-	return t.abortPrepared(t.x.marks.of(n), 0)
+	o, err := t.settle(Settlement{Name: n, Stamp: chain[0].stamp})
+	if err == nil {
+		err = t.commit(object.Process)
+	}
+	if err == nil {
+		o.settled()
+	}
+	return err
 }
 
 func (s *Store) dropYielded(m *mountpath, bucket uint64) error {

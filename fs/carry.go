@@ -183,7 +183,7 @@ func (e *inventory) addPrepared(p pair, rest []byte) error {
 	segments, err := preparedSegments(c.Blobs)
 	e.pairs = append(e.pairs, p)
 	e.holds = append(e.holds, holding{use: use, segments: segments, prepared: true})
-	e.mark.chain = append(e.mark.chain, prepared{stamp, since})
+	e.mark.chain = append(e.mark.chain, prepared{stamp: stamp, since: since, use: use})
 	return err
 }
 
@@ -322,9 +322,7 @@ func (c *load) unpack(x *index, e *inventory) error {
 // put adds the name's records, and its references, to a batch.
 func (e *inventory) put(x *index, b *pebble.Batch) error {
 	for _, p := range e.pairs {
-		if p.key[0] == kindVersion {
-			x.versions.Store(true) // before anyone can see the record
-		}
+		x.noteKind(p.key[0])
 		if err := b.Set(p.key, p.value, nil); err != nil {
 			return err
 		}

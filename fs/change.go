@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -65,8 +66,9 @@ func appendChange(dst []byte, c *Change) []byte {
 	return dst
 }
 
-// DecodeChange reads what EncodeChange wrote. Invalid where it is malformed, or has
-// records that are not of its name.
+// DecodeChange reads what EncodeChange wrote, which must not be changed as long as the
+// Change is used. Invalid where it is malformed, or has records that are not of its
+// name.
 func DecodeChange(b []byte) (*Change, error) {
 	if len(b) > maxWire {
 		return nil, object.E("fs.DecodeChange", "", object.Invalid, errors.New("the change is too long"))
@@ -76,8 +78,8 @@ func DecodeChange(b []byte) (*Change, error) {
 		d.fail()
 	}
 	c := &Change{Name: d.wireName(), Base: d.stamp(), Stamp: d.stamp(), Durability: d.durability()}
-	c.Records, c.Blobs = []byte(d.text()), d.blobs()
-	c.Handoff = d.handoff()
+	c.Records = d.bytesOf(b)
+	c.Blobs, c.Handoff = d.blobs(), d.handoff()
 	err := d.end()
 	if err == nil {
 		err = checkRecords(c.Name, c.Records, c.Stamp)
@@ -102,6 +104,13 @@ func (d *decoder) handoff() (targets []string) {
 		targets = append(targets, target)
 	}
 	return targets
+}
+
+// bytesOf is text where d reads b to its end.
+func (d *decoder) bytesOf(b []byte) []byte {
+	n := len(d.text())
+	end := len(b) - len(d.s)
+	return b[end-n : end : end]
 }
 
 // end is err, and an error where something follows.
@@ -221,6 +230,7 @@ func travels(kind byte) bool {
 // checkRecords looks whether records are of the name and end in the stamp.
 func checkRecords(n object.Name, records []byte, want Stamp) error {
 	var got Stamp
+	name := appendName(nil, 0, n.Bucket, n.Key)[1:] // the key of another one does not begin with it
 	err := eachOp(records, func(o op) error {
 		kind := o.key[0]
 		switch {
@@ -237,14 +247,11 @@ func checkRecords(n object.Name, records []byte, want Stamp) error {
 			}
 			return nil
 		}
-		bucket, key, _, err := parseName(o.key)
-		if err == nil && (bucket != n.Bucket || key != n.Key) {
-			err = errBadRecords
+		if !bytes.HasPrefix(o.key[1:], name) || kind == kindStamp && o.delete {
+			return errBadRecords
 		}
-		if err == nil && kind == kindStamp {
-			if o.delete {
-				return errBadRecords
-			}
+		var err error
+		if kind == kindStamp {
 			got, err = decodeStampRecord(string(o.value))
 		}
 		return err

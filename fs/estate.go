@@ -36,15 +36,17 @@ func EncodeEstate(e *Estate) []byte {
 	return appendBlobs(appendString(dst, e.Records), e.Blobs)
 }
 
-// DecodeEstate reads what EncodeEstate wrote. Invalid where it is malformed, or has
-// records that are not of its name.
+// DecodeEstate reads what EncodeEstate wrote, which must not be changed as long as the
+// Estate is used. Invalid where it is malformed, or has records that are not of its
+// name.
 func DecodeEstate(b []byte) (*Estate, error) {
 	d := decoder{s: string(b)}
 	if d.byte() != wireVersion {
 		d.fail()
 	}
 	e := &Estate{Name: d.wireName(), Stamp: d.stamp(), Durability: d.durability()}
-	e.Records, e.Blobs = []byte(d.text()), d.blobs()
+	e.Records = d.bytesOf(b)
+	e.Blobs = d.blobs()
 	err := d.end()
 	if err == nil {
 		err = e.check()
@@ -207,10 +209,18 @@ func (t *txn) adopt(e *Estate) (tried bool, err error) {
 			return false, err
 		}
 	}
-	if err := r.apply(t, e.Durability); err != nil {
+	delta, err := r.end(t)
+	if err == nil {
+		err = delta.put(t.b, t.n.Bucket)
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := t.commit(e.Durability); err != nil {
 		return true, err
 	}
 	t.x.marks.set(t.n, mark{})
+	r.done(t, delta, e.Durability)
 	return true, nil
 }
 

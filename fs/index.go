@@ -26,6 +26,7 @@ type index struct {
 	marks    marks
 	changed  atomic.Bool // since the last checkpoint
 	versions atomic.Bool // there is, or may be, a record under kindVersion; never taken back
+	uploads  atomic.Bool // likewise under kindUpload
 
 	users    atomic.Int64 // operations inside
 	closed   atomic.Bool  // no operation may enter
@@ -100,7 +101,7 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	}
 	err = x.counters.load(x.db)
 	if err == nil {
-		err = x.lookForVersions()
+		err = errors.Join(x.lookFor(kindVersion, &x.versions), x.lookFor(kindUpload, &x.uploads))
 	}
 	if err == nil {
 		err = x.marks.load(x.db)
@@ -116,14 +117,24 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	return x, nil
 }
 
-// lookForVersions finds out whether the index has had any version but current ones.
-func (x *index) lookForVersions() error {
-	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindVersion}, UpperBound: []byte{kindVersion + 1}})
+// lookFor finds out whether the index has any record of a kind.
+func (x *index) lookFor(kind byte, found *atomic.Bool) error {
+	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 	if err != nil {
 		return err
 	}
-	x.versions.Store(it.First())
+	found.Store(it.First())
 	return errors.Join(it.Error(), it.Close())
+}
+
+// noteKind notes, before anyone can see it, that a record of a kind is there.
+func (x *index) noteKind(kind byte) {
+	switch kind {
+	case kindVersion:
+		x.versions.Store(true)
+	case kindUpload:
+		x.uploads.Store(true)
+	}
 }
 
 // enter begins an operation. Every nil is to be followed by leave.

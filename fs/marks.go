@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,12 @@ type marks struct {
 
 	mu    sync.RWMutex // guards the rest
 	names map[object.Name]mark
+	bytes int // of the changes in memory
 }
+
+// maxPreparedBytes bounds the prepared changes that an index keeps in memory until
+// they are settled; of others only that they are there.
+const maxPreparedBytes = 8 << 20
 
 // mark is what a name is in the middle of. Its chain is not changed in place.
 type mark struct {
@@ -32,6 +38,18 @@ type mark struct {
 type prepared struct {
 	stamp Stamp
 	since time.Time
+	use   uint64
+	c     *Change // nil where it is to be read from the index
+}
+
+// bytes returns what the changes take in memory.
+func (k mark) bytes() (n int) {
+	for _, p := range k.chain {
+		if p.c != nil {
+			n += len(p.c.Records)
+		}
+	}
+	return n
 }
 
 func (k mark) empty() bool { return len(k.chain) == 0 && !k.yielded }
@@ -44,9 +62,9 @@ func (k *marks) load(db *pebble.DB) error {
 		if err != nil {
 			return err
 		}
-		since, _, _, err := splitPrepared(value)
+		since, use, _, err := splitPrepared(value)
 		now := k.names[n]
-		now.chain = append(now.chain, prepared{p, since})
+		now.chain = append(now.chain, prepared{stamp: p, since: since, use: use})
 		k.names[n] = now
 		return err
 	})
@@ -103,6 +121,12 @@ func (k *marks) set(n object.Name, now mark) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.bytes -= k.names[n].bytes()
+	if last := len(now.chain) - 1; last >= 0 && k.bytes+now.bytes() > maxPreparedBytes {
+		now.chain = slices.Clone(now.chain)
+		now.chain[last].c = nil
+	}
+	k.bytes += now.bytes()
 	if now.empty() {
 		delete(k.names, n)
 	} else {

@@ -44,6 +44,7 @@ func (s *Store) Begin(u object.Upload, d object.Durability) error {
 		}
 		return fault("fs.Begin", u.Name, err)
 	}
+	t.x.noteKind(kindUpload)
 	if err = t.b.Set(key, appendUploadRecord(nil, r), nil); err == nil {
 		err = t.apply(d)
 	}

@@ -24,12 +24,16 @@ type side struct {
 	alone   atomic.Bool // changes are noted for the peer and not sent
 	streams bool        // blobs are passed on while they are written
 
+	durability object.Durability // of what is streamed
+
 	mu      sync.Mutex       // guards the rest
 	refuse  func() error     // before a change is sent
 	lost    func(*fs.Change) // what refuse kept from being sent; may be nil
 	lose    func() error     // after it was prepared at the peer
 	after   func() error     // after it was applied here
 	settles bool             // at once
+	batch   int              // of so many, together
+	pending []fs.Settlement
 	fetched int
 	staged  int
 }
@@ -129,6 +133,15 @@ func (p *side) wasSent(c *fs.Change, err error) error {
 			return err
 		}
 	}
+	if p.batch > 0 {
+		p.pending = append(p.pending, fs.Settlement{Name: c.Name, Stamp: c.Stamp, Commit: true})
+		if len(p.pending) < p.batch {
+			return nil
+		}
+		list := p.pending
+		p.pending = nil
+		return errors.Join(p.peer.store.Load().SettleMany(list)...)
+	}
 	if p.settles {
 		return p.peer.store.Load().Settle(c.Name, c.Stamp, true)
 	}
@@ -155,7 +168,7 @@ func (p *side) stream(n object.Name, blob string) io.WriteCloser {
 	if !p.streams || p.alone.Load() {
 		return nil
 	}
-	w, err := p.peer.store.Load().Stage(n, blob, -1, object.Power)
+	w, err := p.peer.store.Load().Stage(n, blob, -1, p.durability)
 	if err != nil {
 		return nil
 	}
@@ -167,20 +180,18 @@ func (p *side) stream(n object.Name, blob string) io.WriteCloser {
 func (p *side) settle(t testing.TB) {
 	t.Helper()
 	here, there := p.store.Load(), p.peer.store.Load()
-	for _, d := range there.InDoubt() {
-		now, err := here.Stamp(d.Name)
-		if err != nil {
-			t.Fatal(err)
+	for _, commit := range []bool{true, false} {
+		var list []fs.Settlement
+		for _, d := range there.InDoubt() {
+			now, err := here.Stamp(d.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !commit || now == d.Stamp {
+				list = append(list, fs.Settlement{Name: d.Name, Stamp: d.Stamp, Commit: commit})
+			}
 		}
-		if now == d.Stamp {
-			err = there.Settle(d.Name, d.Stamp, true)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, d := range there.InDoubt() {
-		if err := there.Settle(d.Name, d.Stamp, false); err != nil {
+		if err := errors.Join(there.SettleMany(list)...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,8 +1,10 @@
 package fs
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
+	"slices"
 	"time"
 
 	"ais/object"
@@ -66,12 +68,22 @@ func needs(records []byte, list []Blob) ([]segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[blobID]bool, len(segments))
-	for _, g := range segments {
-		known[g.Blob] = true
+	known := segments
+	if len(known) > fewBlobs {
+		known = slices.Clone(known)
+		slices.SortFunc(known, func(a, b segment) int { return bytes.Compare(a.Blob[:], b.Blob[:]) })
 	}
 	err = eachOp(records, func(o op) error {
-		if o.key[0] == kindRef && !o.delete && !known[blobID(o.key[1:17])] {
+		if o.key[0] != kindRef || o.delete {
+			return nil
+		}
+		var found bool
+		if id := o.key[1:17]; len(known) > fewBlobs {
+			_, found = slices.BinarySearchFunc(known, id, func(g segment, id []byte) int { return bytes.Compare(g.Blob[:], id) })
+		} else {
+			found = slices.ContainsFunc(known, func(g segment) bool { return bytes.Equal(g.Blob[:], id) })
+		}
+		if !found {
 			return errBadRecords
 		}
 		return nil
@@ -197,7 +209,7 @@ func (t *txn) prepare(c *Change, held []segment, keep int) (tried bool, err erro
 	if err := t.commit(c.Durability); err != nil {
 		return true, err
 	}
-	now.chain = append(now.chain[:keep:keep], prepared{c.Stamp, since})
+	now.chain = append(now.chain[:keep:keep], prepared{c.Stamp, since, use, c})
 	t.x.marks.set(t.n, now)
 	t.releaseAll(dropped, c.Durability)
 	return true, nil
@@ -217,28 +229,35 @@ func (t *txn) dropPrepared(chain []prepared) (held []holding, err error) {
 
 // takePrepared takes a prepared change out and returns it.
 func (t *txn) takePrepared(p prepared) (c *Change, h holding, err error) {
-	key := appendPreparedKey(nil, t.n, p.stamp)
-	value, found, err := t.x.get(key)
-	if err != nil {
+	if c, err = t.readPrepared(p); err != nil {
 		return nil, h, err
 	}
-	if !found {
-		return nil, h, errBadRecord
-	}
-	_, use, c, err := decodePrepared([]byte(value))
-	if err != nil {
-		return nil, h, err
-	}
-	h.use = use
+	h.use = p.use
 	if h.segments, err = preparedSegments(c.Blobs); err != nil {
 		return nil, h, err
 	}
 	for _, g := range h.segments {
-		if err := t.b.Delete(appendRef(nil, g.Blob, use, g.Slot), nil); err != nil {
+		if err := t.b.Delete(appendRef(nil, g.Blob, h.use, g.Slot), nil); err != nil {
 			return nil, h, err
 		}
 	}
-	return c, h, t.b.Delete(key, nil)
+	return c, h, t.b.Delete(appendPreparedKey(nil, t.n, p.stamp), nil)
+}
+
+// readPrepared returns a prepared change, which is not to be changed.
+func (t *txn) readPrepared(p prepared) (*Change, error) {
+	if p.c != nil {
+		return p.c, nil
+	}
+	value, found, err := t.x.get(appendPreparedKey(nil, t.n, p.stamp))
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errBadRecord
+	}
+	_, _, c, err := decodePrepared([]byte(value))
+	return c, err
 }
 
 // Prepared returns the prepared changes of a name, in their order.
@@ -250,14 +269,7 @@ func (s *Store) Prepared(n object.Name) ([]*Change, error) {
 	defer t.end()
 	var out []*Change
 	for _, p := range t.x.marks.of(n).chain {
-		value, found, err := t.x.get(appendPreparedKey(nil, n, p.stamp))
-		if err == nil && !found {
-			err = errBadRecord
-		}
-		if err != nil {
-			return nil, fault("fs.Prepared", n, err)
-		}
-		_, _, c, err := decodePrepared([]byte(value))
+		c, err := t.readPrepared(p)
 		if err != nil {
 			return nil, fault("fs.Prepared", n, err)
 		}
@@ -270,231 +282,5 @@ func (s *Store) Prepared(n object.Name) ([]*Change, error) {
 func (t *txn) releaseAll(held []holding, d object.Durability) {
 	for _, h := range held {
 		t.m.release(t.x, h.use, blobsOf(h.segments), d)
-	}
-}
-
-// Settle commits the prepared change of a name with that stamp, and those before it,
-// or drops it, and those after it. Where there is none it does nothing. An outcome
-// is kept as object.Process does: what is lost with the power is in doubt again.
-func (s *Store) Settle(n object.Name, p Stamp, commit bool) error {
-	return s.settlePrepared(n, p, commit, nil)
-}
-
-// TakeOver is Settle with a commit by who follows an owner that is gone: it is noted
-// that the targets in missing may lack the change.
-func (s *Store) TakeOver(n object.Name, p Stamp, missing []string) error {
-	return s.settlePrepared(n, p, true, missing)
-}
-
-func (s *Store) settlePrepared(n object.Name, p Stamp, commit bool, missing []string) error {
-	t, err := s.lockName(n)
-	if err != nil {
-		return fault("fs.Settle", n, err)
-	}
-	defer t.end()
-	now := t.x.marks.of(n)
-	for i, q := range now.chain {
-		if q.stamp != p {
-			continue
-		}
-		t.b = t.x.db.NewBatch()
-		if commit {
-			err = t.commitPrepared(now, i+1, missing)
-		} else {
-			err = t.abortPrepared(now, i)
-		}
-		return fault("fs.Settle", n, err)
-	}
-	return nil
-}
-
-// abortPrepared drops the prepared changes from the one at keep on.
-func (t *txn) abortPrepared(now mark, keep int) error {
-	dropped, err := t.dropPrepared(now.chain[keep:])
-	if err == nil {
-		err = t.commit(object.Process)
-	}
-	if err != nil {
-		return err
-	}
-	now.chain = now.chain[:keep:keep]
-	t.x.marks.set(t.n, now)
-	t.releaseAll(dropped, object.Process)
-	return nil
-}
-
-// commitPrepared applies the first count prepared changes, which missing may lack.
-func (t *txn) commitPrepared(now mark, count int, missing []string) error {
-	var r replay
-	for _, p := range now.chain[:count] {
-		c, _, err := t.takePrepared(p) // whose blobs have references of their own then
-		if err == nil {
-			err = r.add(t, c)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := t.handOff(&Change{Stamp: now.chain[count-1].stamp, Handoff: missing}); err != nil {
-		return err
-	}
-	if err := r.apply(t, object.Process); err != nil {
-		return err
-	}
-	now.chain = now.chain[count:]
-	t.x.marks.set(t.n, now)
-	return nil
-}
-
-// replay makes changes of other targets in a batch, with what each mountpath has
-// for itself: the counters, and the blobs to let go of.
-type replay struct {
-	began   bool
-	before  count // of the name
-	now     count
-	freed   []holding
-	current bool // the current version is another one, or gone
-}
-
-// begin reads what the name counted for.
-func (r *replay) begin(t *txn) error {
-	if r.began {
-		return nil
-	}
-	r.began = true
-	value, found, err := get(t.x.db, t.key(kindObject))
-	if err == nil && found {
-		r.before, err = countOf([]byte(value))
-	}
-	r.now = r.before
-	return err
-}
-
-// countOf returns what a name counts for, by the record of its current version.
-func countOf(value []byte) (count, error) {
-	var m object.Meta
-	err := decodeHead(string(value[:min(len(value), maxHead)]), &m)
-	return count{1, m.Size}, err
-}
-
-// add puts a change into the batch.
-func (r *replay) add(t *txn, c *Change) error {
-	if err := r.begin(t); err != nil {
-		return err
-	}
-	if err := eachOp(c.Records, func(o op) error { return r.do(t, o) }); err != nil {
-		return err
-	}
-	return t.handOff(c)
-}
-
-func (r *replay) do(t *txn, o op) (err error) {
-	switch {
-	case o.key[0] == kindObject:
-		r.current = true
-		r.now = count{}
-		if !o.delete {
-			r.now, err = countOf(o.value)
-		}
-	case o.key[0] == kindVersion && !o.delete:
-		t.x.versions.Store(true) // before anyone can see the record
-	case o.key[0] == kindRef && o.delete:
-		use := binary.BigEndian.Uint64(o.key[17:])
-		r.freed = append(r.freed, holding{use: use, segments: []segment{{Blob: blobID(o.key[1:17])}}})
-	}
-	if err != nil {
-		return err
-	}
-	if o.delete {
-		return t.b.Delete(o.key, nil)
-	}
-	return t.b.Set(o.key, o.value, nil)
-}
-
-// apply writes the batch and lets go of what it freed.
-func (r *replay) apply(t *txn, d object.Durability) error {
-	delta := count{r.now.objects - r.before.objects, r.now.bytes - r.before.bytes}
-	if err := delta.put(t.b, t.n.Bucket); err != nil {
-		return err
-	}
-	if r.current { // the time of the last read is of another version
-		if err := t.b.Delete(t.key(kindAccess), nil); err != nil {
-			return err
-		}
-	}
-	if err := t.commit(d); err != nil {
-		return err
-	}
-	if delta != (count{}) {
-		t.x.counters.add(t.n.Bucket, delta)
-	}
-	if r.current {
-		t.m.reads.forget(t.n)
-	}
-	t.releaseAll(r.freed, d)
-	return nil
-}
-
-// haul is the blobs of a name that are brought to where the name is.
-type haul struct {
-	s      *Store
-	n      object.Name
-	m      *mountpath // nil until bring
-	d      object.Durability
-	fetch  Fetch
-	intact bool // blobs that are there are checked, and replaced where they are damaged
-	held   []blobID
-}
-
-// bring makes the blobs be there, and busy.
-func (h *haul) bring(segments []segment, blobs []Blob) (err error) {
-	if len(segments) == 0 {
-		return nil
-	}
-	if h.m, err = h.s.home(h.n); err != nil {
-		return err
-	}
-	for i, g := range segments {
-		sources := h.others(g.Blob)
-		sources = append(sources, func() (io.ReadCloser, error) { return h.fetchOne(blobs[i]) })
-		if err := h.m.need(g.Blob, h.intact, h.d, nil, sources...); err != nil {
-			return err
-		}
-		h.held = append(h.held, g.Blob)
-	}
-	return nil
-}
-
-// others returns the other mountpaths, where another name may refer to the blob.
-func (h *haul) others(id blobID) (sources []source) {
-	for _, m := range h.s.layout.Load().all {
-		if m != h.m && m.index.Load() != nil {
-			sources = append(sources, m.has(id))
-		}
-	}
-	return sources
-}
-
-func (h *haul) fetchOne(b Blob) (io.ReadCloser, error) {
-	if err := h.m.space.admit(b.Size); err != nil {
-		return nil, err
-	}
-	return h.fetch(b)
-}
-
-// referred ends the hold on the blobs, which the index refers to, or may: then the
-// sweep decides.
-func (h *haul) referred() {
-	if len(h.held) > 0 {
-		h.m.keep.unhold(append(h.m.arrivals.unstage(h.held), h.held...))
-		h.held = nil
-	}
-}
-
-// release lets go of the blobs. Those that were staged stay so.
-func (h *haul) release() {
-	if len(h.held) > 0 {
-		h.m.letGo(h.held...)
-		h.held = nil
 	}
 }

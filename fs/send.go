@@ -50,7 +50,7 @@ func (t *txn) base() (Stamp, error) {
 		return base, err
 	}
 	there := t.old != nil || t.begun != history{} // as the change found it
-	if !there {
+	if !there && t.x.uploads.Load() {
 		there, err = t.x.hasKind(kindUpload, t.n)
 	}
 	if err == nil && there {

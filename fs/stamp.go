@@ -2,6 +2,7 @@ package fs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -43,7 +44,9 @@ func (p Stamp) String() string { return fmt.Sprintf("%d.%d.%x", p.Placement, p.T
 
 // next returns the stamp of a change after p. try grows with each change that the
 // owner tries: of two after the same one, of which the first was given up, nobody
-// takes one for the other, and a copy that hears of the first one late knows that.
+// takes one for the other, and a copy that hears of the first one late knows that. It
+// goes on from the clock in a process that comes after another one, whose last try a
+// copy may have still.
 func (p Stamp) next(try uint32, placement, term uint64) Stamp {
 	return Stamp{Placement: placement, Term: term, Seq: (p.Seq>>32+1)<<32 | uint64(try)}
 }
@@ -95,16 +98,21 @@ func (x *index) stamp(n object.Name) (Stamp, error) {
 
 // hasData reports whether a version, a marker or an upload of a name is there.
 func (x *index) hasData(n object.Name) (bool, error) {
-	for _, kind := range []byte{kindObject, kindUpload, kindVersion} {
-		if kind == kindVersion && !x.versions.Load() {
-			continue
-		}
-		found, err := x.hasKind(kind, n)
-		if err != nil || found {
-			return found, err
-		}
+	_, closer, err := x.db.Get(appendName(nil, kindObject, n.Bucket, n.Key))
+	if err == nil {
+		return true, closer.Close()
 	}
-	return false, nil
+	if errors.Is(err, pebble.ErrNotFound) {
+		err = nil
+	}
+	found := false
+	if err == nil && x.uploads.Load() {
+		found, err = x.hasKind(kindUpload, n)
+	}
+	if err == nil && !found && x.versions.Load() {
+		found, err = x.hasKind(kindVersion, n)
+	}
+	return found, err
 }
 
 // Stamp returns the state of a name: the zero value where nothing is here, not even
