@@ -22,8 +22,14 @@ func (s *Store) Empty(bucket uint64) (bool, error) {
 // whether Copying lists them or not; see CountListed.
 func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	l := s.layout.Load()
+	if l.by(bucket).ghost != nil { // names are taken over: what shadows have of others counts, too
+		return s.CountListed(bucket)
+	}
 	defer s.stillMoves(l)()
 	for _, m := range l.all {
+		if l.by(bucket) != l && l.set.isLost(m.id) {
+			continue
+		}
 		x := m.index.Load()
 		if x == nil {
 			err = object.E("fs.Count", m.dir, object.Unavailable, nil)
@@ -43,7 +49,7 @@ func (s *Store) Buckets() ([]uint64, error) {
 	l := s.layout.Load()
 	defer s.stillMoves(l)()
 	for _, kind := range []byte{kindObject, kindUpload, kindVersion, kindStamp, kindPrepared, kindHandoff, kindYielded} {
-		for _, m := range l.all {
+		for _, m := range l.everywhere() {
 			ids, err := m.buckets(kind)
 			if err != nil {
 				return nil, fault("fs.Buckets", object.Name{}, err)
@@ -87,13 +93,20 @@ func (s *Store) DropBucket(bucket uint64) error {
 	s.moves.Unlock() //nolint:staticcheck // see above
 	for l := (*layout)(nil); l != s.layout.Load(); {
 		l = s.layout.Load()
-		for _, m := range l.all {
-			if err := s.dropFrom(m, bucket); err != nil {
+		for _, m := range l.everywhere() {
+			drop := s.dropFrom
+			switch lost := l.by(bucket) != l && l.set.isLost(m.id); {
+			case lost && !m.writes():
+				continue // what it has is dropped when it is back
+			case lost || m.parent != nil:
+				drop = s.wipeBucket
+			}
+			if err := drop(m, bucket); err != nil {
 				return fault("fs.DropBucket", object.Name{Bucket: bucket}, err)
 			}
 		}
 	}
-	return nil
+	return s.forgetMirrored(bucket)
 }
 
 // stillMoves keeps names from being moved until what it returns is called; where

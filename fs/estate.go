@@ -232,7 +232,7 @@ func (s *Store) OpenBlob(n object.Name, id string) (r io.ReadCloser, size int64,
 	if err != nil {
 		return nil, 0, object.E("fs.OpenBlob", n.Key, object.Invalid, err)
 	}
-	for _, m := range s.layout.Load().places(n.Digest()) {
+	for _, m := range s.layout.Load().by(n.Bucket).places(n.Digest()) {
 		f, ferr := m.config.OS.OpenFile("blob.open", m.blobs.path(blob), os.O_RDONLY, 0)
 		if errors.Is(ferr, os.ErrNotExist) {
 			continue

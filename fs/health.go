@@ -91,19 +91,29 @@ func ofDisk(err error) bool {
 func (m *mountpath) check(x *index, cause error) {
 	defer m.work.Done()
 	defer m.checking.Store(false)
-	err := m.probe()
-	if err == nil {
+	if m.judge(x, cause) == nil {
 		m.logger.Warn("an operation failed on a mountpath that passes the health check", "err", cause)
-		return
 	}
-	select {
-	case <-m.stop:
-		return
-	case <-time.After(checkAgain):
-	}
-	if err = m.probe(); err != nil {
-		m.outOfService(x, fmt.Errorf("health check: %w (after %w)", err, cause))
-	}
+}
+
+// judge makes the check, and takes the mountpath out of service where it fails twice.
+// Who asks meanwhile shares the next one.
+func (m *mountpath) judge(x *index, cause error) error {
+	return m.judging.do(func() error {
+		err := m.probe()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-m.stop:
+			return err
+		case <-time.After(checkAgain):
+		}
+		if err = m.probe(); err != nil {
+			m.outOfService(x, fmt.Errorf("health check: %w (after %w)", err, cause))
+		}
+		return err
+	})
 }
 
 // errOtherDisk says that a directory is not the mountpath that it should be: the
@@ -113,6 +123,8 @@ var errOtherDisk = errors.New("the directory is not this mountpath: its disk is 
 // probe makes sure that the directory is the mountpath, and writes, syncs, reads and
 // removes a file. A file system without room passes.
 func (m *mountpath) probe() (err error) {
+	m.probing.Lock()
+	defer m.probing.Unlock()
 	if _, err := m.recognise(); err != nil {
 		return err
 	}
@@ -145,6 +157,9 @@ func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err,
 
 // recognise reads the mountpath's ais.json; errOtherDisk where it is not its own.
 func (m *mountpath) recognise() (identity, error) {
+	if m.parent != nil {
+		return m.parent.recognise()
+	}
 	id, err := readIdentity(m.config.OS, m.dir)
 	switch {
 	case errors.Is(err, errNoIdentity):

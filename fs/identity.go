@@ -16,10 +16,14 @@ import (
 const (
 	formatVersion = 1
 	formatChanged = 2 // names are placed by the set of a generation
+	formatMirrors = 3 // and some have mirrors
 )
 
 func formatOf(g mountset) int {
-	if g.Generation == 0 {
+	switch {
+	case g.Mirrors != nil:
+		return formatMirrors
+	case g.Generation == 0:
 		return formatVersion
 	}
 	return formatChanged
@@ -98,8 +102,8 @@ func (id identity) check(c *Config, dir string) error {
 		return object.E("fs.Open", dir, object.Invalid, fmt.Errorf(format, args...))
 	}
 	switch {
-	case id.Format != formatVersion && id.Format != formatChanged:
-		return bad("the mountpath has format %d, this program reads %d and %d", id.Format, formatVersion, formatChanged)
+	case id.Format < formatVersion || id.Format > formatMirrors:
+		return bad("the mountpath has format %d, this program reads %d to %d", id.Format, formatVersion, formatMirrors)
 	case id.Cluster != c.Cluster:
 		return bad("the mountpath belongs to cluster %q, and this target is of cluster %q: %s", id.Cluster, c.Cluster, whatElse)
 	case id.Target != c.Target:

@@ -22,6 +22,7 @@ type index struct {
 	db       *pebble.DB
 	fs       *indexFS
 	locks    nameLocks
+	doubts   doubts
 	counters counters
 	marks    marks
 	changed  atomic.Bool // since the last checkpoint
@@ -102,6 +103,9 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	err = x.counters.load(x.db)
 	if err == nil {
 		err = errors.Join(x.lookFor(kindVersion, &x.versions), x.lookFor(kindUpload, &x.uploads))
+	}
+	if err == nil {
+		err = x.doubts.load(x.db)
 	}
 	if err == nil {
 		err = x.marks.load(x.db)

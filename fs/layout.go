@@ -21,6 +21,9 @@ type layout struct {
 	all  []*mountpath // those that names may be on, in the set's order
 	off  []*mountpath // disabled members, which have no names
 	sets []placing
+
+	mirrored *layout    // the same mountpaths, as mirrored names are placed on them; nil for none
+	ghost    *mountpath // of that: a lost one whose names are taken over, to place by
 }
 
 // placing is mountpaths that names are placed over.
@@ -41,7 +44,9 @@ func (p placing) of(digest uint64) *mountpath {
 }
 
 // settled reports whether every name is where it belongs.
-func (l *layout) settled() bool { return len(l.sets) == 1 }
+func (l *layout) settled() bool {
+	return len(l.sets) == 1 && l.ghost == nil && (l.mirrored == nil || l.mirrored.settled())
+}
 
 // places returns where a name may be, the place where it belongs first.
 func (l *layout) places(digest uint64) []*mountpath {
@@ -51,12 +56,15 @@ func (l *layout) places(digest uint64) []*mountpath {
 			out = append(out, m)
 		}
 	}
+	if l.takenOver(digest) {
+		out = append(out, out[0].shadow.Load())
+	}
 	return out
 }
 
 // inOrder sorts mountpaths as locks are taken.
 func (l *layout) inOrder(list []*mountpath) []*mountpath {
-	return slices.DeleteFunc(slices.Clone(l.all), func(m *mountpath) bool { return !slices.Contains(list, m) })
+	return slices.DeleteFunc(l.everywhere(), func(m *mountpath) bool { return !slices.Contains(list, m) })
 }
 
 // lookup goes through the places of a name for a read:
@@ -72,6 +80,7 @@ func (l *layout) inOrder(list []*mountpath) []*mountpath {
 type lookup struct {
 	s      *Store
 	l      *layout
+	bucket uint64
 	digest uint64
 	m      *mountpath
 	places []*mountpath // nil until the first has nothing
@@ -81,7 +90,7 @@ type lookup struct {
 func (s *Store) lookup(n object.Name) lookup {
 	digest := n.Digest()
 	l := s.layout.Load()
-	return lookup{s: s, l: l, digest: digest, m: l.sets[0].of(digest)}
+	return lookup{s: s, l: l, bucket: n.Bucket, digest: digest, m: l.by(n.Bucket).sets[0].of(digest)}
 }
 
 // another reports whether a read that ended with err has to be tried at at.m: the
@@ -90,11 +99,12 @@ func (at *lookup) another(err error) bool {
 	if err == nil {
 		return false
 	}
+	at.s.mayFailOver(at.bucket, err, at.m)
 	if l := at.s.layout.Load(); l != at.l {
 		if !mayBeElsewhere(err) && !errors.Is(err, object.Unavailable) {
 			return false
 		}
-		at.l, at.m, at.places, at.next = l, l.sets[0].of(at.digest), nil, 0
+		at.l, at.m, at.places, at.next = l, l.by(at.bucket).sets[0].of(at.digest), nil, 0
 		return true
 	}
 	if at.l.settled() || !mayBeElsewhere(err) {
@@ -103,7 +113,7 @@ func (at *lookup) another(err error) bool {
 	if at.places == nil {
 		// The first comes last once more: what was moved between the first look
 		// at the new place and that at the old one is there.
-		at.places = at.l.places(at.digest)
+		at.places = at.l.by(at.bucket).places(at.digest)
 		at.places = append(at.places[1:], at.places[0])
 		if len(at.places) == 1 {
 			return false
@@ -129,8 +139,11 @@ func mayBeElsewhere(err error) bool {
 // that has the name, else the one where it belongs.
 func (s *Store) home(n object.Name) (*mountpath, error) {
 	at := s.lookup(n)
-	if at.l.settled() {
-		return at.m, nil
+	for at.l.settled() {
+		if at.m.writes() || !s.mayFailOver(n.Bucket, object.Unavailable, at.m) && s.layout.Load() == at.l {
+			return at.m, nil
+		}
+		at = s.lookup(n)
 	}
 	for {
 		err := at.m.mustHave(n)
@@ -139,7 +152,7 @@ func (s *Store) home(n object.Name) (*mountpath, error) {
 			return at.m, nil
 		case at.another(err):
 		case err == error(object.NotFound):
-			return at.l.sets[0].of(at.digest), nil
+			return at.l.by(at.bucket).sets[0].of(at.digest), nil
 		default:
 			return nil, err
 		}

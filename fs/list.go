@@ -3,6 +3,7 @@ package fs
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -15,7 +16,8 @@ type cursor struct {
 	x      *index
 	bucket uint64
 	it     *pebble.Iterator
-	reads  *pebble.Iterator // of the access times of the same names; nil where they are not asked for
+	reads  *pebble.Iterator      // of the access times of the same names; nil where they are not asked for
+	only   func(key []byte) bool // which names are to be seen; nil for all
 }
 
 // cursors opens a walk over every mountpath. A list that leaves out a mountpath
@@ -24,6 +26,7 @@ func (s *Store) cursors(kind byte, bucket uint64, prefix string) ([]cursor, erro
 	for {
 		l := s.layout.Load()
 		out, err := s.cursorsOver(l, kind, bucket, prefix)
+		s.mayFailOver(bucket, err, l.listed(bucket)...)
 		if l == s.layout.Load() {
 			return out, err
 		}
@@ -35,10 +38,11 @@ func (s *Store) cursors(kind byte, bucket uint64, prefix string) ([]cursor, erro
 // between the moments that the cursors see: it would be at both places, or none.
 func (s *Store) cursorsOver(l *layout, kind byte, bucket uint64, prefix string) ([]cursor, error) {
 	defer s.stillMoves(l)()
-	out := make([]cursor, 0, len(l.all))
+	all := l.listed(bucket)
+	out := make([]cursor, 0, len(all))
 	low := appendText(appendBucket(nil, kind, bucket), prefix)
 	high := after(bytes.Clone(low))
-	for _, m := range l.all {
+	for _, m := range all {
 		x, err := m.use()
 		if err != nil {
 			_ = closeCursors(out) // nothing was read
@@ -50,9 +54,35 @@ func (s *Store) cursorsOver(l *layout, kind byte, bucket uint64, prefix string) 
 			_ = closeCursors(out)
 			return nil, err
 		}
-		out = append(out, cursor{m: m, x: x, bucket: bucket, it: it})
+		c := cursor{m: m, x: x, bucket: bucket, it: it}
+		if m.parent != nil {
+			c.only = func(key []byte) bool { return l.isTakenFrom(m, key) }
+		}
+		out = append(out, c)
 	}
 	return out, nil
+}
+
+// listed returns the mountpaths that have names of a bucket, and the shadows that
+// have some.
+func (l *layout) listed(bucket uint64) []*mountpath {
+	v := l.by(bucket)
+	if v == l {
+		return l.all
+	}
+	out := slices.DeleteFunc(slices.Clone(l.all), func(m *mountpath) bool { return l.set.isLost(m.id) })
+	if v.ghost != nil {
+		for _, m := range v.sets[0] {
+			out = append(out, m.shadow.Load())
+		}
+	}
+	return out
+}
+
+// isTakenFrom reports whether the name of a record in a shadow is to be taken over.
+func (l *layout) isTakenFrom(shadow *mountpath, key []byte) bool {
+	bucket, name, _, err := parseName(key)
+	return err == nil && l.isStray(shadow, object.Name{Bucket: bucket, Key: name})
 }
 
 // followAccess has the cursors know the access times of the names as well.
@@ -87,6 +117,10 @@ func least(all []cursor) *cursor {
 	for i := range all {
 		c := &all[i]
 		for c.it.Valid() {
+			if c.only != nil && !c.only(c.it.Key()) {
+				c.it.Next()
+				continue
+			}
 			d := -1
 			if best != nil {
 				d = bytes.Compare(c.it.Key(), best.it.Key())
@@ -137,9 +171,22 @@ func (s *Store) List(bucket uint64, q object.Query) (page object.Page, err error
 	if q.Limit <= 0 {
 		return object.Page{}, nil
 	}
+	list := s.listCurrent
 	if q.Versions {
-		return s.listVersions(bucket, q)
+		list = s.listVersions
 	}
+	page, err = list(bucket, q)
+	for try := 0; try < listTries && s.awaitVerdict(bucket, err); try++ {
+		page, err = list(bucket, q)
+	}
+	return page, err
+}
+
+// listTries is how often a listing is begun anew because of disks that fail.
+const listTries = 4
+
+// listCurrent is List without q.Versions.
+func (s *Store) listCurrent(bucket uint64, q object.Query) (page object.Page, err error) {
 	all, err := s.cursors(kindObject, bucket, q.Prefix)
 	if err != nil {
 		return object.Page{}, fault("fs.List", object.Name{Key: q.Prefix}, err)

@@ -152,7 +152,7 @@ func (k *marks) all() (out []InDoubt) {
 
 // mark returns the mark of a name, wherever it is here.
 func (s *Store) mark(n object.Name) mark {
-	l := s.layout.Load()
+	l := s.layout.Load().by(n.Bucket)
 	digest := n.Digest()
 	if l.settled() {
 		if x := l.sets[0].of(digest).index.Load(); x != nil {

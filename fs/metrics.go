@@ -164,6 +164,7 @@ func newMetrics(s *Store, r prometheus.Registerer) (*metrics, error) {
 type resilverStats struct {
 	resilver                    atomic.Pointer[Progress] // of the one that works
 	resilvered, resilveredBytes atomic.Int64
+	mirrored, repaired          atomic.Int64 // names that got a mirror anew, or were repaired from it
 }
 
 func (m *metrics) collectResilver(ch chan<- prometheus.Metric) {

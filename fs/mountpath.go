@@ -46,7 +46,12 @@ type mountpath struct {
 	stop     chan struct{}
 	shared   indexOptions
 
-	out      atomic.Bool                      // it is out of service, and not for a moment
+	shadow atomic.Pointer[mountpath] // what it has of mirrors; nil where no bucket is mirrored
+	parent *mountpath                // of a shadow
+
+	out      atomic.Bool // it is out of service, and not for a moment
+	probing  sync.Mutex  // held by the one probe that runs
+	judging  groupSync
 	checking atomic.Bool                      // while a check runs
 	welcome  func(*mountpath, identity) error // asked before a mountpath that comes back is opened; nil for one that is no member yet
 }
@@ -115,8 +120,11 @@ func (m *mountpath) close() error {
 	m.mu.Unlock()
 	m.work.Wait()
 	var err error
+	if sh := m.shadow.Load(); sh != nil {
+		err = sh.close()
+	}
 	if x := m.index.Swap(nil); x != nil {
-		err = x.close()
+		err = errors.Join(err, x.close())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -21,6 +21,7 @@ type mountset struct {
 	// Earlier is the sets, newest first, by which names may lie that a resilver has
 	// not moved yet: the uuids of each.
 	Earlier [][]string `json:"earlier,omitempty"`
+	Mirrors *mirrors   `json:"mirrors,omitempty"` // nil where no bucket was ever mirrored
 	// Data is the uuid of what is on the mountpaths together, made with them; they may
 	// come and go one by one, and it stays. Home is that of the cluster it is part of,
 	// "" before the target has joined one.
@@ -74,6 +75,7 @@ func (g *mountset) placing() (ids []string) {
 func (g mountset) clone() mountset {
 	g.Members = slices.Clone(g.Members)
 	g.Earlier = slices.Clone(g.Earlier)
+	g.Mirrors = g.Mirrors.clone()
 	return g
 }
 
@@ -100,6 +102,9 @@ func (g *mountset) moved(before []string) {
 // remove takes a member out of all sets.
 func (g *mountset) remove(id string) {
 	g.Members = slices.DeleteFunc(g.Members, func(m member) bool { return m.ID == id })
+	if g.Mirrors != nil {
+		g.Mirrors.Lost = slices.DeleteFunc(g.Mirrors.Lost, func(other string) bool { return other == id })
+	}
 	var earlier [][]string
 	for _, ids := range g.Earlier {
 		ids = slices.DeleteFunc(slices.Clone(ids), func(other string) bool { return other == id })
@@ -121,17 +126,24 @@ func newLayout(g mountset, by map[string]*mountpath) *layout {
 		}
 	}
 	for _, ids := range append([][]string{g.placing()}, g.Earlier...) {
-		var p placing
-		for _, id := range ids {
-			if m := by[id]; m != nil && slices.Contains(l.all, m) {
-				p = append(p, m)
-			}
-		}
-		if len(p) > 0 {
+		if p := placingOf(l, ids, by); len(p) > 0 {
 			l.sets = append(l.sets, p)
 		}
 	}
+	if g.Mirrors != nil {
+		l.mirrored = mirroredLayout(l, by)
+	}
 	return l
+}
+
+// placingOf returns those of the mountpaths with the uuids that names may be on.
+func placingOf(l *layout, ids []string, by map[string]*mountpath) (p placing) {
+	for _, id := range ids {
+		if m := by[id]; m != nil && slices.Contains(l.all, m) {
+			p = append(p, m)
+		}
+	}
+	return p
 }
 
 // byID returns all mountpaths of a layout.
@@ -165,10 +177,11 @@ func refuse(kind object.Kind, format string, args ...any) error {
 }
 
 // inService checks that every mountpath can be written to: one that misses a change
-// would come back with an older set. Those that are off, and but, are left out.
-func (l *layout) inService(but *mountpath) error {
+// would come back with an older set. Those that are off, and but, are left out, and
+// with lost also those whose mirrored names are elsewhere.
+func (l *layout) inService(but *mountpath, lost bool) error {
 	for _, m := range l.all {
-		if m != but && !m.writes() && l.set.Members[l.set.index(m.id)].State != memberOff {
+		if m != but && !m.writes() && !(lost && l.set.isLost(m.id)) && l.set.Members[l.set.index(m.id)].State != memberOff {
 			return refuse(object.Refused,
 				"mountpath %s is out of service: have it repaired, or detach it by force, which loses the objects on it", m.dir)
 		}
@@ -184,6 +197,7 @@ func (s *Store) change(next mountset, added, but *mountpath) error {
 	l := s.layout.Load()
 	s.tried = max(s.tried, l.set.Generation) + 1
 	next.Generation = s.tried
+	next.relaid(&l.set)
 	by := l.byID()
 	if added != nil {
 		by[added.id] = added
@@ -229,7 +243,7 @@ func (s *Store) Attach(dir string) error {
 	if err := s.mayAttach(l, dir); err != nil {
 		return err
 	}
-	if err := l.inService(nil); err != nil {
+	if err := l.inService(nil, false); err != nil {
 		return err
 	}
 	added, m, err := s.prepareNew(l, dir)
@@ -324,12 +338,15 @@ func (s *Store) prepareNew(l *layout, dir string) (*mountpath, member, error) {
 	if err := mp.open(s.shared); err != nil {
 		return nil, m, errors.Join(err, mp.close())
 	}
+	if l.set.Mirrors != nil {
+		s.openShadow(mp)
+	}
 	return mp, m, nil
 }
 
 // empty removes what the store has made in a directory, but for ais.json.
 func empty(o OS, dir string) error {
-	for _, name := range []string{"index", "blobs", "checkpoints"} {
+	for _, name := range []string{"index", "blobs", "checkpoints", "mirror"} {
 		if err := removeAll(o, "mountpath.remove", filepath.Join(dir, name)); err != nil {
 			return err
 		}
@@ -378,7 +395,7 @@ func (s *Store) leave(l *layout, m *mountpath, was *member, to memberState) erro
 
 // mayLeave looks whether the mountpaths that stay can hold what is on m.
 func (s *Store) mayLeave(l *layout, next *mountset, m *mountpath) error {
-	if err := l.inService(nil); err != nil {
+	if err := l.inService(nil, false); err != nil {
 		return err
 	}
 	room, stay := int64(0), 0
@@ -430,7 +447,7 @@ func (s *Store) Disable(dir string, force bool) error {
 	}
 	next := l.set.clone()
 	next.setState(m.id, memberOff)
-	if err := l.inService(m); err != nil {
+	if err := l.inService(m, false); err != nil {
 		return err
 	}
 	if err := s.change(next, nil, nil); err != nil {
@@ -450,7 +467,7 @@ func (s *Store) Enable(dir string) error {
 	if err != nil || member.State == memberActive {
 		return err
 	}
-	if err := l.inService(nil); err != nil {
+	if err := l.inService(nil, false); err != nil {
 		return err
 	}
 	next := l.set.clone()
@@ -491,6 +508,9 @@ func (s *Store) reopenMember(old *mountpath, was *member) (*mountpath, error) {
 	if err := m.open(s.shared); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	if s.layout.Load().set.Mirrors != nil {
+		s.openShadow(m)
+	}
 	return m, nil
 }
 
@@ -501,7 +521,7 @@ func (s *Store) dismiss(l *layout, m *mountpath, cleared bool) error {
 	if len(next.placing()) == 0 {
 		return refuse(object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
 	}
-	if err := l.inService(m); err != nil {
+	if err := l.inService(m, false); err != nil {
 		return err
 	}
 	if err := s.change(next, nil, m); err != nil {
@@ -523,11 +543,14 @@ func (s *Store) settled(l *layout) (bool, error) {
 	if s.layout.Load() != l {
 		return false, nil
 	}
-	if len(l.set.Earlier) == 0 {
+	if l.settled() {
 		return true, nil
 	}
 	next := l.set.clone()
 	next.Earlier = nil
+	if next.Mirrors != nil {
+		next.Mirrors.Earlier, next.Mirrors.From = nil, nil
+	}
 	var gone, disabled []*mountpath
 	for _, m := range l.all {
 		switch l.set.Members[l.set.index(m.id)].State {
@@ -540,7 +563,7 @@ func (s *Store) settled(l *layout) (bool, error) {
 		}
 	}
 	next.Earlier = nil
-	if err := l.inService(nil); err != nil {
+	if err := l.inService(nil, true); err != nil {
 		return false, err
 	}
 	if err := s.change(next, nil, nil); err != nil {

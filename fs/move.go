@@ -124,6 +124,9 @@ func (s *Store) lockAmong(l *layout, places []*mountpath, n object.Name, digest 
 		return nil, errRelaid
 	}
 	if err != nil {
+		if s.mayFailOver(n.Bucket, err, places...) {
+			err = errRelaid
+		}
 		return nil, err
 	}
 	home, err := s.tidy(h, n, places)
@@ -134,7 +137,8 @@ func (s *Store) lockAmong(l *layout, places []*mountpath, n object.Name, digest 
 	if home.m == nil {
 		home, _ = h.at(places[0])
 	}
-	return &txn{s: s, m: home.m, x: home.x, n: n, from: home.x.db, held: h, buf: s.scratch()}, nil
+	t := &txn{s: s, m: home.m, x: home.x, n: n, from: home.x.db, held: h, buf: s.scratch()}
+	return s.withMirror(t, l)
 }
 
 var (
@@ -165,7 +169,7 @@ func (s *Store) move(ctx context.Context, n object.Name, from *mountpath, breath
 			return out, err
 		}
 		l := s.layout.Load()
-		to := l.sets[0].of(digest)
+		to := l.by(n.Bucket).sets[0].of(digest)
 		if to == from {
 			return out, nil
 		}
@@ -205,7 +209,7 @@ func (c *load) ahead(n object.Name) error {
 // moveLocked ends a move under the name's lock; again says that the name has
 // changed since its blobs were copied, or the mountpaths did.
 func (s *Store) moveLocked(l *layout, n object.Name, c *load, copyNow bool, out *moved) (again bool, err error) {
-	places := l.places(n.Digest())
+	places := l.by(n.Bucket).places(n.Digest())
 	if !slices.Contains(places, c.from) {
 		places = append(places, c.from)
 	}

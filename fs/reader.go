@@ -24,9 +24,20 @@ func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
 	if err := s.mayRead(n); err != nil {
 		return object.Meta{}, fault("fs.Stat", n, err)
 	}
+	tries := 0
 	for at := s.lookup(n); ; {
 		out, err := s.statAt(at.m, n, version)
 		if !at.another(err) {
+			if m := s.mirrorFor(n); m != nil && damaged(fault("fs.Stat", n, err)) {
+				if meta, merr := s.statAt(m, n, version); (merr == nil || mayBeElsewhere(merr)) && !m.inDoubt(n) {
+					return meta, fault("fs.Stat", n, merr)
+				}
+			}
+			if tries < listTries && s.awaitVerdict(n.Bucket, err) {
+				tries++
+				at = s.lookup(n)
+				continue
+			}
 			return out, fault("fs.Stat", n, err)
 		}
 	}
@@ -81,6 +92,10 @@ type Reader struct {
 	segs   []segment
 	starts []int64 // of each segment in the object; nil for at most one
 	closed bool
+
+	name     object.Name
+	alt      *mountpath // that has the same blobs; nil for none
+	switched bool       // to alt
 }
 
 // Open returns a Reader of a version, named as for Stat. Errors: those of Stat,
@@ -89,12 +104,22 @@ func (s *Store) Open(n object.Name, version string) (*Reader, error) {
 	if err := s.mayRead(n); err != nil {
 		return nil, fault("fs.Open", n, err)
 	}
+	tries := 0
 	for at := s.lookup(n); ; {
 		r, err := s.openAt(at.m, n, version)
 		if err == nil {
 			return r, nil
 		}
 		if !at.another(err) {
+			r, merr := s.openMirror(at.m, n, version, err)
+			if r != nil || merr != nil {
+				return r, fault("fs.Open", n, merr)
+			}
+			if tries < listTries && s.awaitVerdict(n.Bucket, err) {
+				tries++
+				at = s.lookup(n)
+				continue
+			}
 			return nil, fault("fs.Open", n, err)
 		}
 	}
@@ -137,13 +162,16 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, versio
 	if err := x.read(buf, n, version, rec); err != nil {
 		return nil, err
 	}
-	r := &Reader{s: s, m: m, use: rec.Use}
+	r := &Reader{s: s, m: m, use: rec.Use, name: n}
+	if m.parent == nil {
+		r.alt = s.mirrorFor(n)
+	}
 	var err error
 	switch {
 	case rec.Payload == payloadInline:
 		err = r.readInline(x, buf, n, rec)
 	case rec.Payload == payloadBlob && !pin:
-		r.file, err = s.config.OS.OpenFile("blob.open", m.blobs.path(rec.Segments[0].Blob), os.O_RDONLY, 0)
+		r.file, err = r.openBlob(rec.Segments[0].Blob)
 	case rec.Payload == payloadBlob || rec.Payload == payloadManifest:
 		err = r.pin(x, buf, n, version, rec)
 	}
@@ -256,15 +284,21 @@ func (r *Reader) openSegment(i int) (f File, own bool, err error) {
 	if r.file != nil {
 		return r.file, false, nil
 	}
-	f, err = r.s.config.OS.OpenFile("blob.open", r.m.blobs.path(r.segs[i].Blob), os.O_RDONLY, 0)
-	if errors.Is(err, os.ErrNotExist) {
-		r.m.suspect(err)
-		return nil, false, r.corrupt(err)
+	for {
+		f, err = r.openBlob(r.segs[i].Blob)
+		if errors.Is(err, os.ErrNotExist) {
+			r.m.suspect(err)
+			err = r.corrupt(err)
+		} else if err != nil {
+			err = r.readFault(err)
+		}
+		if err == nil {
+			return f, true, nil
+		}
+		if !r.switchOver(err) {
+			return nil, false, err
+		}
 	}
-	if err != nil {
-		return nil, false, r.readFault(err)
-	}
-	return f, true, nil
 }
 
 // corrupt counts damage, logs it (where an answer has begun already, nobody else
@@ -304,19 +338,23 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 // readSegment reads from the one segment that holds off.
 func (r *Reader) readSegment(p []byte, off int64) (int, error) {
 	i, start := r.segmentAt(off)
-	f, own, err := r.openSegment(i)
-	if err != nil {
-		return 0, err
+	for {
+		f, own, err := r.openSegment(i)
+		if err != nil {
+			return 0, err
+		}
+		g := r.segs[i]
+		n, err := f.ReadAt(p[:min(int64(len(p)), g.Length-(off-start))], g.Offset+off-start)
+		if own {
+			f.Close()
+		}
+		if err == nil {
+			return n, nil
+		}
+		if err = r.readFault(err); !r.switchOver(err) {
+			return n, err
+		}
 	}
-	if own {
-		defer f.Close()
-	}
-	g := r.segs[i]
-	n, err := f.ReadAt(p[:min(int64(len(p)), g.Length-(off-start))], g.Offset+off-start)
-	if err != nil {
-		err = r.readFault(err)
-	}
-	return n, err
 }
 
 // readFault classifies a failed read: a file that ends early is damage.
@@ -350,6 +388,9 @@ func (r *Reader) Verify(off, n int64) error {
 		err = r.verifyFile(f, nil, g.Offset+off-start, part)
 		if own {
 			f.Close()
+		}
+		if err != nil && r.switchOver(err) {
+			continue
 		}
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func (s *Store) reconcile(m *mountpath) error {
 
 // belongs reports whether a name may be on the mountpath.
 func (s *Store) belongs(m *mountpath, n object.Name) bool {
-	return slices.Contains(s.layout.Load().places(n.Digest()), m)
+	return slices.Contains(s.layout.Load().by(n.Bucket).places(n.Digest()), m)
 }
 
 // dropForeign removes the names that were moved to other mountpaths since the copy

@@ -115,7 +115,7 @@ func (s *Store) RemoveMany(list []Removal, terms Terms, d object.Durability) ([]
 		var later []placed // of those that the mountpaths changed under
 		groups := make(map[*mountpath][]placed)
 		for _, p := range left {
-			if !l.settled() && len(l.places(p.digest)) > 1 {
+			if v := l.by(p.n.Bucket); v != l || !l.settled() && len(l.places(p.digest)) > 1 {
 				terms.Cond = list[p.i].Cond
 				removed[p.i], errs[p.i] = s.Remove(p.n, list[p.i].Version, terms, d)
 				continue

@@ -32,7 +32,10 @@ const (
 
 // Unsettled reports whether names may be where they do not belong, which a
 // Resilver ends.
-func (s *Store) Unsettled() bool { return !s.layout.Load().settled() }
+func (s *Store) Unsettled() bool {
+	l := s.layout.Load()
+	return !l.settled() || l.back() || l.set.Mirrors != nil && (!l.set.Mirrors.whole() || s.unverified.Load())
+}
 
 // Resilver brings every name to the mountpath where it belongs, and then ends what
 // Attach, Detach, Disable and Enable began. It may be stopped, and begun again, at
@@ -57,13 +60,38 @@ func (s *Store) Resilver(ctx context.Context, p *Progress) error {
 	return fault("fs.Resilver", object.Name{}, s.resilver(ctx, p))
 }
 
-// resilver makes passes until nothing is left and the mountpaths are settled.
+// resilver moves names to where they belong, and then gives them their mirrors.
 func (s *Store) resilver(ctx context.Context, p *Progress) error {
+	for {
+		if err := s.resilverOnce(ctx, p); err != nil || !s.layout.Load().back() {
+			return err
+		}
+	}
+}
+
+func (s *Store) resilverOnce(ctx context.Context, p *Progress) error {
+	if err := s.takeBack(); err != nil {
+		return err
+	}
 	total, err := s.misplaced(ctx)
 	if err != nil {
 		return err
 	}
 	p.Total.Store(total)
+	if err := s.settle(ctx, p); err != nil {
+		return err
+	}
+	for range resilverPasses {
+		if err = s.mirrorPass(ctx, p); !errors.Is(err, object.Busy) {
+			break
+		}
+		pause(ctx, resilverPause)
+	}
+	return err
+}
+
+// settle moves names until nothing is left and the mountpaths are settled.
+func (s *Store) settle(ctx context.Context, p *Progress) error {
 	for bad := 0; ; {
 		l := s.layout.Load()
 		l.barrier()
@@ -128,8 +156,8 @@ func (s *Store) pass(ctx context.Context, l *layout, p *Progress) (found int64, 
 		}()
 	}
 	var walk error
-	for _, m := range l.all {
-		if l.settled() && l.set.Members[l.set.index(m.id)].State == memberOff {
+	for _, m := range l.everywhere() {
+		if l.restsOn(m) {
 			continue // nothing is to be moved there or away
 		}
 		for _, kind := range append(placedKinds(), kindAccess) {
@@ -146,6 +174,17 @@ func (s *Store) pass(ctx context.Context, l *layout, p *Progress) (found int64, 
 	close(strays)
 	workers.Wait()
 	return found, errors.Join(walk, failure.get())
+}
+
+// restsOn reports whether nothing on a mountpath is to be moved, or could be: it is
+// off, or it is lost for mirrored names, and no others are being moved; or it is a
+// shadow, and nothing is being taken over.
+func (l *layout) restsOn(m *mountpath) bool {
+	if m.parent != nil {
+		return l.mirrored.ghost == nil || l.set.isLost(m.id)
+	}
+	off := l.set.Members[l.set.index(m.id)].State == memberOff
+	return len(l.sets) == 1 && (l.set.isLost(m.id) || l.settled() && off)
 }
 
 type firstError struct {
@@ -239,7 +278,7 @@ func (m *mountpath) strays(l *layout, from []byte, kind byte) (names []object.Na
 			return nil, nil, err
 		}
 		n := object.Name{Bucket: bucket, Key: key}
-		if l.sets[0].of(n.Digest()) != m {
+		if l.isStray(m, n) {
 			names = append(names, n)
 		}
 		if len(rest) == 0 && kind == kindObject {
@@ -264,7 +303,10 @@ func (s *Store) misplaced(ctx context.Context) (total int64, err error) {
 	if l.settled() {
 		return 0, nil
 	}
-	for _, m := range l.all {
+	for _, m := range l.everywhere() {
+		if l.restsOn(m) {
+			continue
+		}
 		for from := []byte{kindObject}; from != nil; {
 			var names []object.Name
 			if names, from, err = m.strays(l, from, kindObject); err != nil {

@@ -26,7 +26,7 @@ type MountpathEvent struct {
 
 // tell hands an event to whoever wants to know.
 func (m *mountpath) tell(state MountpathState) {
-	if m.config.OnMountpath != nil {
+	if m.config.OnMountpath != nil && m.parent == nil {
 		m.config.OnMountpath(MountpathEvent{Dir: m.dir, State: state})
 	}
 }
@@ -195,6 +195,11 @@ func (m *mountpath) relock(readOnly bool) error {
 	flag := os.O_RDWR | os.O_CREATE
 	if readOnly {
 		flag = os.O_RDONLY
+	}
+	if m.parent != nil && !readOnly {
+		if err := mkdirAll(m.config.OS, "mirror.mkdir", m.dir, 0o755); err != nil {
+			return err
+		}
 	}
 	f, err := m.config.OS.OpenFile("mountpath.lock", filepath.Join(m.dir, "lock"), flag, 0o644)
 	if err != nil {

@@ -47,10 +47,32 @@ func (c *Section) leaveSegment() {
 	c.file, c.own, c.sent, c.trailer = nil, false, false, nil
 }
 
-// next makes the segment of the next byte current and returns how many bytes
+// next is nextAt, from the mirror where what is at home cannot be read.
+func (c *Section) next() (int64, error) {
+	n, err := c.nextAt()
+	if err != nil && c.switchOver(err) {
+		n, err = c.nextAt()
+	}
+	return n, err
+}
+
+// switchOver goes on with the mirror.
+func (c *Section) switchOver(err error) bool {
+	own := c.own
+	if !c.r.switchOver(err) {
+		return false
+	}
+	if c.own = own; own {
+		c.leaveSegment()
+	}
+	c.file, c.own, c.sent, c.trailer, c.verified = nil, false, false, nil, 0
+	return true
+}
+
+// nextAt makes the segment of the next byte current and returns how many bytes
 // from there can be given out as they are: to the segment's end or, when
 // validating, to the end of a block that was just checked.
-func (c *Section) next() (int64, error) {
+func (c *Section) nextAt() (int64, error) {
 	if c.file == nil || c.off >= c.start+c.r.segs[c.seg].Length {
 		c.leaveSegment()
 		c.seg, c.start = c.r.segmentAt(c.off)
@@ -109,7 +131,9 @@ func (c *Section) Read(p []byte) (int, error) {
 	got, err := c.file.ReadAt(p[:min(int64(len(p)), n)], c.r.segs[c.seg].Offset+c.off-c.start)
 	c.advance(int64(got))
 	if err != nil {
-		err = c.r.readFault(err)
+		if err = c.r.readFault(err); c.switchOver(err) {
+			return got, nil
+		}
 	}
 	return got, err
 }
@@ -132,10 +156,13 @@ func (c *Section) WriteTo(w io.Writer) (int64, error) {
 		sent, err := c.send(w, n)
 		total += sent
 		c.advance(sent)
+		if err != nil && c.switchOver(err) {
+			continue
+		}
 		if err != nil {
 			return total, err
 		}
-		if sent < n {
+		if sent < n && !c.switchOver(c.r.corrupt(io.ErrUnexpectedEOF)) {
 			return total, c.r.readFault(io.ErrUnexpectedEOF)
 		}
 	}

@@ -51,7 +51,7 @@ func (s *space) usageNow() (Usage, error) {
 // Room returns the room of the file system that a name's mountpath is on, as it was
 // within the last half second.
 func (s *Store) Room(n object.Name) (Usage, error) {
-	return s.layout.Load().sets[0].of(n.Digest()).space.usageNow()
+	return s.layout.Load().by(n.Bucket).sets[0].of(n.Digest()).space.usageNow()
 }
 
 // admit reports whether n more bytes may be written: nil, or NoSpace.

@@ -134,9 +134,10 @@ func (s *Store) eachPlace(n object.Name, f func(p place) (done bool, err error))
 	digest := n.Digest()
 	for {
 		l := s.layout.Load()
-		places := []*mountpath{l.sets[0].of(digest)}
-		if !l.settled() {
-			places = l.places(digest)
+		v := l.by(n.Bucket)
+		places := []*mountpath{v.sets[0].of(digest)}
+		if !v.settled() {
+			places = v.places(digest)
 			places = append(places, places[0]) // see lookup
 		}
 		done, err := false, error(nil)

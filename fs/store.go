@@ -35,6 +35,11 @@ type Store struct {
 	// not settled.
 	moves    sync.RWMutex
 	dropping sync.Map // of bucket ids; see DropBucket
+	// unverified: mirrors were not compared with their homes since Open. Where the
+	// power was lost, one may have what the other has not.
+	unverified atomic.Bool
+	healing    sync.Mutex    // guards healed
+	healed     []object.Name // that are being repaired
 
 	alive      context.Context // until Close
 	die        context.CancelFunc
@@ -86,6 +91,7 @@ func Open(c Config) (*Store, error) {
 	if err := s.openAll(l, dirs); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.unverified.Store(set.Mirrors != nil)
 	s.endMoves(l)
 	if s.metrics, err = newMetrics(s, c.Registerer); err != nil {
 		return nil, errors.Join(object.E("fs.Open", "", object.Internal, err), s.Close())
@@ -97,6 +103,15 @@ func Open(c Config) (*Store, error) {
 // openAll opens the mountpaths; the error is for a conflict, or if none works.
 func (s *Store) openAll(l *layout, dirs []string) error {
 	var failures []error
+	if l.set.Mirrors != nil {
+		defer func() {
+			for _, m := range l.all {
+				if l.set.Members[l.set.index(m.id)].State != memberOff {
+					s.openShadow(m)
+				}
+			}
+		}()
+	}
 	for _, m := range l.all {
 		i := l.set.index(m.id)
 		if l.set.Members[i].State == memberOff {
@@ -134,6 +149,8 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.stop)
 		s.die()
+		s.healing.Lock()   // whoever repairs has begun, or does not begin
+		s.healing.Unlock() //nolint:staticcheck // see above
 		s.background.Wait()
 		s.resilvering <- struct{}{} // none works, and none begins
 		var errs []error
@@ -194,7 +211,7 @@ func (s *Store) startBackground() {
 
 // flush unlinks what waits for it and writes access times down.
 func (s *Store) flush() {
-	for _, m := range s.layout.Load().all {
+	for _, m := range s.layout.Load().everywhere() {
 		m.unstageOld(stagedFor)
 		if err := errors.Join(m.flush(), m.flushReadsIfMany()); err != nil && !errors.Is(err, object.Unavailable) {
 			m.logger.Warn("flush", "err", err)

@@ -32,7 +32,7 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 	defer s.sweeping.Unlock()
 	var total SweepResult
 	var errs error
-	for _, m := range s.layout.Load().all {
+	for _, m := range s.layout.Load().everywhere() {
 		for dir := range 256 {
 			if err := ctx.Err(); err != nil {
 				return total, err

@@ -20,6 +20,8 @@ type txn struct {
 	lock uint64        // the name's digest, by which it is locked where held is nil
 	buf  *scratch
 
+	mirror place // where the change goes first; the zero value for nowhere
+
 	old    *record // the current version; nil for none, or a delete marker
 	stored string  // old as it is stored
 	past   history // of the other versions
@@ -52,7 +54,9 @@ func (s *Store) beginOn(n object.Name, on *mountpath) (*txn, error) {
 		err = errElsewhere
 	}
 	if err == nil {
-		err = t.load()
+		if err = t.load(); err != nil {
+			t.m.suspect(err)
+		}
 	}
 	if err != nil {
 		t.end()
@@ -76,15 +80,16 @@ func (s *Store) lockName(n object.Name) (*txn, error) {
 // meanwhile.
 func (s *Store) lock(n object.Name, digest uint64) (*txn, error) {
 	l := s.layout.Load()
-	if !l.settled() {
-		if places := l.places(digest); len(places) > 1 {
+	v := l.by(n.Bucket)
+	if !v.settled() {
+		if places := v.places(digest); len(places) > 1 {
 			return s.lockAmong(l, places, n, digest)
 		}
 	}
-	m := l.sets[0].of(digest)
+	m := v.sets[0].of(digest)
 	x, err := m.useToWrite()
 	if err != nil {
-		if s.layout.Load() != l {
+		if s.mayFailOver(n.Bucket, err, m) || s.layout.Load() != l {
 			return nil, errRelaid
 		}
 		return nil, err
@@ -95,7 +100,23 @@ func (s *Store) lock(n object.Name, digest uint64) (*txn, error) {
 		t.end()
 		return nil, errRelaid
 	}
-	return t, nil
+	return s.withMirror(t, l)
+}
+
+// withMirror finds where the mirror of a locked name is, if it is to have one.
+func (s *Store) withMirror(t *txn, l *layout) (*txn, error) {
+	if l.mirrored == nil {
+		return t, nil
+	}
+	out, err := t.findMirror(l)
+	if err == nil {
+		return t, nil
+	}
+	t.end()
+	if out != nil && (s.failOver(out) || s.layout.Load() != l) {
+		err = errRelaid
+	}
+	return nil, err
 }
 
 // end unlocks; it must follow every begin.
@@ -103,6 +124,7 @@ func (t *txn) end() {
 	if t.b != nil {
 		_ = t.b.Close() // of a batch that was not applied
 	}
+	t.leaveMirror()
 	if t.held != nil {
 		t.held.release()
 	} else {
@@ -284,6 +306,7 @@ func (t *txn) applyHere(d object.Durability) error {
 	if t.delta != (count{}) {
 		t.x.counters.add(t.n.Bucket, t.delta)
 	}
+	t.mirrored(d)
 	t.m.release(t.x, t.use, t.freed, d)
 	return nil
 }
@@ -292,6 +315,16 @@ func (t *txn) applyHere(d object.Durability) error {
 func (t *txn) commit(d object.Durability) error {
 	b := t.b
 	t.b = nil
+	if t.mirror.m != nil {
+		if err := t.commitMirror(b, d); err != nil {
+			t.mirror.m.noteWrite(err)
+			kind := object.Unavailable
+			if writeKind(err) == object.NoSpace {
+				kind = object.NoSpace
+			}
+			return object.E("fs.Mirror", t.n.Key, kind, errors.Join(err, b.Close()))
+		}
+	}
 	if err := t.x.apply(b, d); err != nil {
 		// Whether the change will be there after a restart is not known.
 		return object.E("fs.apply", t.n.Key, object.Unavailable, err)

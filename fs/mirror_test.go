@@ -1,0 +1,287 @@
+package fs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	store "ais/fs"
+	"ais/fs/faultfs"
+	"ais/object"
+)
+
+// brokenDisk is a file system of which what is below a folder may be broken.
+type brokenDisk struct {
+	store.OS
+	dir    string
+	broken atomic.Bool
+}
+
+func (b *brokenDisk) err(name string) error {
+	if b.broken.Load() && strings.HasPrefix(name, b.dir+"/") {
+		return &fs.PathError{Op: "test", Path: name, Err: unix.EIO}
+	}
+	return nil
+}
+
+func (b *brokenDisk) OpenFile(op, name string, flag int, perm os.FileMode) (store.File, error) {
+	if err := b.err(name); err != nil {
+		return nil, err
+	}
+	f, err := b.OS.OpenFile(op, name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return &brokenFile{f, b, name}, nil
+}
+
+func (b *brokenDisk) Remove(op, name string) error {
+	return errors.Join(b.err(name), b.OS.Remove(op, name))
+}
+
+func (b *brokenDisk) Rename(op, from, to string) error {
+	if err := b.err(from); err != nil {
+		return err
+	}
+	return b.OS.Rename(op, from, to)
+}
+
+func (b *brokenDisk) Mkdir(op, name string, perm os.FileMode) error {
+	if err := b.err(name); err != nil {
+		return err
+	}
+	return b.OS.Mkdir(op, name, perm)
+}
+
+func (b *brokenDisk) List(op, dir string) ([]string, error) {
+	if err := b.err(dir + "/"); err != nil {
+		return nil, err
+	}
+	return b.OS.List(op, dir)
+}
+
+type brokenFile struct {
+	store.File
+	disk *brokenDisk
+	name string
+}
+
+func (f *brokenFile) Read(p []byte) (int, error) {
+	if err := f.disk.err(f.name); err != nil {
+		return 0, err
+	}
+	return f.File.Read(p)
+}
+
+func (f *brokenFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.disk.err(f.name); err != nil {
+		return 0, err
+	}
+	return f.File.ReadAt(p, off)
+}
+
+func (f *brokenFile) Write(p []byte) (int, error) {
+	if err := f.disk.err(f.name); err != nil {
+		return 0, err
+	}
+	return f.File.Write(p)
+}
+
+func (f *brokenFile) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.disk.err(f.name); err != nil {
+		return 0, err
+	}
+	return f.File.WriteAt(p, off)
+}
+
+func (f *brokenFile) Sync() error {
+	if err := f.disk.err(f.name); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// mirrored opens a store of n mountpaths whose bucket 7 is mirrored.
+func mirroredStore(t *testing.T, c store.Config) *store.Store {
+	t.Helper()
+	s := open(t, c)
+	if err := s.SetCopies(7, 2); err != nil {
+		t.Fatal(err)
+	}
+	wantMirrored(t, s)
+	return s
+}
+
+func wantMirrored(t *testing.T, s *store.Store) {
+	t.Helper()
+	waitFor(t, func() bool { // a mountpath may be coming back
+		return s.Resilver(context.Background(), &store.Progress{}) == nil && !s.Unsettled()
+	})
+	if copies, complete := s.Copies(7); copies != 2 || !complete {
+		t.Fatal(copies, complete)
+	}
+}
+
+// client writes and reads keys of its own while disks fail. Its reads and lists
+// never fail; its writes may, and are then repeated until they do not.
+type client struct {
+	id   int
+	rng  *rand.Rand
+	have map[string][]byte
+	next uint64
+}
+
+func (c *client) step(s *store.Store) error {
+	key := fmt.Sprintf("c%d/%02d", c.id, c.rng.IntN(15))
+	switch c.rng.IntN(6) {
+	case 0, 1:
+		c.next++
+		data := content([]int{10, 800, 3_000, 70_000}[c.rng.IntN(4)], c.next<<8|uint64(c.id))
+		for try := 0; ; try++ {
+			_, err := tryPut(s, name(key), data, object.Cond{}, object.Durability(c.rng.IntN(2)))
+			if err == nil {
+				c.have[key] = data
+				return nil
+			}
+			if try == 2000 {
+				return fmt.Errorf("writing %s: %w", key, err)
+			}
+			time.Sleep(time.Millisecond) // as a client does before it tries again
+		}
+	case 2:
+		for try := 0; ; try++ {
+			_, err := s.Remove(name(key), "", store.Terms{}, object.Power)
+			if err == nil || errors.Is(err, object.NotFound) {
+				if _, there := c.have[key]; there && err != nil && try == 0 {
+					return fmt.Errorf("removing %s: %w", key, err)
+				}
+				delete(c.have, key)
+				return nil
+			}
+			if try == 2000 {
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+	case 3:
+		return c.lists(s)
+	}
+	return c.reads(s, key)
+}
+
+func (c *client) reads(s *store.Store, key string) error {
+	got, _, err := get(s, name(key))
+	want, there := c.have[key]
+	if there && (err != nil || !bytes.Equal(got, want)) || !there && !errors.Is(err, object.NotFound) {
+		return fmt.Errorf("reading %s: %d bytes of %d, %w", key, len(got), len(want), err)
+	}
+	return nil
+}
+
+func (c *client) lists(s *store.Store) error {
+	page, err := s.List(7, object.Query{Prefix: fmt.Sprintf("c%d/", c.id), Limit: 100})
+	if err != nil {
+		return err
+	}
+	var got, want []string
+	for _, e := range page.Entries {
+		got = append(got, e.Key)
+	}
+	for key := range c.have {
+		want = append(want, key)
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("listed %q, want %q", got, want)
+	}
+	return nil
+}
+
+func newClients(n int, seed uint64) []*client {
+	out := make([]*client, n)
+	for i := range out {
+		out[i] = &client{id: i, rng: rand.New(rand.NewPCG(seed, uint64(i))), have: map[string][]byte{}}
+	}
+	return out
+}
+
+// wantAll checks every name, the listings and the count.
+func wantAll(t *testing.T, s *store.Store, clients []*client) {
+	t.Helper()
+	total := 0
+	for _, c := range clients {
+		for key := range c.have {
+			if err := c.reads(s, key); err != nil {
+				t.Fatalf("%s: %v", states(s), err)
+			}
+		}
+		if err := c.lists(s); err != nil {
+			t.Fatalf("%s: %v", states(s), err)
+		}
+		total += len(c.have)
+	}
+	if n, _, err := s.Count(7); err == nil && int(n) != total {
+		t.Fatalf("%s: counted %d of %d", states(s), n, total)
+	}
+}
+
+// TestMirroredDiskLost breaks one disk under load, over and over, and repairs it: no
+// read or list fails, nothing acknowledged is lost, and what is back is like new.
+func TestMirroredDiskLost(t *testing.T) {
+	for _, mountpaths := range []int{2, 3} {
+		disk := &brokenDisk{OS: faultfs.New()}
+		c := memConfig(disk)
+		c.Mountpaths = []string{"/m1", "/m2", "/m3"}[:mountpaths]
+		s := mirroredStore(t, c)
+		clients := newClients(4, rand.Uint64())
+		for round := range 3 {
+			disk.dir = c.Mountpaths[round%mountpaths]
+			var work sync.WaitGroup
+			for _, w := range clients {
+				work.Go(func() {
+					for i := range 60 {
+						if w.id == 0 && i == 20 {
+							disk.broken.Store(true)
+						}
+						if err := w.step(s); err != nil {
+							t.Errorf("client %d, round %d (%s): %v", w.id, round, states(s), err)
+							return
+						}
+					}
+				})
+			}
+			work.Wait()
+			if t.Failed() {
+				return
+			}
+			wantAll(t, s, clients)
+			waitFor(t, func() bool { return strings.Contains(states(s), "failed") || s.CheckMountpath(disk.dir) == nil })
+			if round == 1 { // it may stay away for long
+				_ = s.Resilver(context.Background(), &store.Progress{})
+				wantAll(t, s, clients)
+			}
+			disk.broken.Store(false)
+			waitHealthy(t, s)
+			wantMirrored(t, s)
+			wantAll(t, s, clients)
+			if n, _, err := s.Count(7); err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
