@@ -198,6 +198,11 @@ func (c *Caller) Open(ctx context.Context, client *http.Client, node cluster.Nod
 	return c.post(ctx, client, node, PathRead, r)
 }
 
+// OpenPayload starts the read of a payload file at another target, like Open.
+func (c *Caller) OpenPayload(ctx context.Context, client *http.Client, node cluster.Node, r PayloadRequest) (*http.Response, error) {
+	return c.post(ctx, client, node, PathPayload, r)
+}
+
 // AskLong is Ask of what takes the node as long as it takes: nothing but ctx ends the
 // waiting.
 func (c *Caller) AskLong(ctx context.Context, client *http.Client, node cluster.Node, path string, in, out any) error {

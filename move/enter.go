@@ -1,0 +1,299 @@
+package move
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/fs"
+	"ais/object"
+)
+
+// entering is the names that are being brought here: each by one at a time.
+type entering struct {
+	mu     sync.Mutex // guards the rest
+	byName map[object.Name]*arrival
+	allow  map[object.Name]struct{} // names that may be changed though they are not in use yet
+}
+
+// arrival is a name that is being brought here.
+type arrival struct {
+	done  chan struct{}
+	bytes int64 // these are set before done is closed
+	err   error
+}
+
+// once calls bring, or waits for who does already.
+func (e *entering) once(n object.Name, bring func() (int64, error)) (int64, error) {
+	e.mu.Lock()
+	a := e.byName[n]
+	if a != nil {
+		e.mu.Unlock()
+		<-a.done
+		return 0, a.err // whose bytes are counted once
+	}
+	if e.byName == nil {
+		e.byName, e.allow = make(map[object.Name]*arrival), make(map[object.Name]struct{})
+	}
+	a = &arrival{done: make(chan struct{})}
+	e.byName[n] = a
+	e.mu.Unlock()
+	a.bytes, a.err = bring()
+	e.mu.Lock()
+	delete(e.byName, n)
+	delete(e.allow, n)
+	e.mu.Unlock()
+	close(a.done)
+	return a.bytes, a.err
+}
+
+// permit lets a name that is being brought here be changed.
+func (e *entering) permit(n object.Name) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.allow[n] = struct{}{}
+}
+
+func (e *entering) allowed(n object.Name) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.allow[n]
+	return ok
+}
+
+// enter brings a name here that this target is to answer for, and returns the bytes of
+// payload that came. Every step may be repeated, by this target and, where there are
+// copies, by the next one that acts for the name:
+//
+//	leave    who had it changes it no more, and says all that is known of it
+//	adopt    that is here then, with a stamp of the next placement and term 0
+//	take     all copies of the next placement have the same
+//	release  whoever had a copy and is to have none, has none
+//	touch    a change that does nothing but give it a term: it is in use
+//
+// So at no moment there are two targets that can change it; who takes over after adopt
+// goes on from its own copy, whatever was released; and nobody has anything old by the
+// time it may be changed.
+func (m *Mover) enter(r *route, calm bool) (int64, error) {
+	if here, err := m.here(r); here || err != nil {
+		return 0, err
+	}
+	return m.entering.once(r.n, func() (int64, error) {
+		fresh, moving, err := m.route(r.n)
+		switch {
+		case err != nil || !moving:
+			return 0, err
+		case !fresh.gets():
+			return 0, elsewhere(r.n)
+		}
+		bytes, err := m.bring(&fresh, calm)
+		if kind := object.KindOf(err); err != nil && (kind == object.Conflict || kind == object.Busy || kind == object.NotFound) {
+			err = object.E("move.Enter", r.n.Key, object.Unavailable, err) // the state is changing; it may be tried again
+		}
+		return bytes, err
+	})
+}
+
+func (m *Mover) bring(r *route, calm bool) (bytes int64, err error) {
+	if m.members.Fenced() {
+		return 0, object.E("move.Enter", r.n.Key, object.Unavailable, errors.New("this target does not hold its lease now"))
+	}
+	now, err := m.store.Stamp(r.n)
+	if err != nil || entered(now, r.to()) {
+		return 0, err
+	}
+	if !arrived(now, r.to()) {
+		if bytes, err = m.fetch(r, calm); err != nil {
+			return bytes, err
+		}
+	}
+	if err := m.share(r); err != nil {
+		return bytes, err
+	}
+	m.entering.permit(r.n)
+	return bytes, m.store.Touch(r.n, object.Process) // what is lost with the power is done again
+}
+
+// fetch makes what is here of the name what who had it has.
+func (m *Mover) fetch(r *route, calm bool) (bytes int64, err error) {
+	owner := r.old.Owner()
+	if !r.had() && !owner.Live {
+		return 0, object.E("move.Enter", r.n.Key, object.Unavailable, fmt.Errorf("%s, which had the name, is down", owner.Node.ID))
+	}
+	f := &fetching{m: m, r: r, from: owner.Node, calm: calm}
+	if err := f.ahead(); err != nil {
+		return f.bytes, err
+	}
+	e, err := f.leave(false)
+	if err != nil {
+		return f.bytes, err
+	}
+	e.Stamp = fs.Stamp{Placement: r.to(), Seq: max(e.Stamp.Seq, 1)}
+	e.Durability = object.Power
+	return f.bytes, m.store.Adopt(e, f.open)
+}
+
+// share has all copies of the next placement have the name as it is here, and then
+// those who are not among them have nothing of it. Who is down and not counted on any
+// more is told when it is back.
+func (m *Mover) share(r *route) error {
+	ask := func(path string, to *cluster.Copy) error {
+		ctx, cancel := context.WithTimeout(m.ctx, shareTimeout)
+		defer cancel()
+		return m.caller.AskLong(ctx, m.streams, to.Node, path, r.request(), &struct{}{})
+	}
+	for i := range r.next {
+		c := &r.next[i]
+		if c.Node.ID == r.self || !c.Live && !c.InSync() {
+			continue
+		}
+		if err := ask(peer.PathTake, c); err != nil && c.InSync() {
+			return err
+		}
+	}
+	for i := range r.old {
+		c := &r.old[i]
+		if c.Node.ID == r.self || r.next.Index(c.Node.ID) >= 0 || c.Node.Lost {
+			continue
+		}
+		if !c.Live && !c.InSync() && len(r.old) > 1 {
+			continue
+		}
+		if err := ask(peer.PathRelease, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shareTimeout bounds what one other target may take to have, or to forget, a name.
+const shareTimeout = 15 * time.Minute
+
+func (r *route) request() peer.MoveRequest {
+	return peer.MoveRequest{Bucket: r.n.Bucket, Key: r.n.Key, To: r.to(), From: r.self}
+}
+
+// fetching is a name that comes from another target, or from this one.
+type fetching struct {
+	m     *Mover
+	r     *route
+	from  cluster.Node
+	calm  bool
+	bytes int64 // of payload that came
+}
+
+// leave asks for all that is known of the name, which does not change there any more
+// unless it is only looked at.
+func (f *fetching) leave(peek bool) (*fs.Estate, error) {
+	if f.from.ID == f.r.self {
+		return f.m.leave(f.r.n, peek)
+	}
+	q := f.r.request()
+	q.Peek = peek
+	ctx, cancel := context.WithTimeout(f.m.ctx, leaveTimeout)
+	defer cancel()
+	answer, err := f.m.caller.AskRaw(ctx, f.from, peer.PathLeave, q)
+	if err != nil {
+		return nil, err
+	}
+	return fs.DecodeEstate(answer)
+}
+
+// leaveTimeout bounds the time of an answer that may wait for a change of the name to
+// end.
+const leaveTimeout = 15 * time.Second
+
+// aheadFrom is how much payload a name has for which the bytes come before anybody has
+// to wait for it.
+const aheadFrom = 1 << 20
+
+// ahead brings the payload while the name is still read and written where it was.
+func (f *fetching) ahead() error {
+	if f.from.ID == f.r.self {
+		return nil
+	}
+	e, err := f.leave(true)
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, b := range e.Blobs {
+		total += b.Size
+	}
+	if total < aheadFrom {
+		return nil
+	}
+	for _, b := range e.Blobs {
+		err := f.stage(b)
+		switch object.KindOf(err) {
+		case object.NotFound, object.Exists:
+			continue // it is gone, and so will be what refers to it; or it is here
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stage brings one payload file.
+func (f *fetching) stage(b fs.Blob) error {
+	w, err := f.m.store.Stage(f.r.n, b.ID, b.Size, object.Power)
+	if err != nil {
+		return err
+	}
+	body, err := f.open(b)
+	if err != nil {
+		w.Abort()
+		return err
+	}
+	defer body.Close()
+	if _, err := io.Copy(struct{ io.Writer }{w}, body); err != nil {
+		w.Abort()
+		return object.E("move.Enter", f.r.n.Key, object.Unavailable, err)
+	}
+	return w.Close()
+}
+
+// open is fs.Fetch.
+func (f *fetching) open(b fs.Blob) (io.ReadCloser, error) {
+	resp, err := f.m.caller.OpenPayload(f.m.ctx, f.m.streams, f.from, peer.PayloadRequest{Bucket: f.r.n.Bucket, Key: f.r.n.Key, ID: b.ID})
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, peer.ReadError(resp)
+	}
+	f.bytes += b.Size
+	if !f.calm {
+		return resp.Body, nil
+	}
+	return &calmly{ReadCloser: resp.Body, breath: newBreath(f.m.ctx)}, nil
+}
+
+// calmly is a body whose reader rests as long as it works.
+type calmly struct {
+	io.ReadCloser
+	breath *breath
+	since  int
+}
+
+// calmPiece is how much is read between two rests.
+const calmPiece = 1 << 20
+
+// Read implements io.Reader.
+func (c *calmly) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	if c.since += n; c.since >= calmPiece {
+		c.since = 0
+		c.breath.take()
+	}
+	return n, err
+}

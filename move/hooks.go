@@ -1,0 +1,169 @@
+package move
+
+import (
+	"errors"
+
+	"ais/cluster"
+	"ais/fs"
+	"ais/object"
+)
+
+// ErrElsewhere says that this target does not answer for the name, or not yet: the
+// request is to be sent where the state says, or tried again.
+var ErrElsewhere = errors.New("another target answers for the name now")
+
+func elsewhere(n object.Name) error {
+	return object.E("move.Enter", n.Key, object.Unavailable, ErrElsewhere)
+}
+
+// Hooks returns what the store's Config.Copying is to be: that of the copies, with what
+// names need that are being moved.
+func (m *Mover) Hooks() *fs.Copying {
+	all := *m.copies
+	all.Enter, all.Sends, all.Term, all.Lists = m.Enter, m.sends, m.term, m.Lists
+	return &all
+}
+
+// Enter is fs.Copying's. A name that is to be answered for here is brought here first.
+// Until then whoever had it answers reads of it.
+func (m *Mover) Enter(n object.Name, write bool) error {
+	r, moving, err := m.route(n)
+	switch {
+	case err != nil:
+		return err
+	case !moving:
+		return m.copies.Enter(n, write)
+	case r.gets():
+		if err := m.copies.Enter(n, write); err != nil {
+			return err
+		}
+		_, err := m.enter(&r, false)
+		return err
+	case write:
+		return elsewhere(n)
+	case r.had():
+		return m.mayStillRead(n)
+	case !r.keeps():
+		return elsewhere(n)
+	}
+	if here, err := m.here(&r); err != nil || !here {
+		if err == nil {
+			err = elsewhere(n)
+		}
+		return err
+	}
+	return m.copies.Enter(n, write)
+}
+
+// mayStillRead lets a read be answered by who had the name, as long as it does.
+func (m *Mover) mayStillRead(n object.Name) error {
+	if m.members.Fenced() {
+		return elsewhere(n)
+	}
+	return nil
+}
+
+// here reports whether this target's copy of the name is in use by the next placement.
+func (m *Mover) here(r *route) (bool, error) {
+	if r.stays() {
+		return true, nil
+	}
+	p, err := m.store.Stamp(r.n)
+	return entered(p, r.to()), err
+}
+
+// sends is fs.Copying's. Also a change of a name that is not this target's is to be
+// looked at: a request may have waited while the name went.
+func (m *Mover) sends(n object.Name) bool {
+	if !m.started.Load() {
+		return false
+	}
+	if m.copies.Sends(n) {
+		return true
+	}
+	state := m.members.State()
+	b, ok := state.BucketByID(n.Bucket)
+	if !ok || b.Provider == object.AWS {
+		return false
+	}
+	return b.Moving() || !m.owns(state, b, n)
+}
+
+func (m *Mover) owns(state *cluster.State, b *cluster.Bucket, n object.Name) bool {
+	node, _, err := state.Owner(b, n)
+	return err == nil && node.ID == m.cfg.ID
+}
+
+// term is fs.Copying's. It is asked under the name's lock: who has the name from now on
+// is in the state, for nobody else was told before this target had it there.
+func (m *Mover) term(n object.Name) (placement, term uint64, err error) {
+	state := m.members.State()
+	b, ok := state.BucketByID(n.Bucket)
+	if !ok || !m.owns(state, b, n) {
+		return 0, 0, elsewhere(n)
+	}
+	r, moving, err := m.routeBy(state, n)
+	if err == nil && moving && !m.entering.allowed(n) {
+		var here bool
+		if here, err = m.here(&r); err == nil && !here {
+			err = elsewhere(n)
+		}
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return m.copies.Term(n)
+}
+
+// Lists is fs.Copying's: of the targets that have a name one shows it. While it is not
+// in use where it goes, who had it does, and may still: who asks takes then what the
+// later one says.
+func (m *Mover) Lists(n object.Name) bool {
+	r, moving, err := m.route(n)
+	switch {
+	case err != nil:
+		return false
+	case !moving:
+		return m.listsSettled(n)
+	case r.gets() && r.had():
+		return true
+	case !r.gets() && !r.had():
+		return false
+	}
+	p, err := m.store.Stamp(n)
+	return err == nil && (p.Placement >= r.to()) == r.gets()
+}
+
+// listsSettled is Lists for a bucket whose names do not move now.
+func (m *Mover) listsSettled(n object.Name) bool {
+	if !m.started.Load() {
+		return true
+	}
+	state := m.members.State()
+	b, ok := state.BucketByID(n.Bucket)
+	if !ok || b.Provider == object.AWS || b.Number == 0 && !b.Several() {
+		return true
+	}
+	return m.owns(state, b, n)
+}
+
+// Asks returns who answers reads of a name that has not been brought here yet, and by
+// which placement; ok is false where this target does, or nobody can.
+func (m *Mover) Asks(n object.Name) (node cluster.Node, by uint64, ok bool) {
+	r, moving, err := m.route(n)
+	if !moving || err != nil || !r.gets() || r.had() {
+		return cluster.Node{}, 0, false
+	}
+	if p, err := m.store.Stamp(n); err != nil || p.Placement >= r.to() {
+		return cluster.Node{}, 0, false
+	}
+	owner := r.old.Owner()
+	return owner.Node, r.bucket.Placement.Number, owner.Live
+}
+
+// Answers reports whether this target is the one that had the name by the placement of
+// that number, and may answer reads of it.
+func (m *Mover) Answers(n object.Name, by uint64) bool {
+	r, moving, err := m.route(n)
+	return moving && err == nil && r.bucket.Placement.Number == by && r.had()
+}
