@@ -114,22 +114,24 @@ func (m *Mover) Take(q peer.MoveRequest) error {
 	if !r.keeps() {
 		return refused(&q)
 	}
-	return m.take(r)
+	_, err = m.take(r)
+	return err
 }
 
 // take makes what is here of the name what its next owner has.
-func (m *Mover) take(r *route) error {
+func (m *Mover) take(r *route) (bytes int64, err error) {
 	f := &fetching{m: m, r: r, from: r.next.Owner().Node}
 	e, err := f.leave(true)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	now, err := m.store.Stamp(r.n)
 	if err != nil || now == e.Stamp {
-		return err
+		return 0, err
 	}
 	e.Durability = object.Power
-	return m.store.Adopt(e, f.open)
+	err = m.store.Adopt(e, f.open)
+	return f.bytes, err
 }
 
 // EnterFor answers peer.PathEnter.

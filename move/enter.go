@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ais/cluster"
@@ -20,6 +21,7 @@ type entering struct {
 	mu     sync.Mutex // guards the rest
 	byName map[object.Name]*arrival
 	allow  map[object.Name]struct{} // names that may be changed though they are not in use yet
+	some   atomic.Int64             // of these
 }
 
 // arrival is a name that is being brought here.
@@ -39,7 +41,7 @@ func (e *entering) once(n object.Name, bring func() (int64, error)) (int64, erro
 		return 0, a.err // whose bytes are counted once
 	}
 	if e.byName == nil {
-		e.byName, e.allow = make(map[object.Name]*arrival), make(map[object.Name]struct{})
+		e.byName = make(map[object.Name]*arrival)
 	}
 	a = &arrival{done: make(chan struct{})}
 	e.byName[n] = a
@@ -47,7 +49,6 @@ func (e *entering) once(n object.Name, bring func() (int64, error)) (int64, erro
 	a.bytes, a.err = bring()
 	e.mu.Lock()
 	delete(e.byName, n)
-	delete(e.allow, n)
 	e.mu.Unlock()
 	close(a.done)
 	return a.bytes, a.err
@@ -57,10 +58,25 @@ func (e *entering) once(n object.Name, bring func() (int64, error)) (int64, erro
 func (e *entering) permit(n object.Name) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.allow == nil {
+		e.allow = make(map[object.Name]struct{})
+	}
 	e.allow[n] = struct{}{}
+	e.some.Store(int64(len(e.allow)))
+}
+
+// forbid ends what permit began.
+func (e *entering) forbid(n object.Name) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.allow, n)
+	e.some.Store(int64(len(e.allow)))
 }
 
 func (e *entering) allowed(n object.Name) bool {
+	if e.some.Load() == 0 {
+		return false
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, ok := e.allow[n]
@@ -113,10 +129,20 @@ func (m *Mover) bring(r *route, calm bool) (bytes int64, err error) {
 			return bytes, err
 		}
 	}
-	if err := m.share(r); err != nil {
+	// Who is alive, and who counts, is looked at anew, now that the name is here: a
+	// target that comes back has asked before, and is in this state, or will be told.
+	fresh, moving, err := m.route(r.n)
+	if err != nil {
+		return bytes, err
+	}
+	if !moving || !fresh.gets() || fresh.to() != r.to() {
+		return bytes, elsewhere(r.n)
+	}
+	if err := m.share(&fresh); err != nil {
 		return bytes, err
 	}
 	m.entering.permit(r.n)
+	defer m.entering.forbid(r.n)
 	return bytes, m.store.Touch(r.n, object.Process) // what is lost with the power is done again
 }
 

@@ -1,19 +1,16 @@
 package move
 
 import (
-	"errors"
-
 	"ais/cluster"
 	"ais/fs"
 	"ais/object"
+	"ais/replica"
 )
 
-// ErrElsewhere says that this target does not answer for the name, or not yet: the
-// request is to be sent where the state says, or tried again.
-var ErrElsewhere = errors.New("another target answers for the name now")
-
+// elsewhere says that this target does not answer for the name, or not yet: the request
+// is to be sent where the state says, or tried again.
 func elsewhere(n object.Name) error {
-	return object.E("move.Enter", n.Key, object.Unavailable, ErrElsewhere)
+	return object.E("move.Enter", n.Key, object.Unavailable, replica.ErrElsewhere)
 }
 
 // Hooks returns what the store's Config.Copying is to be: that of the copies, with what
@@ -31,14 +28,15 @@ func (m *Mover) Enter(n object.Name, write bool) error {
 	switch {
 	case err != nil:
 		return err
+	case m.entering.allowed(n): // by who brings it here, or drops it
+		return nil
 	case !moving:
 		return m.copies.Enter(n, write)
 	case r.gets():
-		if err := m.copies.Enter(n, write); err != nil {
+		if _, err := m.enter(&r, false); err != nil {
 			return err
 		}
-		_, err := m.enter(&r, false)
-		return err
+		return m.copies.Enter(n, write)
 	case write:
 		return elsewhere(n)
 	case r.had():
@@ -78,13 +76,13 @@ func (m *Mover) sends(n object.Name) bool {
 	if !m.started.Load() {
 		return false
 	}
-	if m.copies.Sends(n) {
-		return true
-	}
 	state := m.members.State()
 	b, ok := state.BucketByID(n.Bucket)
-	if !ok || b.Provider == object.AWS {
+	switch {
+	case !ok, b.Provider == object.AWS && m.entering.allowed(n):
 		return false
+	case m.copies.Sends(n):
+		return true
 	}
 	return b.Moving() || !m.owns(state, b, n)
 }
@@ -166,4 +164,23 @@ func (m *Mover) Asks(n object.Name) (node cluster.Node, by uint64, ok bool) {
 func (m *Mover) Answers(n object.Name, by uint64) bool {
 	r, moving, err := m.route(n)
 	return moving && err == nil && r.bucket.Placement.Number == by && r.had()
+}
+
+// alone returns what a target needs of Copying where no name has another copy, but
+// names are moved.
+func (m *Mover) alone() *fs.Copying {
+	return &fs.Copying{
+		Enter: func(object.Name, bool) error { return nil },
+		Sends: func(object.Name) bool { return false },
+		Term: func(n object.Name) (placement, term uint64, err error) {
+			state := m.members.State()
+			b, ok := state.BucketByID(n.Bucket)
+			if !ok {
+				return 0, 0, elsewhere(n)
+			}
+			return b.Target().Number, state.Map.Version, nil
+		},
+		Send: func(*fs.Change) error { return nil },
+		Sent: func(_ *fs.Change, err error) error { return err },
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"ais/cluster/peer"
 	"ais/fs"
 	"ais/object"
+	"ais/replica"
 )
 
 // Config is what a Mover is told from outside.
@@ -33,14 +34,17 @@ type Config struct {
 	Workers int           // names that are moved at a time
 	Tick    time.Duration // between looks at what is to be done, where nothing has changed
 	Settle  time.Duration // for how long the targets stay the same before names begin to be moved by themselves
+}
 
+// Watch is what a Mover tells the target that it is part of, and asks it. Both may be
+// nil.
+type Watch struct {
 	// Begin is called when this target begins to move its names of a bucket, and
 	// returns where to tell how far it is, and what is to be called when it ends: with
-	// nil, or why it stops. It may be nil.
-	Begin func(b *cluster.Bucket, stop context.CancelFunc) (*Progress, func(error))
-
+	// nil, or why it stops.
+	Begin func(b *cluster.Bucket) (*Progress, func(error))
 	// Writing reports whether a write to the remote bucket behind b is on its way, of
-	// a name that is not this target's any more. It may be nil.
+	// a name that is not this target's any more.
 	Writing func(b *cluster.Bucket) bool
 }
 
@@ -56,9 +60,10 @@ type Progress struct {
 // has its Hooks, and Start tells it the rest.
 type Mover struct {
 	cfg    Config
-	copies *fs.Copying // of package replica
+	copies *fs.Copying // the keeper's
 
-	store   *fs.Store // these four are set by Start, before anybody asks
+	watch   Watch // these five are set by Start, before anybody asks
+	store   *fs.Store
 	members *etcd.Store
 	caller  *peer.Caller
 	streams *http.Client
@@ -72,9 +77,9 @@ type Mover struct {
 	wait sync.WaitGroup
 }
 
-// New returns a Mover that does nothing until Start. copies is how changes of names
-// are sent to other copies.
-func New(cfg Config, copies *fs.Copying) *Mover {
+// New returns a Mover that does nothing until Start. keeper sends changes of names to
+// other copies; nil where there are none.
+func New(cfg Config, keeper *replica.Keeper) *Mover {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -87,13 +92,21 @@ func New(cfg Config, copies *fs.Copying) *Mover {
 	if cfg.Tick == 0 {
 		cfg.Tick = time.Second
 	}
-	m := &Mover{cfg: cfg, copies: copies}
+	m := &Mover{cfg: cfg}
+	if keeper == nil {
+		m.copies = m.alone()
+	} else {
+		m.copies = keeper.Hooks()
+		keeper.Follow(replica.Moves{InUse: m.InUse, Enter: m.Bring, Settle: m.settleOld, Had: m.hadBy, Drop: m.dropStray, Return: m.comeBack})
+	}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	return m
 }
 
 // Start has the Mover work for store in the cluster that members keeps, until Stop.
-func (m *Mover) Start(store *fs.Store, members *etcd.Store, caller *peer.Caller, streams *http.Client) {
+// Nothing may be asked of the store before.
+func (m *Mover) Start(watch Watch, store *fs.Store, members *etcd.Store, caller *peer.Caller, streams *http.Client) {
+	m.watch = watch
 	m.store, m.members, m.caller, m.streams = store, members, caller, streams
 	m.started.Store(true)
 	m.wait.Go(m.run)

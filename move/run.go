@@ -105,8 +105,8 @@ func (m *Mover) startPass(b *cluster.Bucket) {
 // work is one pass.
 func (m *Mover) work(ctx context.Context, b *cluster.Bucket, one *pass) error {
 	progress, end := &Progress{}, func(error) {}
-	if m.cfg.Begin != nil {
-		progress, end = m.cfg.Begin(b, one.stop)
+	if m.watch.Begin != nil {
+		progress, end = m.watch.Begin(b)
 	}
 	var err error
 	if b.Provider == object.AWS {

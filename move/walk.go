@@ -163,21 +163,25 @@ func (m *Mover) moveOne(ctx context.Context, r *route) (bytes int64, err error) 
 	if r.gets() {
 		return m.enter(r, true)
 	}
-	owner := r.next.Owner()
-	if !owner.Live {
-		return 0, object.E("move.moveOne", r.n.Key, object.Unavailable, errors.New(owner.Node.ID+", which is to have it, is down"))
-	}
-	q := peer.EnterRequest{MoveRequest: r.request(), Calm: true}
 	var a peer.EnterAnswer
-	if err := m.caller.AskLong(ctx, m.streams, owner.Node, peer.PathEnter, q, &a); err != nil {
+	if err := m.askEnter(ctx, r, true, &a); err != nil {
 		return 0, err
 	}
+	bytes, err = m.finish(r)
+	return bytes + a.Bytes, err
+}
+
+var errOwnerDown = errors.New("the target that is to have it is down")
+
+// finish has here what is to be here of a name that its next owner has: what that has,
+// or nothing.
+func (m *Mover) finish(r *route) (bytes int64, err error) {
 	if !r.keeps() {
-		return a.Bytes, m.drop(r.n)
+		return 0, m.drop(r.n)
 	}
 	p, err := m.store.Stamp(r.n)
 	if err == nil && p.Placement < r.to() {
-		err = m.take(r)
+		bytes, err = m.take(r)
 	}
 	if err == nil {
 		p, err = m.store.Stamp(r.n)
@@ -185,7 +189,7 @@ func (m *Mover) moveOne(ctx context.Context, r *route) (bytes int64, err error) 
 	if err == nil && p.Placement < r.to() { // the owner has nothing of it, and so does this one
 		err = m.drop(r.n)
 	}
-	return a.Bytes, err
+	return bytes, err
 }
 
 // breath makes who works rest for as long as that took, so that requests have the disks
@@ -237,9 +241,9 @@ func (m *Mover) dropCached(ctx context.Context, bucket, to uint64, p *Progress) 
 			return err
 		}
 	}
-	if m.cfg.Writing != nil {
+	if m.watch.Writing != nil {
 		now, ok := m.members.State().BucketByID(bucket)
-		if ok && m.cfg.Writing(now) {
+		if ok && m.watch.Writing(now) {
 			return errWriting
 		}
 	}
@@ -250,6 +254,8 @@ var errWriting = errors.New("a write to the remote bucket is on its way")
 
 // dropCopy removes what is kept of an object, but uploads, which stay where they began.
 func (m *Mover) dropCopy(k *fs.Known) error {
+	m.entering.permit(k.Name)
+	defer m.entering.forbid(k.Name)
 	_, err := m.store.Remove(k.Name, "", fs.Terms{}, object.Process)
 	if kind := object.KindOf(err); err != nil && kind != object.NotFound {
 		return err

@@ -122,6 +122,9 @@ func (k *Keeper) catchUp(self cluster.Node) (fetched int64, err error) {
 			return d.fetched.Load(), err
 		}
 	}
+	if err := k.moves.Return(ctx); err != nil {
+		return d.fetched.Load(), err
+	}
 	return d.fetched.Load(), k.members.InSync(ctx, self.Since)
 }
 
@@ -277,7 +280,8 @@ func (k *Keeper) serveMissed(body []byte) ([]byte, error) {
 			next = page[len(page)-1].Name
 		}
 		for _, known := range page {
-			if s, several, err := k.stand(known.Name); err == nil && several && s.owns() && s.copies.Index(m.sender) >= 0 {
+			s, several, err := k.stand(known.Name)
+			if err == nil && several && s.owns() && s.copies.Index(m.sender) >= 0 || k.moves.Had(known.Name, m.sender) {
 				names = append(names, known.Name)
 			}
 		}
@@ -329,7 +333,13 @@ func (d *drain) names(names []object.Name) error {
 	owners := make(map[string][]object.Name)
 	nodes := make(map[string]cluster.Node)
 	for _, n := range names {
+		if err := d.k.moves.Enter(d.ctx, n); err != nil { // what it was is nobody's copy any more
+			return err
+		}
 		s, several, err := d.k.stand(n)
+		if err == nil && several && s.self < 0 {
+			err = d.k.moves.Drop(n)
+		}
 		if err != nil {
 			return err
 		}

@@ -62,12 +62,18 @@ func (k *Keeper) resolveDoubts() {
 // of, and reports whether nothing of that is left.
 func (k *Keeper) takeOver() bool {
 	var own []object.Name
+	var failed atomic.Bool
 	for _, d := range k.store.InDoubt() {
+		if !k.moves.InUse(d.Name) {
+			if err := k.moves.Settle(d.Name); err != nil {
+				failed.Store(true)
+			}
+			continue
+		}
 		if s, several, err := k.stand(d.Name); err == nil && several && s.owns() && !slices.Contains(own[max(0, len(own)-1):], d.Name) {
 			own = append(own, d.Name)
 		}
 	}
-	var failed atomic.Bool
 	each(doubtWorkers, own, func(n object.Name) {
 		if err := k.settleOwn(n); err != nil {
 			failed.Store(true)
@@ -95,6 +101,9 @@ func (k *Keeper) TakenOver(ctx context.Context, version uint64) error {
 func (k *Keeper) settleOwn(n object.Name) error {
 	if !k.store.Dirty(n) {
 		return nil
+	}
+	if !k.moves.InUse(n) {
+		return k.moves.Settle(n)
 	}
 	unlock := k.turns.lock(n)
 	defer unlock()
@@ -152,8 +161,8 @@ func (k *Keeper) resolve(n object.Name) error {
 	if err != nil {
 		return err
 	}
-	if !several || s.self < 0 {
-		return nil // it is being moved, or the bucket goes
+	if !several || s.self < 0 || !k.moves.InUse(n) {
+		return k.moves.Settle(n) // it is being moved, or the bucket goes
 	}
 	if s.owns() {
 		return k.settleOwn(n)

@@ -69,6 +69,7 @@ type Keeper struct {
 	doubts  doubts
 	returns returning
 	lefts   lefts
+	moves   Moves
 
 	ctx  context.Context // until Stop
 	stop context.CancelFunc
@@ -88,7 +89,7 @@ func New(cfg Config) *Keeper {
 	if cfg.Now == nil {
 		cfg.Now = d.Now
 	}
-	k := &Keeper{cfg: cfg}
+	k := &Keeper{cfg: cfg, moves: stay()}
 	k.metrics = newMetrics(cfg.Registerer, k)
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	return k
@@ -216,7 +217,7 @@ func (k *Keeper) Reads(n object.Name) bool {
 		return false
 	}
 	s, several, err := k.stand(n)
-	return several && err == nil && s.self >= 0 && s.copies[s.self].InSync() && !k.store.Dirty(n) && !k.members.Fenced()
+	return several && err == nil && s.self >= 0 && s.copies[s.self].InSync() && !k.store.Dirty(n) && !k.members.Fenced() && k.moves.InUse(n)
 }
 
 func (k *Keeper) sends(n object.Name) bool {

@@ -196,6 +196,8 @@ func (k *Keeper) serveResolve(body []byte) ([]byte, error) {
 	case k.store.Dirty(m.name):
 		k.doubts.look()
 		return k.answer(undecided, fs.Stamp{}), nil
+	case !k.moves.InUse(m.name):
+		return k.answer(undecided, fs.Stamp{}), nil
 	}
 	v := done
 	if k.flights.of(m.name) != nil {

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"ais/cluster"
 	"ais/object"
 )
 
@@ -38,6 +39,18 @@ func (s *names) use(n object.Name) *nameState {
 	}
 	st.users++
 	return st
+}
+
+// writingTo reports whether a name of the bucket is being written.
+func (s *names) writingTo(b *cluster.Bucket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n, st := range s.byName {
+		if n.Bucket == b.ID && st.writing > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *names) leave(n object.Name, st *nameState) {

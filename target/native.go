@@ -115,8 +115,14 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	if home.ID != t.cfg.ID {
+	reads := asks.Kind == api.ObjectGet || asks.Kind == api.ObjectHead || asks.Kind == api.UploadParts
+	if home.ID != t.cfg.ID && !(reads && t.answersBefore(ctx, c.name)) {
 		return t.forward(ctx, "", home)
+	}
+	if reads {
+		if answered, err := t.readBefore(ctx, "", c.name); answered || err != nil {
+			return err
+		}
 	}
 	serve, ok := nativeCalls[asks.Kind]
 	if !ok {
@@ -131,8 +137,11 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 		serve = of
 	}
 	err = serve(t, &c)
-	if node, ok := t.elsewhere(b, c.name, err); ok && asks.Kind.Reads() && asks.Kind != api.ObjectCopy {
-		return t.forward(ctx, "", node)
+	if reads && (t.wentElsewhere(b, c.name, err)) && !t.answersBefore(ctx, c.name) {
+		if home, err := t.nativeHome(&c); err == nil && home.ID != t.cfg.ID {
+			ctx.Response.Reset()
+			return t.forward(ctx, "", home)
+		}
 	}
 	return err
 }

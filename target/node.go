@@ -73,6 +73,9 @@ func (t *Target) answerNode(ctx *fasthttp.RequestCtx) error {
 	if ok, err := t.nodeCopies(ctx); ok {
 		return err
 	}
+	if ok, err := t.nodeMove(ctx); ok {
+		return err
+	}
 	answer, ok := nodeCalls[string(ctx.Path())]
 	if !ok {
 		return object.E("target.node", string(ctx.Path()), object.Unsupported, nil)

@@ -47,7 +47,7 @@ var operations = map[s3api.Op]func(*Target, *call) error{
 
 // reads are the operations that any copy of the name may answer.
 var reads = map[s3api.Op]bool{
-	s3api.GetObject: true, s3api.HeadObject: true, s3api.GetObjectAttributes: true, s3api.GetObjectACL: true, s3api.GetObjectTagging: true,
+	s3api.GetObject: true, s3api.HeadObject: true, s3api.GetObjectAttributes: true, s3api.GetObjectACL: true, s3api.GetObjectTagging: true, s3api.ListParts: true,
 }
 
 // handle is where every request to this node comes in.
@@ -132,16 +132,21 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	if home.ID != t.cfg.ID {
+	if home.ID != t.cfg.ID && !(reads[r.Op] && t.answersBefore(r.Ctx(), c.name)) {
 		return t.forward(r.Ctx(), r.ID, home)
+	}
+	if reads[r.Op] {
+		if answered, err := t.readBefore(r.Ctx(), r.ID, c.name); answered || err != nil {
+			return err
+		}
 	}
 	if err := t.finish(&c); err != nil {
 		return err
 	}
 	started := t.cfg.Now()
 	err = serve(t, &c)
-	if node, ok := t.elsewhere(b, c.name, err); ok && reads[r.Op] {
-		return t.forward(r.Ctx(), r.ID, node)
+	if reads[r.Op] && t.wentElsewhere(b, c.name, err) && !t.answersBefore(r.Ctx(), c.name) {
+		return t.forwardAgain(r.Ctx(), r.ID, &c)
 	}
 	if err != nil && !finishes[r.Op] {
 		err = t.granted(&c, nil, err)
@@ -278,6 +283,16 @@ func (t *Target) forward(ctx *fasthttp.RequestCtx, id string, node cluster.Node)
 	}
 	t.metrics.relays.Inc()
 	return t.caller.Forward(ctx, node, id, t.grant(ctx))
+}
+
+// forwardAgain sends a request on that was begun here, to the owner of the name by now.
+func (t *Target) forwardAgain(ctx *fasthttp.RequestCtx, id string, c *call) error {
+	node, err := t.home(c)
+	if err != nil {
+		return err
+	}
+	ctx.Response.Reset()
+	return t.forward(ctx, id, node)
 }
 
 // forwardToProxy sends a bucket operation on to a live proxy.

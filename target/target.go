@@ -104,6 +104,9 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	if cfg.Copies != nil {
 		cfg.Copies.Start(store, members, t.caller, t.streams)
 	}
+	if cfg.Moves != nil {
+		cfg.Moves.Start(t.watchMoves(), store, members, t.caller, t.streams)
+	}
 	return t, nil
 }
 
@@ -122,6 +125,9 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	defer t.jobs.close()
 	if t.cfg.Copies != nil {
 		defer t.cfg.Copies.Stop()
+	}
+	if t.cfg.Moves != nil {
+		defer t.cfg.Moves.Stop()
 	}
 	select {
 	case err := <-ended:

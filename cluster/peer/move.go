@@ -15,6 +15,7 @@ const (
 	PathRelease = "/_/release" // MoveRequest → {}: the name is elsewhere for good, and goes here
 	PathTake    = "/_/take"    // MoveRequest → {}: has a copy take all of the name from who asks
 	PathPayload = "/_/payload" // PayloadRequest → the bytes of a payload file
+	PathEntered = "/_/entered" // EnteredRequest → EnteredAnswer
 	PathMoved   = "/_/moved"   // MoveRequest, without a name → MovedAnswer
 )
 
@@ -40,6 +41,18 @@ type EnterRequest struct {
 // EnterAnswer says what it took.
 type EnterAnswer struct {
 	Bytes int64 `json:"bytes"` // of payload, that came
+}
+
+// EnteredRequest asks the next owner of names which of them it has.
+type EnteredRequest struct {
+	Bucket uint64   `json:"bucket"`
+	To     uint64   `json:"to"` // number of the placement that they go to
+	Keys   []string `json:"keys"`
+}
+
+// EnteredAnswer has the indexes of those.
+type EnteredAnswer struct {
+	Entered []int `json:"entered,omitempty"`
 }
 
 // PayloadRequest asks for a payload file of a name.

@@ -1,0 +1,420 @@
+package move_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ais/cluster"
+	"ais/cluster/etcd"
+	"ais/cluster/peer"
+	"ais/fs"
+	"ais/move"
+	"ais/object"
+)
+
+// nodes is a cluster of targets in this process, on a real etcd and real directories.
+type nodes struct {
+	t      *testing.T
+	etcd   string // URL
+	keeper *etcd.Store
+	all    map[string]*node
+}
+
+// node is a target, but for what clients see of it.
+type node struct {
+	in      *nodes
+	id      string
+	dir     string
+	addr    string
+	os      fs.OS // nil is the real one
+	store   *fs.Store
+	members *etcd.Store
+	mover   *move.Mover
+	server  *http.Server
+	peers   *peer.Client
+}
+
+func startNodes(t *testing.T, ids ...string) *nodes {
+	t.Helper()
+	urls := []string{freeURL(t), freeURL(t)}
+	c := &nodes{t: t, etcd: urls[0], all: map[string]*node{}}
+	var err error
+	c.keeper, err = etcd.Open(c.context(), etcd.Config{
+		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
+		Self:  cluster.Node{ID: "p1", Kind: cluster.Proxy, URL: "http://127.0.0.1:2"}, ClusterKey: make([]byte, 32),
+		Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.keeper.Close() })
+	for _, id := range ids {
+		c.join(id)
+	}
+	return c
+}
+
+func (c *nodes) context() context.Context {
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	c.t.Cleanup(cancel)
+	return ctx
+}
+
+func freeURL(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String()
+}
+
+// join adds a target.
+func (c *nodes) join(id string) *node {
+	c.t.Helper()
+	n := &node{in: c, id: id, dir: c.t.TempDir(), addr: strings.TrimPrefix(freeURL(c.t), "http://")}
+	c.all[id] = n
+	n.start()
+	c.t.Cleanup(n.stop)
+	return n
+}
+
+func (n *node) start() {
+	n.in.t.Helper()
+	if err := n.tryStart(); err != nil {
+		n.in.t.Fatal(err)
+	}
+}
+
+func (n *node) tryStart() error {
+	t := n.in.t
+	l, err := net.Listen("tcp", n.addr)
+	if err != nil {
+		return err
+	}
+	n.mover = move.New(move.Config{ID: n.id, Tick: 50 * time.Millisecond}, nil)
+	cfg := fs.DefaultConfig()
+	cfg.Cluster, cfg.Target, cfg.Mountpaths, cfg.OS = "test", n.id, []string{filepath.Join(n.dir, "a"), filepath.Join(n.dir, "b")}, n.os
+	cfg.InlineMax, cfg.CheckpointEvery, cfg.SweepEvery = 1<<10, 0, 0
+	cfg.Copying = n.mover.Hooks()
+	if n.store, err = fs.Open(cfg); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	n.members, err = etcd.Open(ctx, etcd.Config{
+		Endpoints: []string{n.in.etcd}, ClusterKey: make([]byte, 32), LeaseTTL: 2 * time.Second, Logger: slog.New(slog.DiscardHandler),
+		Self: cluster.Node{ID: n.id, Kind: cluster.Target, URL: "http://" + n.addr, Weight: 1},
+	})
+	if err != nil {
+		return errors.Join(err, l.Close(), n.store.Close())
+	}
+	n.peers = peer.New(peer.DefaultConfig())
+	n.server = &http.Server{Handler: n}
+	caller := peer.NewCaller(n.peers, n.id, n.members.State, time.Now)
+	n.mover.Start(move.Watch{}, n.store, n.members, caller, http.DefaultClient)
+	go n.server.Serve(l)
+	return nil
+}
+
+// stop ends the node; what is not durable stays in the page cache, as for kill -9.
+func (n *node) stop() {
+	if n.server == nil {
+		return
+	}
+	n.server.Close()
+	n.mover.Stop()
+	n.members.Close()
+	n.store.Close()
+	n.peers.Close()
+	n.server = nil
+}
+
+// ServeHTTP answers other nodes.
+func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = n.answer(w, r, body)
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusConflict)
+		text, _ := json.Marshal(peer.ErrorAnswer{Kind: object.KindOf(err).Error(), Message: err.Error()})
+		w.Write(text)
+	}
+}
+
+func (n *node) answer(w http.ResponseWriter, r *http.Request, body []byte) error {
+	revision, err := strconv.ParseInt(r.Header.Get(peer.HeaderRevision), 10, 64)
+	if err != nil {
+		return err
+	}
+	if _, err := n.members.SyncTo(r.Context(), revision); err != nil {
+		return err
+	}
+	var q peer.EnterRequest
+	var p peer.PayloadRequest
+	if err := errors.Join(json.Unmarshal(body, &q), json.Unmarshal(body, &p)); err != nil {
+		return err
+	}
+	var answer any = struct{}{}
+	switch r.URL.Path {
+	case peer.PathEnter:
+		answer, err = n.mover.EnterFor(q)
+	case peer.PathLeave:
+		estate, err := n.mover.Leave(q.MoveRequest)
+		if err == nil {
+			w.Write(estate)
+		}
+		return err
+	case peer.PathRelease:
+		err = n.mover.Release(q.MoveRequest)
+	case peer.PathTake:
+		err = n.mover.Take(q.MoveRequest)
+	case peer.PathEntered:
+		var q peer.EnteredRequest
+		if err = json.Unmarshal(body, &q); err == nil {
+			answer, err = n.mover.Entered(q)
+		}
+	case peer.PathMoved:
+		answer = n.mover.Moved(q.MoveRequest)
+	case peer.PathPayload:
+		file, _, err := n.mover.Payload(p)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		_, err = io.Copy(w, file)
+		return err
+	default:
+		return fmt.Errorf("nobody asks for %s", r.URL.Path)
+	}
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(answer)
+	w.Write(text)
+	return err
+}
+
+// bucket makes a bucket over all targets that there are.
+func (c *nodes) bucket(name string) *cluster.Bucket {
+	c.t.Helper()
+	b := cluster.Bucket{Provider: object.AIS, Name: name, Props: cluster.DefaultProps(object.AIS, true, c.keeper.State().Config)}
+	b, err := c.keeper.CreateBucket(c.context(), b)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return &b
+}
+
+// state is the newest state.
+func (c *nodes) state() *cluster.State {
+	state, err := c.keeper.Sync(c.context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return state
+}
+
+// owner is the node that answers for a name, as the caller sees it.
+func (c *nodes) owner(state *cluster.State, n object.Name) (*node, error) {
+	b, ok := state.BucketByID(n.Bucket)
+	if !ok {
+		return nil, object.NoSuchBucket
+	}
+	at, live, err := state.Owner(b, n)
+	if err != nil || !live {
+		return nil, errors.Join(object.Unavailable, err)
+	}
+	return c.all[at.ID], nil
+}
+
+// onOwner calls do at the owner of a name until it does not fail for a reason that
+// passes. lag is whether to begin with a state that may be old.
+func (c *nodes) onOwner(n object.Name, do func(*fs.Store) error) error {
+	state := c.keeper.State()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		at, err := c.owner(state, n)
+		if err == nil {
+			err = do(at.store)
+		}
+		if err == nil || object.KindOf(err) != object.Unavailable || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+		state = c.state()
+	}
+}
+
+func (c *nodes) put(n object.Name, content string) error {
+	return c.onOwner(n, func(s *fs.Store) error {
+		w, err := s.Create(n, fs.WriteOptions{Size: int64(len(content)), Durability: object.Process})
+		if err != nil {
+			return err
+		}
+		defer w.Abort()
+		if _, err := io.WriteString(w, content); err != nil {
+			return err
+		}
+		_, err = w.Commit(object.Meta{ETag: fmt.Sprint(len(content))}, fs.Terms{})
+		return err
+	})
+}
+
+func (c *nodes) remove(n object.Name) error {
+	err := c.onOwner(n, func(s *fs.Store) error {
+		_, err := s.Remove(n, "", fs.Terms{}, object.Process)
+		return err
+	})
+	if err != nil && object.KindOf(err) == object.NotFound {
+		return nil
+	}
+	return err
+}
+
+// get returns "" for nothing.
+func (c *nodes) get(n object.Name) (content string, err error) {
+	err = c.onOwner(n, func(s *fs.Store) error {
+		r, err := s.Open(n, "")
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		buf := make([]byte, r.Meta().Size)
+		_, err = r.ReadAt(buf, 0)
+		if content = string(buf); err == io.EOF {
+			err = nil
+		}
+		return err
+	})
+	if err != nil && object.KindOf(err) == object.NotFound {
+		return "", nil
+	}
+	return content, err
+}
+
+// list returns all names of a bucket by pages, as a proxy does.
+func (c *nodes) list(b *cluster.Bucket, limit int) (keys []string, err error) {
+	g := peer.Gatherer{State: c.keeper.State, Sync: c.keeper.Sync}
+	q := object.Query{Limit: limit}
+	for {
+		page, err := g.Page(c.context(), b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
+			q := q
+			q.Limit = limit
+			if last != nil {
+				q.After = last.Key
+			}
+			return c.all[to.Node.ID].list(b, q, to.View)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page.Entries {
+			keys = append(keys, e.Key)
+		}
+		if !page.Truncated {
+			return keys, nil
+		}
+		q.After = page.Next()
+	}
+}
+
+func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object.Page, err error) {
+	for range 2 {
+		now, ok := n.members.State().BucketByID(b.ID)
+		if !ok || !v.Is(now) {
+			return object.Page{}, object.Conflict
+		}
+		if page.Entries == nil {
+			if page, err = n.store.List(b.ID, q); err != nil {
+				return page, err
+			}
+		}
+	}
+	return page, nil
+}
+
+// settled waits until no bucket moves or is due.
+func (c *nodes) settled() {
+	c.t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		changes := c.keeper.Changes()
+		if len(c.state().Unmoved()) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("names are still moved: %+v", c.state().Unmoved()[0])
+		}
+		select {
+		case <-changes:
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (c *nodes) rebalance() {
+	c.t.Helper()
+	if err := c.keeper.Rebalance(c.context(), true); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// wantOnlyThere checks that everything of a bucket is on the targets where it is
+// placed, and nowhere else.
+func (c *nodes) wantOnlyThere(b *cluster.Bucket, want map[string]string) {
+	c.t.Helper()
+	state := c.state()
+	now, _ := state.BucketByID(b.ID)
+	var found []string
+	for id, n := range c.all {
+		if n.server == nil {
+			continue
+		}
+		known, err := n.store.WalkNames(b.ID, object.Name{}, 1<<20)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, k := range known {
+			if k.Removed {
+				continue
+			}
+			copies, err := state.Copies(now, k.Name)
+			if err != nil || copies.Index(id) < 0 {
+				c.t.Errorf("%s has %s, which is not placed there: %v", id, k.Name.Key, err)
+			}
+			found = append(found, k.Name.Key)
+		}
+	}
+	slices.Sort(found)
+	if got := slices.Compact(found); len(got) != len(want) {
+		c.t.Errorf("%d names are there, want %d", len(got), len(want))
+	}
+	for key, content := range want {
+		got, err := c.get(object.Name{Bucket: b.ID, Key: key})
+		if err != nil || got != content {
+			c.t.Errorf("%s has %d bytes, want %d: %v", key, len(got), len(content), err)
+		}
+	}
+}
+
+// content is bytes that tell the key and the version.
+func content(key string, version, size int) string {
+	text := []byte(fmt.Sprintf("%s/%d ", key, version))
+	return string(bytes.Repeat(text, 1+size/len(text)))
+}

@@ -1,0 +1,78 @@
+package target
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ais/api"
+	"ais/cluster"
+	"ais/cluster/peer"
+	"ais/move"
+)
+
+// watchMoves is what this target is told of the names that it moves: a job for each
+// bucket.
+func (t *Target) watchMoves() move.Watch {
+	return move.Watch{Begin: t.beginMove, Writing: t.names.writingTo}
+}
+
+// beginMove shows the moving of this target's names of a bucket as its share of a job,
+// which has the same id on all targets, also where one was started anew.
+func (t *Target) beginMove(b *cluster.Bucket) (*move.Progress, func(error)) {
+	progress := &move.Progress{}
+	request := peer.JobRequest{ID: moveJob(b), Kind: api.JobRebalance, Bucket: b.ID, Targets: t.movers(b)}
+	request.Work.Name = fmt.Sprintf("generation %d, copies %d", b.Next.Generation, b.Next.Count())
+	j := &job{JobRequest: request, started: t.cfg.Now()}
+	ended := make(chan error, 1)
+	t.jobs.remove(j.ID) // of an earlier try
+	err := t.runJob(j, func(_ *Target, ctx context.Context, j *job) error {
+		return followMove(ctx, j, progress, ended)
+	})
+	if err != nil {
+		t.cfg.Logger.Warn("a bucket's names are moved without a job to show it", "bucket", b.Name, "err", err)
+	}
+	return progress, func(err error) { ended <- err }
+}
+
+// moveJob is the id of the job that moves a bucket's names to where they are to be.
+func moveJob(b *cluster.Bucket) string {
+	return fmt.Sprintf("rebalance-%d-%d", b.ID, b.Next.Number)
+}
+
+// movers returns the ids of the targets that have a share.
+func (t *Target) movers(b *cluster.Bucket) []string {
+	nodes, err := t.cluster.State().Placed(b)
+	if err != nil {
+		return nil
+	}
+	ids := make([]string, len(nodes))
+	for i, n := range nodes {
+		ids[i] = n.ID
+	}
+	return ids
+}
+
+// followMove shows in a job how far the moving is, until that ends.
+func followMove(ctx context.Context, j *job, p *move.Progress, ended <-chan error) error {
+	tick := time.NewTicker(resilverLook)
+	defer tick.Stop()
+	for {
+		var err error
+		done := false
+		select {
+		case err = <-ended:
+			done = true
+		case <-ctx.Done():
+			err, done = context.Cause(ctx), true
+		case <-tick.C:
+		}
+		j.objects.Store(p.Names.Load())
+		j.bytes.Store(p.Bytes.Load())
+		j.failed.Store(p.Failed.Load())
+		j.total.Store(p.Total.Load())
+		if done {
+			return err
+		}
+	}
+}
