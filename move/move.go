@@ -33,8 +33,11 @@ type Config struct {
 
 	Workers int           // names that are moved at a time
 	Tick    time.Duration // between looks at what is to be done, where nothing has changed
-	Settle  time.Duration // for how long the targets stay the same before names begin to be moved by themselves
+	Settle  time.Duration // for how long the targets stay the same before names begin to be moved
 }
+
+// Settle is the usual Config.Settle.
+const Settle = 2 * time.Second
 
 // Watch is what a Mover tells the target that it is part of, and asks it. Both may be
 // nil.
@@ -68,6 +71,9 @@ type Mover struct {
 	caller  *peer.Caller
 	streams *http.Client
 	started atomic.Bool
+
+	latest uint64 // generation, since when it is that; both are of run
+	since  time.Time
 
 	entering entering
 	passes   passes

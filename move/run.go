@@ -138,6 +138,9 @@ func (m *Mover) begin(state *cluster.State) {
 	if !m.leads(state) || state.Map.Halted || m.members.Fenced() {
 		return
 	}
+	if !m.unchanging(state) {
+		return
+	}
 	free := bucketsAtOnce - len(moving(state))
 	for _, b := range state.Buckets() {
 		if free <= 0 {
@@ -158,6 +161,16 @@ func (m *Mover) begin(state *cluster.State) {
 			free--
 		}
 	}
+}
+
+// unchanging reports whether the targets have stayed the same for a while. Of several
+// that join one after the other, names then go to all at once.
+func (m *Mover) unchanging(state *cluster.State) bool {
+	latest, ok := state.Map.Latest()
+	if !ok || latest.Number != m.latest {
+		m.latest, m.since = latest.Number, m.cfg.Now()
+	}
+	return m.cfg.Now().Sub(m.since) >= m.cfg.Settle
 }
 
 const callTimeout = 10 * time.Second

@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string) (err error) {
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
 	cfg.Store.Logger, cfg.Store.Registerer, cfg.Store.Now = logger, cfg.Registry, s.node.Now
 	copies := replica.New(replica.Config{ID: s.node.ID, Logger: logger, Registerer: cfg.Registry})
-	cfg.Copies, cfg.Moves = copies, move.New(move.Config{ID: s.node.ID, Logger: logger}, copies)
+	cfg.Copies, cfg.Moves = copies, move.New(move.Config{ID: s.node.ID, Logger: logger, Settle: move.Settle}, copies)
 	cfg.Store.Copying = cfg.Moves.Hooks()
 	store, err := fs.Open(cfg.Store)
 	if err != nil {
