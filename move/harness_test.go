@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,8 +22,10 @@ import (
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
 	"ais/fs"
+	"ais/fs/faultfs"
 	"ais/move"
 	"ais/object"
+	"ais/replica"
 )
 
 // nodes is a cluster of targets in this process, on a real etcd and real directories.
@@ -30,16 +33,34 @@ type nodes struct {
 	t      *testing.T
 	etcd   string // URL
 	keeper *etcd.Store
-	all    map[string]*node
+
+	mu  sync.Mutex // guards all, and what changes in a node when it starts
+	all map[string]*node
+}
+
+func (c *nodes) node(id string) *node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all[id]
+}
+
+// running returns the store of a node that runs, nil for another.
+func (n *node) running() *fs.Store {
+	n.in.mu.Lock()
+	defer n.in.mu.Unlock()
+	if n.server == nil {
+		return nil
+	}
+	return n.store
 }
 
 // node is a target, but for what clients see of it.
 type node struct {
 	in      *nodes
 	id      string
-	dir     string
 	addr    string
-	os      fs.OS // nil is the real one
+	disk    *faultfs.FS
+	keeper  *replica.Keeper
 	store   *fs.Store
 	members *etcd.Store
 	mover   *move.Mover
@@ -86,8 +107,10 @@ func freeURL(t *testing.T) string {
 // join adds a target.
 func (c *nodes) join(id string) *node {
 	c.t.Helper()
-	n := &node{in: c, id: id, dir: c.t.TempDir(), addr: strings.TrimPrefix(freeURL(c.t), "http://")}
+	n := &node{in: c, id: id, disk: faultfs.New(), addr: strings.TrimPrefix(freeURL(c.t), "http://")}
+	c.mu.Lock()
 	c.all[id] = n
+	c.mu.Unlock()
 	n.start()
 	c.t.Cleanup(n.stop)
 	return n
@@ -106,9 +129,12 @@ func (n *node) tryStart() error {
 	if err != nil {
 		return err
 	}
-	n.mover = move.New(move.Config{ID: n.id, Tick: 50 * time.Millisecond}, nil)
+	n.in.mu.Lock()
+	defer n.in.mu.Unlock()
+	n.keeper = replica.New(replica.Config{ID: n.id, Hold: 5 * time.Second, Doubt: 200 * time.Millisecond})
+	n.mover = move.New(move.Config{ID: n.id, Tick: 50 * time.Millisecond}, n.keeper)
 	cfg := fs.DefaultConfig()
-	cfg.Cluster, cfg.Target, cfg.Mountpaths, cfg.OS = "test", n.id, []string{filepath.Join(n.dir, "a"), filepath.Join(n.dir, "b")}, n.os
+	cfg.Cluster, cfg.Target, cfg.Mountpaths, cfg.OS = "test", n.id, []string{"/a", "/b"}, n.disk
 	cfg.InlineMax, cfg.CheckpointEvery, cfg.SweepEvery = 1<<10, 0, 0
 	cfg.Copying = n.mover.Hooks()
 	if n.store, err = fs.Open(cfg); err != nil {
@@ -124,30 +150,50 @@ func (n *node) tryStart() error {
 		return errors.Join(err, l.Close(), n.store.Close())
 	}
 	n.peers = peer.New(peer.DefaultConfig())
-	n.server = &http.Server{Handler: n}
+	server := &http.Server{Handler: n}
 	caller := peer.NewCaller(n.peers, n.id, n.members.State, time.Now)
+	n.keeper.Start(n.store, n.members, caller, http.DefaultClient)
 	n.mover.Start(move.Watch{}, n.store, n.members, caller, http.DefaultClient)
-	go n.server.Serve(l)
+	n.server = server
+	go server.Serve(l)
 	return nil
 }
 
-// stop ends the node; what is not durable stays in the page cache, as for kill -9.
+// crash ends the node as kill -9 does, or, power, as the loss of power.
+func (n *node) crash(power bool) {
+	n.disk.CutPower(1)
+	n.stop()
+	if power {
+		n.disk = n.disk.AfterPowerLoss(50, uint64(time.Now().UnixNano()))
+	} else {
+		n.disk = n.disk.AfterKill()
+	}
+}
+
+// stop ends the node.
 func (n *node) stop() {
-	if n.server == nil {
+	n.in.mu.Lock()
+	server := n.server
+	n.server = nil
+	n.in.mu.Unlock()
+	if server == nil {
 		return
 	}
-	n.server.Close()
+	server.Close()
 	n.mover.Stop()
+	n.keeper.Stop()
 	n.members.Close()
 	n.store.Close()
 	n.peers.Close()
-	n.server = nil
 }
 
 // ServeHTTP answers other nodes.
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
+	var body []byte
+	var err error
+	if r.URL.Path == peer.PathStage {
+		err = n.keeper.ServeStage(r.Body, make([]byte, 64<<10))
+	} else if body, err = io.ReadAll(r.Body); err == nil {
 		err = n.answer(w, r, body)
 	}
 	if err != nil {
@@ -163,6 +209,21 @@ func (n *node) answer(w http.ResponseWriter, r *http.Request, body []byte) error
 		return err
 	}
 	if _, err := n.members.SyncTo(r.Context(), revision); err != nil {
+		return err
+	}
+	if answer, ok, err := n.keeper.Serve(r.URL.Path, body); ok || err != nil {
+		if err == nil {
+			w.Write(answer)
+		}
+		return err
+	}
+	if r.URL.Path == peer.PathBlob {
+		blob, _, err := n.keeper.ServeBlob(body)
+		if err != nil {
+			return err
+		}
+		defer blob.Close()
+		_, err = io.Copy(w, blob)
 		return err
 	}
 	var q peer.EnterRequest
@@ -211,9 +272,10 @@ func (n *node) answer(w http.ResponseWriter, r *http.Request, body []byte) error
 }
 
 // bucket makes a bucket over all targets that there are.
-func (c *nodes) bucket(name string) *cluster.Bucket {
+func (c *nodes) bucket(name string, copies int) *cluster.Bucket {
 	c.t.Helper()
 	b := cluster.Bucket{Provider: object.AIS, Name: name, Props: cluster.DefaultProps(object.AIS, true, c.keeper.State().Config)}
+	b.Props.Copies, b.Props.Durability = copies, object.Process
 	b, err := c.keeper.CreateBucket(c.context(), b)
 	if err != nil {
 		c.t.Fatal(err)
@@ -240,7 +302,7 @@ func (c *nodes) owner(state *cluster.State, n object.Name) (*node, error) {
 	if err != nil || !live {
 		return nil, errors.Join(object.Unavailable, err)
 	}
-	return c.all[at.ID], nil
+	return c.node(at.ID), nil
 }
 
 // onOwner calls do at the owner of a name until it does not fail for a reason that
@@ -251,7 +313,11 @@ func (c *nodes) onOwner(n object.Name, do func(*fs.Store) error) error {
 	for {
 		at, err := c.owner(state, n)
 		if err == nil {
-			err = do(at.store)
+			if s := at.running(); s != nil {
+				err = do(s)
+			} else {
+				err = object.Unavailable
+			}
 		}
 		if err == nil || object.KindOf(err) != object.Unavailable || time.Now().After(deadline) {
 			return err
@@ -309,9 +375,9 @@ func (c *nodes) get(n object.Name) (content string, err error) {
 }
 
 // list returns all names of a bucket by pages, as a proxy does.
-func (c *nodes) list(b *cluster.Bucket, limit int) (keys []string, err error) {
+func (c *nodes) list(b *cluster.Bucket, prefix string, limit int) (keys []string, err error) {
 	g := peer.Gatherer{State: c.keeper.State, Sync: c.keeper.Sync}
-	q := object.Query{Limit: limit}
+	q := object.Query{Prefix: prefix, Limit: limit}
 	for {
 		page, err := g.Page(c.context(), b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
 			q := q
@@ -319,7 +385,7 @@ func (c *nodes) list(b *cluster.Bucket, limit int) (keys []string, err error) {
 			if last != nil {
 				q.After = last.Key
 			}
-			return c.all[to.Node.ID].list(b, q, to.View)
+			return c.node(to.Node.ID).list(b, q, to.View)
 		})
 		if err != nil {
 			return nil, err
@@ -335,13 +401,17 @@ func (c *nodes) list(b *cluster.Bucket, limit int) (keys []string, err error) {
 }
 
 func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object.Page, err error) {
+	store := n.running()
+	if store == nil {
+		return object.Page{}, object.Unavailable
+	}
 	for range 2 {
 		now, ok := n.members.State().BucketByID(b.ID)
 		if !ok || !v.Is(now) {
 			return object.Page{}, object.Conflict
 		}
 		if page.Entries == nil {
-			if page, err = n.store.List(b.ID, q); err != nil {
+			if page, err = store.List(b.ID, q); err != nil {
 				return page, err
 			}
 		}
@@ -383,7 +453,7 @@ func (c *nodes) wantOnlyThere(b *cluster.Bucket, want map[string]string) {
 	now, _ := state.BucketByID(b.ID)
 	var found []string
 	for id, n := range c.all {
-		if n.server == nil {
+		if n.running() == nil {
 			continue
 		}
 		known, err := n.store.WalkNames(b.ID, object.Name{}, 1<<20)

@@ -10,7 +10,7 @@ import (
 // TestGrow moves a bucket from two targets to four: what has to move, and nothing else.
 func TestGrow(t *testing.T) {
 	c := startNodes(t, "t1", "t2")
-	b := c.bucket("grow")
+	b := c.bucket("grow", 1)
 	want := map[string]string{}
 	for i := range 60 {
 		key := fmt.Sprintf("k%03d", i)
