@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -83,6 +84,39 @@ func TestBest(t *testing.T) {
 		}
 		if got := object.Best(name, candidates, weights); got != want {
 			t.Fatalf("Best is %d, the highest score has %d", got, want)
+		}
+	}
+}
+
+// TestBestOf compares BestOf, which goes through the candidates once, with picking the
+// best that may be taken time after time.
+func TestBestOf(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 20_000 {
+		candidates, weights, domains := make([]uint64, 1+random.IntN(12)), []float64{}, []int{}
+		for i := range candidates {
+			candidates[i] = random.Uint64()
+			weights = append(weights, float64(1+random.IntN(3)))
+			domains = append(domains, random.IntN(5))
+		}
+		name, count := random.Uint64(), 1+random.IntN(9)
+		var want []int
+		for fresh := true; len(want) < min(count, len(candidates)); {
+			best := -1
+			for i := range candidates {
+				taken := slices.ContainsFunc(want, func(j int) bool { return j == i || fresh && domains[j] == domains[i] })
+				if !taken && (best < 0 || object.Score(name, candidates[i], weights[i]) > object.Score(name, candidates[best], weights[best])) {
+					best = i
+				}
+			}
+			if best < 0 {
+				fresh = false
+				continue
+			}
+			want = append(want, best)
+		}
+		if got := object.BestOf(nil, name, candidates, weights, domains, count); !slices.Equal(got, want) {
+			t.Fatalf("BestOf is %v, picked one by one it is %v", got, want)
 		}
 	}
 }

@@ -376,10 +376,10 @@ func (c *nodes) get(n object.Name) (content string, err error) {
 
 // list returns all names of a bucket by pages, as a proxy does.
 func (c *nodes) list(b *cluster.Bucket, prefix string, limit int) (keys []string, err error) {
-	g := peer.Gatherer{State: c.keeper.State, Sync: c.keeper.Sync}
+	g := peer.Gatherer{State: c.keeper.State, Sync: c.keeper.Sync, Changes: c.keeper.Changes}
 	q := object.Query{Prefix: prefix, Limit: limit}
 	for {
-		page, err := g.Page(c.context(), b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
+		page, err := g.Page(c.context(), b.ID, limit, func(_ context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
 			q := q
 			q.Limit = limit
 			if last != nil {
@@ -405,9 +405,15 @@ func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object
 	if store == nil {
 		return object.Page{}, object.Unavailable
 	}
+	if v.Map != 0 {
+		if err := n.keeper.TakenOver(n.in.t.Context(), v.Map); err != nil {
+			return object.Page{}, err
+		}
+	}
 	for range 2 {
-		now, ok := n.members.State().BucketByID(b.ID)
-		if !ok || !v.Is(now) {
+		state := n.members.State()
+		now, ok := state.BucketByID(b.ID)
+		if !ok || !v.Is(state, now) {
 			return object.Page{}, object.Conflict
 		}
 		if page.Entries == nil {

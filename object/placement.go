@@ -1,6 +1,9 @@
 package object
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Score returns the weighted rendezvous (highest random weight) score of one
 // candidate for one name: −weight/ln(h), where h in (0,1) is drawn from the
@@ -12,13 +15,15 @@ func Score(name, candidate uint64, weight float64) float64 {
 	return -weight / math.Log(draw(name, candidate))
 }
 
+// slack is more than rounding can be.
+const slack = 1 + 1e-9
+
 // Best returns the index of the candidate with the highest Score; of equal ones
 // the first. There must be one at least, and as many weights.
 //
 // It takes the logarithm of few candidates only: −ln h ≥ 1−h, so a score is at
 // most weight/(1−h), and who cannot beat the best with that is passed over.
 func Best(name uint64, candidates []uint64, weights []float64) int {
-	const slack = 1 + 1e-9 // more than rounding can be
 	best, highest := 0, 0.0
 	for i, candidate := range candidates {
 		h := draw(name, candidate)
@@ -36,42 +41,71 @@ func Best(name uint64, candidates []uint64, weights []float64) int {
 // best first, and returns it: the first is that of Best. Of two candidates of one
 // domain the second comes only when no other domain is left. There are as many weights
 // and domains as candidates; where there are fewer than count, all are returned.
+//
+// So it is the best of each domain, of these the best count: whoever is added, or taken
+// away, changes one place of a name at most.
 func BestOf(dst []int, name uint64, candidates []uint64, weights []float64, domains []int, count int) []int {
-	for fresh := true; len(dst) < count; {
-		best, highest := -1, 0.0
-		for i, candidate := range candidates {
-			if taken(dst, domains, i, fresh) {
-				continue
-			}
-			h := draw(name, candidate)
-			if best >= 0 && weights[i]*(1+1e-9) < highest*(1-h) { // as in Best
-				continue
-			}
-			if score := -weights[i] / math.Log(h); best < 0 || score > highest {
-				best, highest = i, score
-			}
-		}
-		switch {
-		case best >= 0:
-			dst = append(dst, best)
-		case fresh:
-			fresh = false
-		default:
-			return dst
-		}
+	var few [8]float64
+	scores, chosen := few[:0], dst[len(dst):]
+	if count <= 0 {
+		return dst
 	}
-	return dst
+	for i, candidate := range candidates {
+		h := draw(name, candidate)
+		full := len(chosen) >= count
+		if full && weights[i]*slack < scores[count-1]*(1-h) {
+			continue
+		}
+		last := indexOfDomain(chosen, domains, domains[i]) // the place that it would take from another one
+		if last < 0 && full {
+			last = count - 1
+		}
+		if last >= 0 && weights[i]*slack < scores[last]*(1-h) {
+			continue
+		}
+		score := -weights[i] / math.Log(h)
+		switch {
+		case last < 0:
+			last = len(chosen)
+			chosen, scores = append(chosen, i), append(scores, score)
+		case score <= scores[last]:
+			continue
+		}
+		at := last
+		for ; at > 0 && score > scores[at-1]; at-- {
+			chosen[at], scores[at] = chosen[at-1], scores[at-1]
+		}
+		chosen[at], scores[at] = i, score
+	}
+	for len(chosen) < min(count, len(candidates)) {
+		chosen = append(chosen, bestOther(name, candidates, weights, chosen))
+	}
+	return append(dst, chosen...)
 }
 
-// taken reports whether candidate i is chosen already, or, where fresh is set, its
-// domain.
-func taken(chosen []int, domains []int, i int, fresh bool) bool {
-	for _, c := range chosen {
-		if c == i || fresh && domains[c] == domains[i] {
-			return true
+// indexOfDomain returns the place in chosen of the candidate of a domain, −1 for none.
+func indexOfDomain(chosen, domains []int, domain int) int {
+	for at, c := range chosen {
+		if domains[c] == domain {
+			return at
 		}
 	}
-	return false
+	return -1
+}
+
+// bestOther is Best of the candidates that are not chosen yet; there must be one.
+func bestOther(name uint64, candidates []uint64, weights []float64, chosen []int) int {
+	best, highest := -1, 0.0
+	for i, candidate := range candidates {
+		h := draw(name, candidate)
+		if best >= 0 && weights[i]*slack < highest*(1-h) || slices.Contains(chosen, i) {
+			continue
+		}
+		if score := -weights[i] / math.Log(h); best < 0 || score > highest {
+			best, highest = i, score
+		}
+	}
+	return best
 }
 
 // draw returns h: 52 bits, centred, so that it is never 0 or 1.

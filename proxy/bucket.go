@@ -246,7 +246,7 @@ func (p *Proxy) undelete(b *cluster.Bucket) error {
 // checkEmpty asks every target that may have objects of the bucket; each answers
 // after it has caught up with this node's view of it.
 func (p *Proxy) checkEmpty(ctx context.Context, b *cluster.Bucket) error {
-	return p.gatherer().Each(ctx, b.ID, func(to peer.Asked) error {
+	return p.gatherer().Each(ctx, b.ID, func(ctx context.Context, to peer.Asked) error {
 		var a peer.EmptyAnswer
 		if err := p.caller.Ask(ctx, to.Node, peer.PathEmpty, peer.BucketRequest{Bucket: b.ID, View: to.View}, &a); err != nil {
 			return err

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"ais/cluster"
@@ -48,6 +49,10 @@ func (p *Proxy) candidates(at place, read bool) ([]cluster.Node, error) {
 		if read && c.Live && c.InSync() && c.Node.ID != owner.Node.ID {
 			nodes = append(nodes, c.Node)
 		}
+	}
+	if len(nodes) > 1 { // reads are shared out
+		first := rand.N(len(nodes))
+		nodes[0], nodes[first] = nodes[first], nodes[0]
 	}
 	if len(nodes) == 0 {
 		return nil, object.E("proxy.owner", owner.Node.ID, object.Unavailable, nil)

@@ -112,19 +112,17 @@ func (p *Proxy) listUploads(b *cluster.Bucket, q object.Query, uploadID string) 
 }
 
 // gather returns a page of what the targets of a bucket have, merged.
-func (p *Proxy) gather(b *cluster.Bucket, limit int, ask func(ctx context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error)) (object.Page, error) {
+func (p *Proxy) gather(b *cluster.Bucket, limit int, ask peer.Ask) (object.Page, error) {
 	var page object.Page
 	err := p.asks(nil, func() (err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), p.cfg.PeerTimeout)
 		defer cancel()
-		page, err = p.gatherer().Page(ctx, b.ID, limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
-			return ask(ctx, to, last, limit)
-		})
+		page, err = p.gatherer().Page(ctx, b.ID, limit, ask)
 		return err
 	})
 	return page, err
 }
 
 func (p *Proxy) gatherer() peer.Gatherer {
-	return peer.Gatherer{State: p.cluster.State, Sync: p.cluster.Sync}
+	return peer.Gatherer{State: p.cluster.State, Sync: p.cluster.Sync, Changes: p.cluster.Changes}
 }

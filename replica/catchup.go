@@ -125,6 +125,15 @@ func (k *Keeper) catchUp(self cluster.Node) (fetched int64, err error) {
 			return d.fetched.Load(), err
 		}
 	}
+	for doubts := k.store.InDoubt(); len(doubts) > 0; doubts = doubts[min(len(doubts), maxNames):] {
+		var names []object.Name
+		for _, in := range doubts[:min(len(doubts), maxNames)] {
+			names = append(names, in.Name)
+		}
+		if err := d.names(names); err != nil { // what is left is of changes that are sent now
+			return d.fetched.Load(), err
+		}
+	}
 	if err := k.moves.Return(ctx); err != nil {
 		return d.fetched.Load(), err
 	}

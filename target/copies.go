@@ -61,6 +61,15 @@ func (t *Target) elsewhere(b *cluster.Bucket, n object.Name, err error) (cluster
 	return node, ownerErr == nil && node.ID != t.cfg.ID
 }
 
+// leased is Unavailable where this target has no lease: by a version of the map it may
+// have shown names that others act for by now.
+func (t *Target) leased(version uint64) error {
+	if version != 0 && t.cluster.Fenced() {
+		return object.E("target.leased", t.cfg.ID, object.Unavailable, nil)
+	}
+	return nil
+}
+
 // tookOver waits until lists here show what an owner that is gone has left, by a
 // version of the map.
 func (t *Target) tookOver(version uint64) error {

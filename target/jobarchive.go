@@ -94,14 +94,14 @@ func (t *Target) everyName(ctx context.Context, b *cluster.Bucket, prefix string
 func (t *Target) everyPage(ctx context.Context, b *cluster.Bucket, q object.Query) (object.Page, error) {
 	wait, cancel := context.WithTimeout(ctx, t.cfg.PeerTimeout)
 	defer cancel()
-	all := peer.Gatherer{State: t.cluster.State, Sync: t.cluster.Sync}
-	return all.Page(wait, b.ID, q.Limit, func(to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
+	all := peer.Gatherer{State: t.cluster.State, Sync: t.cluster.Sync, Changes: t.cluster.Changes}
+	return all.Page(wait, b.ID, q.Limit, func(ctx context.Context, to peer.Asked, last *object.Entry, limit int) (object.Page, error) {
 		q := q
 		q.Limit = limit
 		if last != nil {
 			q.After = last.Key
 		}
-		return t.caller.AskPage(wait, to.Node, peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q, View: to.View})
+		return t.caller.AskPage(ctx, to.Node, peer.PathList, peer.ListRequest{Bucket: b.ID, Query: q, View: to.View})
 	})
 }
 

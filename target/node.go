@@ -124,7 +124,7 @@ func (t *Target) bucketByID(id uint64) (*cluster.Bucket, error) {
 // viewed answers a question about all names of a bucket by do, if both sides see alike
 // where these are, until the answer is there. Conflict where they do not.
 func (t *Target) viewed(bucket uint64, v peer.View, do func() error) error {
-	for _, step := range []func() error{func() error { return nil }, do} {
+	for _, step := range []func() error{func() error { return t.tookOver(v.Map) }, do, func() error { return t.leased(v.Map) }} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (t *Target) viewed(bucket uint64, v peer.View, do func() error) error {
 		if err != nil {
 			return err
 		}
-		if !v.Is(b) {
+		if !v.Is(t.cluster.State(), b) {
 			return object.E("target.viewed", b.Name, object.Conflict, errors.New("its names are placed otherwise now"))
 		}
 	}

@@ -73,6 +73,11 @@ func (s *Store) tryJoin(ctx context.Context, again bool) (revision int64, err er
 	if err != nil {
 		return 0, err
 	}
+	if again { // who went on without this node, the State must say before it acts as one that lives
+		if err = s.await(ctx, revision); err != nil {
+			return 0, err
+		}
+	}
 	s.lease.set(granted.ID, s.deadline(sent, granted.TTL))
 	return revision, nil
 }
