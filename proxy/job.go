@@ -250,8 +250,8 @@ func (p *Proxy) nativeJobs(ctx *fasthttp.RequestCtx, what string) error {
 	if err != nil {
 		return err
 	}
-	if api.IsRebalanceID(q.ID) && what == api.WhatJobStatus {
-		return api.WriteJSON(ctx, p.rebalanceStatus(q.ID))
+	if what == api.WhatJobStatus && b == nil && (api.IsRebalanceID(q.ID) || q.ID == "" && kind == api.JobRebalance) {
+		return api.WriteJSON(ctx, p.rebalanceStatus())
 	}
 	ask := peer.JobQuery{ID: q.ID, Kind: kind}
 	if api.IsRebalanceID(q.ID) {

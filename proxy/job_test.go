@@ -60,6 +60,7 @@ func TestJobsOverHTTP(t *testing.T) {
 		{root, "PUT", api.PathCluster, `{"action":"start","value":{"Kind":"rebalance","Bck":{"name":"own","provider":"ais"}}}`, 400, "all buckets"},
 		{root, "PUT", api.PathCluster, `{"action":"start","value":{"Kind":"rebalance"}}`, 200, "g1"},
 		{root, "GET", api.PathCluster + "?what=status", `{"id":"g1"}`, 200, `"kind":"rebalance"`},
+		{root, "GET", api.PathCluster + "?what=status", `{"kind":"rebalance"}`, 200, `"uuid":"g1"`},
 		{root, "PUT", api.PathCluster, `{"action":"stop","value":{"ID":"g1"}}`, 200, ""},
 		{root, "PUT", api.PathCluster, `{"action":"start","value":{"Kind":"prefetch"}}`, 400, "of a bucket"},
 		{root, "PUT", api.PathCluster, `{"action":"start","value":{"Kind":"prefetch","Bck":{"name":"far","provider":"aws"}}}`, unreachable, ""},

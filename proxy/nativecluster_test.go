@@ -59,6 +59,8 @@ func TestNativeNodes(t *testing.T) {
 		{"/v1/cluster", `{"action":"start-maintenance","value":{"sids":["t9"]}}`, 404, "there is no node t9"},
 		{"/v1/cluster", `{"action":"start-maintenance"}`, 400, "names no node"},
 		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"p1"}}`, 409, "embeds the cluster's etcd"},
+		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"t1","force":true}}`, 409, "t1 is alive"},
+		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"t1"}}`, 409, "t1 is the only active target"},
 		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"t1","rm_user_data":true}}`, 501, "rm_user_data"},
 		{"/v1/cluster", `{"action":"decommission-node","value":{"sid":"t1","no_shutdown":true}}`, 501, "no_shutdown"},
 		{"/v1/cluster", `{"action":"shutdown-node","value":{"sid":"p1"}}`, 409, "embeds the cluster's etcd"},

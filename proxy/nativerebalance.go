@@ -30,11 +30,12 @@ func (p *Proxy) nativeRebalance(ctx *fasthttp.RequestCtx, start bool, b *cluster
 	return nil
 }
 
-// rebalanceStatus returns how far the moving of objects is on the whole. It has ended
-// when no bucket is to be moved, whichever change of the targets it was for.
-func (p *Proxy) rebalanceStatus(id string) api.JobStatus {
+// rebalanceStatus returns how far the moving of objects is on the whole: that of the
+// last change of the targets, whichever was asked for. It has ended when no bucket is
+// to be moved.
+func (p *Proxy) rebalanceStatus() api.JobStatus {
 	state := p.cluster.State()
-	s := api.JobStatus{ID: id, Kind: api.JobRebalance}
+	s := api.JobStatus{ID: api.RebalanceID(state.Map.Toward), Kind: api.JobRebalance}
 	unmoved := len(state.Unmoved())
 	switch {
 	case unmoved == 0:

@@ -96,7 +96,7 @@ func (a *app) waitFor(ctx context.Context, id string, w *waiting) error {
 	if a.json {
 		err = a.writeJSON(s)
 	}
-	switch name := s.Kind + "[" + id + "]"; {
+	switch name := s.Kind + "[" + s.ID + "]"; {
 	case s.Aborted:
 		return fmt.Errorf("%s was aborted: %s", name, s.Err)
 	case s.Err != "":
@@ -339,6 +339,9 @@ func (a *app) waitCommand() *cobra.Command {
 			}
 			if q.ID != "" {
 				return a.waitFor(cmd.Context(), q.ID, &w)
+			}
+			if q.Kind == api.JobRebalance && q.Bucket == nil { // also for buckets that are still to begin
+				return a.waitFor(cmd.Context(), api.RebalanceID(0), &w)
 			}
 			q.OnlyRunning = true
 			snaps, err := a.client.Jobs(cmd.Context(), q)
