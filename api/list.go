@@ -173,7 +173,9 @@ func newEntry(l ListMessage, e *object.Entry, node string) Entry {
 		out.Version = versionOf(m)
 	}
 	if l.Wants("copies") {
-		out.Copies = 1
+		if out.Copies = 1; m.Mirror != "" {
+			out.Copies = 2
+		}
 	}
 	if l.Wants("custom") {
 		out.Custom = formatCustom(customOf(m))

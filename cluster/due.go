@@ -108,16 +108,24 @@ func (s *State) Unmoved() []*Bucket {
 	return out
 }
 
+// MaxMirrors is the most copies that a target keeps of an object on its mountpaths.
+const MaxMirrors = 2
+
 // MaxCopies is the most copies that a bucket's objects may have on different targets.
 const MaxCopies = 8
 
 // CheckCopies reports whether the bucket can have the copies that its properties ask
 // for, where they asked for had before: only where nothing of it is remote, and not
 // more than there are targets that new objects are placed on. The error is of kind
-// Invalid and names the property.
+// Invalid and names the property; Unsupported for mirrors that are not built.
 func (m Map) CheckCopies(b *Bucket, had int) error {
 	const op = "cluster.CheckCopies"
-	if b.Props.Copies <= 1 {
+	switch mirrors := b.Props.Mirror.Count(); {
+	case mirrors > MaxMirrors:
+		return object.E(op, "mirror.copies", object.Unsupported, fmt.Errorf("mirror.copies: %d is the most that this version keeps of an object on the mountpaths of a target", MaxMirrors))
+	case mirrors > 1 && b.Props.Copies > 1:
+		return object.E(op, "mirror.enabled", object.Unsupported, errors.New("mirror.enabled: a bucket has several copies on the mountpaths of a target, or on several targets (copies), not both"))
+	case b.Props.Copies <= 1:
 		return nil
 	}
 	if _, remote := b.Remote(); remote {

@@ -138,3 +138,6 @@ func (r *Reader) openBlob(id blobID) (File, error) {
 	}
 	return r.s.config.OS.OpenFile("blob.open", m.blobs.path(id), 0, 0)
 }
+
+// Repaired returns how many names were repaired from their mirrors since the start.
+func (s *Store) Repaired() int64 { return s.metricsOf.repaired.Load() }

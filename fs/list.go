@@ -16,8 +16,9 @@ type cursor struct {
 	x      *index
 	bucket uint64
 	it     *pebble.Iterator
-	reads  *pebble.Iterator      // of the access times of the same names; nil where they are not asked for
-	only   func(key []byte) bool // which names are to be seen; nil for all
+	reads  *pebble.Iterator         // of the access times of the same names; nil where they are not asked for
+	mirror func(object.Name) string // of a mirrored bucket
+	only   func(key []byte) bool    // which names are to be seen; nil for all
 }
 
 // cursors opens a walk over every mountpath. A list that leaves out a mountpath
@@ -55,6 +56,9 @@ func (s *Store) cursorsOver(l *layout, kind byte, bucket uint64, prefix string) 
 			return nil, err
 		}
 		c := cursor{m: m, x: x, bucket: bucket, it: it}
+		if l.by(bucket) != l {
+			c.mirror = s.mirrorDir
+		}
 		if m.parent != nil {
 			c.only = func(key []byte) bool { return l.isTakenFrom(m, key) }
 		}
@@ -252,6 +256,9 @@ func (c *cursor) entry(e *object.Entry, full bool) error {
 	var r record
 	err = decodeRecord(string(v), &r)
 	e.Meta = c.m.result(&r)
+	if c.mirror != nil {
+		e.Meta.Mirror = c.mirror(object.Name{Bucket: c.bucket, Key: e.Key})
+	}
 	if c.reads != nil {
 		e.Meta.Accessed = c.m.accessedAlong(c.reads, c.it.Key(), object.Name{Bucket: c.bucket, Key: e.Key})
 	}

@@ -32,7 +32,7 @@ func (s *Store) versionWalk(bucket uint64, prefix string) (*versionWalk, error) 
 		if err != nil {
 			return nil, errors.Join(err, w.close())
 		}
-		w.past = append(w.past, cursor{m: c.m, x: c.x, bucket: bucket, it: it, only: c.only})
+		w.past = append(w.past, cursor{m: c.m, x: c.x, bucket: bucket, it: it, only: c.only, mirror: c.mirror})
 	}
 	return w, nil
 }

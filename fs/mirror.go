@@ -185,7 +185,6 @@ func (t *txn) mirrored(d object.Durability) {
 	if t.mirror.m == nil {
 		return
 	}
-	t.mirror.x.doubts.end(t.n)
 	if t.delta != (count{}) {
 		t.mirror.x.counters.add(t.n.Bucket, t.delta)
 	}

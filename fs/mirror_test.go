@@ -237,6 +237,97 @@ func wantAll(t *testing.T, s *store.Store, clients []*client) {
 	}
 }
 
+// TestDeadDiskIsReplaced goes through what an administrator does: the dead disk is
+// detached by force, before anybody has asked for a name on it, and another one is
+// attached, under load.
+func TestDeadDiskIsReplaced(t *testing.T) {
+	disk := &brokenDisk{OS: faultfs.New(), dir: "/m1"}
+	s := mirroredStore(t, memConfig(disk))
+	clients := newClients(2, rand.Uint64())
+	for _, w := range clients {
+		for range 60 {
+			if err := w.step(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	disk.broken.Store(true)
+	_ = s.CheckMountpath("/m1")
+	waitFor(t, func() bool { return slices.Equal(s.OutOfService(), []string{"/m1"}) })
+	if err := s.Detach("/m1", true); err != nil {
+		t.Fatal(err)
+	}
+	wantAll(t, s, clients)
+	var work sync.WaitGroup
+	for _, w := range clients {
+		work.Go(func() {
+			for range 100 {
+				if err := w.step(s); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	resilver(t, s)
+	if err := s.Attach("/m3"); err != nil {
+		t.Fatal(err)
+	}
+	resilver(t, s)
+	work.Wait()
+	wantMirrored(t, s)
+	wantStates(t, s, "/m2 ok, /m3 ok")
+	wantAll(t, s, clients)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A store keeps one copy, or two where it has two mountpaths, and no more.
+func TestCopiesThatAreRefused(t *testing.T) {
+	c := memConfig(faultfs.New())
+	c.Mountpaths = []string{"/m1"}
+	s := open(t, c)
+	wantKind(t, s.SetCopies(7, 2), object.Refused)
+	wantKind(t, s.SetCopies(7, 3), object.Unsupported)
+	if err := s.Attach("/m2"); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, s.SetCopies(7, 2), object.Refused) // not before names were moved
+	resilver(t, s)
+	put(t, s, name("k"), large)
+	if err := s.SetCopies(7, 2); err != nil {
+		t.Fatal(err)
+	}
+	wantMirrored(t, s)
+	if n := mirrorsOf(t, s); n != 1 {
+		t.Fatal(n)
+	}
+	if err := s.SetCopies(7, 1); err != nil {
+		t.Fatal(err)
+	}
+	resilver(t, s)
+	if copies, _ := s.Copies(7); copies != 1 || mirrorsOf(t, s) != 0 {
+		t.Fatal(copies)
+	}
+	wantContent(t, s, name("k"), large)
+}
+
+// mirrorsOf counts the names that a list says to have a mirror.
+func mirrorsOf(t *testing.T, s *store.Store) (n int) {
+	t.Helper()
+	page, err := s.List(7, object.Query{Limit: 100, Full: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range page.Entries {
+		if e.Meta.Mirror != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // TestMirroredDiskLost breaks one disk under load, over and over, and repairs it: no
 // read or list fails, nothing acknowledged is lost, and what is back is like new.
 func TestMirroredDiskLost(t *testing.T) {

@@ -190,6 +190,24 @@ func (s *Store) Copies(bucket uint64) (copies int, complete bool) {
 	return maxCopies, whole
 }
 
+// mirrorDir returns the directory of the mountpath that has the mirror of a name, ""
+// where there is none.
+func (s *Store) mirrorDir(n object.Name) string {
+	l := s.layout.Load()
+	v := l.by(n.Bucket)
+	if v == l {
+		return ""
+	}
+	m := v.mirrorOf(n.Digest())
+	if m == nil || !m.writes() {
+		return ""
+	}
+	if !l.set.Mirrors.Buckets[n.Bucket] && m.mustHave(n) != nil {
+		return ""
+	}
+	return m.parent.dir
+}
+
 // SetCopies decides how many copies a target keeps of a bucket's names, 1 or 2; names
 // get, or lose, theirs with the next Resilver. Errors: Unsupported for more, Refused
 // where there are fewer mountpaths, or one is out of service, or names are being moved.
@@ -229,6 +247,9 @@ func (s *Store) SetCopies(bucket uint64, copies int) error {
 	next.Mirrors.Buckets[bucket] = false
 	return s.change(next, nil, nil)
 }
+
+// Generation counts the changes of the mountpaths.
+func (s *Store) Generation() uint64 { return s.layout.Load().set.Generation }
 
 // forgetMirrored takes a bucket that is gone out of those that are mirrored.
 func (s *Store) forgetMirrored(bucket uint64) error {
@@ -389,6 +410,10 @@ func (s *Store) restoreMember(l *layout, m *mountpath) error {
 	m.logger.Info("names with mirrors are placed on the mountpath again")
 	return s.change(next, nil, nil)
 }
+
+// TakesBack reports whether a mountpath that mirrored names were taken from serves
+// again, and waits for a Resilver.
+func (s *Store) TakesBack() bool { return s.layout.Load().back() }
 
 // back reports whether a mountpath that was lost serves again.
 func (l *layout) back() bool {

@@ -356,10 +356,13 @@ func empty(o OS, dir string) error {
 
 // Detach begins to take a mountpath out: its names move to the others with the
 // next Resilver, and then it is no member any more. By force it is out at once, and
-// the objects on it are lost; but one that is in service is not forced. Errors:
+// the objects on it are lost, but for those that have mirrors; but one that is in service is not forced. Errors:
 // Invalid for the last one and for what is none, NoSpace where the others have no room,
 // Unavailable where it, or another one, is failed.
 func (s *Store) Detach(dir string, force bool) error {
+	if m, _, err := s.layout.Load().find(dir); err == nil && force && m.index.Load() == nil {
+		s.failOver(m) // what has mirrors is not lost
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	l := s.layout.Load()

@@ -59,6 +59,7 @@ func (s *Store) statAt(m *mountpath, n object.Name, version string) (object.Meta
 		}
 		if err == nil {
 			out := m.result(r)
+			out.Mirror = s.mirrorDir(n)
 			if version == "" {
 				out.Accessed = m.accessed(x, buf, n)
 			}
@@ -189,6 +190,7 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, versio
 		}
 	}
 	r.meta = m.result(rec)
+	r.meta.Mirror = s.mirrorDir(n)
 	return r, nil
 }
 

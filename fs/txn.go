@@ -329,6 +329,9 @@ func (t *txn) commit(d object.Durability) error {
 		// Whether the change will be there after a restart is not known.
 		return object.E("fs.apply", t.n.Key, object.Unavailable, err)
 	}
+	if t.mirror.m != nil {
+		t.mirror.x.doubts.end(t.n)
+	}
 	return nil
 }
 

@@ -55,6 +55,7 @@ type Meta struct {
 	// with the object.
 	Accessed  time.Time // last read or write; zero if not known
 	Mountpath string    // directory of the mountpath that holds it
+	Mirror    string    // of the one that holds its mirror; "" where it has none
 }
 
 // Clone returns a copy that shares no map or slice with m.

@@ -122,7 +122,7 @@ func TestUnbuilt(t *testing.T) {
 		has          string
 	}{
 		{root, "POST", own, `{"action":"etl-bck","value":{"id":"x"}}`, 501, "ETL"},
-		{root, "POST", own, `{"action":"make-n-copies","value":2}`, 501, "several copies"},
+		{root, "POST", own, `{"action":"make-n-copies","value":2}`, 501, "mirror.copies"},
 		{root, "POST", own, `{"action":"ec-encode","value":"{}"}`, 501, "erasure"},
 		{root, "GET", own, `{"action":"show-inventory"}`, 501, "inventories"},
 		{root, "POST", api.PathBuckets + "/nosuch?provider=ais", `{"action":"promote"}`, 404, "nosuch"},

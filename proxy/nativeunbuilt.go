@@ -14,7 +14,7 @@ var unbuiltActions = map[string]string{
 	"etl-bck":           "objects are not transformed (ETL) by this version",
 	"etl-listrange":     "objects are not transformed (ETL) by this version",
 	"ec-encode":         "erasure coding is not supported by this version",
-	"make-n-copies":     "several copies of an object are not supported by this version",
+	"make-n-copies":     "copies are not made by an action by this version: set the bucket's properties mirror.enabled and mirror.copies, and each target makes it so",
 	"promote":           "files of the targets are not promoted to objects by this version: put them",
 	"rechunk":           "objects are not cut into other parts by this version",
 	"blob-download":     "the blob downloader is not supported by this version: reads of remote objects are parallel by themselves, and prefetch-listrange brings them here",

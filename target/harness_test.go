@@ -65,7 +65,7 @@ const testChunk = 2 << 20
 // startAlone returns a target that is alone in a new cluster without users, and
 // the store in memory that its remote buckets live in: "mem" is there. It listens
 // on nothing: it is handed requests.
-func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
+func startAlone(t *testing.T, edits ...func(*Config)) (*Target, *backendtest.Mem) {
 	t.Helper()
 	urls := freeURLs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -83,7 +83,12 @@ func startAlone(t *testing.T) (*Target, *backendtest.Mem) {
 		t.Fatal(err)
 	}
 	mem := backendtest.NewMem()
-	return newTarget(t, members, func(c *Config) { c.OpenBackend, c.FetchChunk = mem.Open, testChunk }), mem
+	return newTarget(t, members, func(c *Config) {
+		c.OpenBackend, c.FetchChunk = mem.Open, testChunk
+		for _, edit := range edits {
+			edit(c)
+		}
+	}), mem
 }
 
 // makeBucket creates a bucket with the properties, which are names and values.

@@ -78,6 +78,7 @@ const (
 
 // resilverJob moves names to the mountpaths where they belong.
 func (t *Target) resilverJob(ctx context.Context, j *job) error {
+	t.setMirrors()
 	progress := &fs.Progress{}
 	ended := make(chan error, 1)
 	go func() { ended <- t.store.Resilver(ctx, progress) }()
@@ -104,18 +105,53 @@ func (t *Target) resilverJob(ctx context.Context, j *job) error {
 // keepResilvering goes on, at the start and now and then, with what a resilver has
 // left. One that was stopped on request is not started again before the next start.
 func (t *Target) keepResilvering(ctx context.Context) {
-	tick := time.NewTicker(resilverAgain)
+	tick, look := time.NewTicker(resilverAgain), time.NewTicker(disksLook)
 	defer tick.Stop()
-	for {
-		if t.store.Unsettled() && t.resilverWanted() {
-			if _, err := t.startResilver("", true); err != nil {
-				t.cfg.Logger.Warn("a resilver does not start", "err", err)
+	defer look.Stop()
+	for seen, again := uint64(0), true; ; {
+		changes := t.cluster.Changes() // before the look, so that none is missed
+		t.setMirrors()
+		if now := t.store.Generation(); now != seen || again {
+			if t.store.Unsettled() && t.resilverWanted() {
+				if _, err := t.startResilver("", true); err != nil {
+					t.cfg.Logger.Warn("a resilver does not start", "err", err)
+				}
 			}
+			seen = now
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			again = true
+		case <-changes:
+			again = false
+		case <-look.C:
+			again = t.store.TakesBack()
+		}
+	}
+}
+
+// setMirrors has the store keep as many copies of each bucket's names as its
+// properties say. A bucket whose names are on several targets, or are being moved
+// between them, has none of its own here.
+func (t *Target) setMirrors() {
+	for _, b := range t.cluster.State().Buckets() {
+		want := b.Props.Mirror.Count()
+		if b.Several() {
+			want = 1
+		}
+		if now, _ := t.store.Copies(b.ID); now == want {
+			t.mirrorless.Delete(b.ID)
+			continue
+		}
+		err := t.store.SetCopies(b.ID, want)
+		if err == nil {
+			t.cfg.Logger.Info("copies on mountpaths were set", "bucket", b.Name, "copies", want)
+			continue
+		}
+		if said, _ := t.mirrorless.Swap(b.ID, err.Error()); said != err.Error() {
+			t.cfg.Logger.Warn("a bucket does not have the copies on mountpaths that it is to have", "bucket", b.Name, "copies", want, "err", err)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,7 @@ type Target struct {
 	load       *load.Limiter
 	leaving    atomic.Bool // told to end
 	started    time.Time
+	mirrorless sync.Map // bucket id → why it has not its copies on mountpaths, as it was logged
 }
 
 // New returns a target that serves from store in the cluster that members keeps.

@@ -29,6 +29,7 @@ const (
 	metaOwner
 	metaACL
 	metaTags
+	metaMirror
 	metaEnd
 )
 
@@ -64,7 +65,8 @@ func maskOf(m *object.Meta) uint64 {
 		bit(metaDeleteMarker, m.DeleteMarker) |
 		bit(metaOwner, m.Owner != "") |
 		bit(metaACL, m.ACL != "") |
-		bit(metaTags, len(m.Tags) > 0)
+		bit(metaTags, len(m.Tags) > 0) |
+		bit(metaMirror, m.Mirror != "")
 }
 
 func bit(field uint64, given bool) uint64 {
@@ -129,6 +131,9 @@ func appendMeta(dst []byte, m *object.Meta, mask uint64) []byte {
 	if mask&metaTags != 0 {
 		dst = appendMap(dst, m.Tags)
 	}
+	if mask&metaMirror != 0 {
+		dst = appendString(dst, m.Mirror)
+	}
 	return dst
 }
 
@@ -190,6 +195,9 @@ func (d *decoder) meta(m *object.Meta) {
 	}
 	if mask&metaTags != 0 {
 		m.Tags = d.stringMap()
+	}
+	if mask&metaMirror != 0 {
+		m.Mirror = d.string()
 	}
 }
 
