@@ -120,7 +120,13 @@ func (e *Estate) fill(from *inventory) {
 // blobs come as for Prepare. Where e.Stamp is that of the name here already, blobs are
 // checked and the damaged ones replaced. It does not Enter. Errors: Conflict
 // with ErrStale where a change by a later owner was applied here, and those of Prepare.
-func (s *Store) Adopt(e *Estate, fetch Fetch) error {
+func (s *Store) Adopt(e *Estate, fetch Fetch) error { return s.takeIn(e, fetch, false) }
+
+// Mend is Adopt where e.Stamp is that of the name here: damaged blobs are replaced.
+// Conflict with ErrBehind where the name has another stamp, or gets one meanwhile.
+func (s *Store) Mend(e *Estate, fetch Fetch) error { return s.takeIn(e, fetch, true) }
+
+func (s *Store) takeIn(e *Estate, fetch Fetch, same bool) error {
 	err := e.check()
 	var held []segment
 	if err == nil {
@@ -130,18 +136,18 @@ func (s *Store) Adopt(e *Estate, fetch Fetch) error {
 		return object.E("fs.Adopt", e.Name.Key, object.Invalid, err)
 	}
 	for again := true; again && err == nil; {
-		again, err = s.adoptEstate(e, held, fetch)
+		again, err = s.adoptEstate(e, held, fetch, same)
 	}
 	return fault("fs.Adopt", e.Name, err)
 }
 
 // adoptEstate is one try of Adopt; again says that the name was moved meanwhile.
-func (s *Store) adoptEstate(e *Estate, held []segment, fetch Fetch) (again bool, err error) {
+func (s *Store) adoptEstate(e *Estate, held []segment, fetch Fetch, same bool) (again bool, err error) {
 	t, err := s.lockName(e.Name)
 	if err != nil {
 		return false, err
 	}
-	now, err := t.mayAdopt(e)
+	now, err := t.mayAdopt(e, same)
 	t.end()
 	if err != nil {
 		return false, err
@@ -158,7 +164,7 @@ func (s *Store) adoptEstate(e *Estate, held []segment, fetch Fetch) (again bool,
 	if len(held) > 0 && t.m != h.m {
 		return true, nil
 	}
-	if _, err := t.mayAdopt(e); err != nil {
+	if _, err := t.mayAdopt(e, same); err != nil {
 		return false, err
 	}
 	tried, err := t.adopt(e)
@@ -170,9 +176,13 @@ func (s *Store) adoptEstate(e *Estate, held []segment, fetch Fetch) (again bool,
 
 // mayAdopt returns the stamp of the name. ErrStale where that is by a later owner than
 // e's, unless both are of a name that is gone: the other one may have forgotten it.
-// What is prepared does not count: who sends e has it, or it was given up.
-func (t *txn) mayAdopt(e *Estate) (Stamp, error) {
+// What is prepared does not count: who sends e has it, or it was given up. With same the
+// two are to be the same, and nothing prepared.
+func (t *txn) mayAdopt(e *Estate, same bool) (Stamp, error) {
 	now, err := t.x.stamp(t.n)
+	if err == nil && same && (now != e.Stamp || len(t.x.marks.of(t.n).chain) > 0) {
+		return now, conflict("fs.Mend", t.n, ErrBehind)
+	}
 	if err != nil || now.CompareTerm(e.Stamp) <= 0 {
 		return now, err
 	}

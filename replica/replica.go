@@ -69,6 +69,7 @@ type Keeper struct {
 	doubts  doubts
 	returns returning
 	lefts   lefts
+	mending onces
 	moves   Moves
 
 	ctx  context.Context // until Stop

@@ -2,12 +2,10 @@ package target
 
 import (
 	"context"
-	"errors"
 
 	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/object"
-	"ais/replica"
 
 	"github.com/valyala/fasthttp"
 )
@@ -51,14 +49,22 @@ func (t *Target) readHome(b *cluster.Bucket, n object.Name) (cluster.Node, error
 	return t.owner(b, n)
 }
 
-// elsewhere returns the acting owner of a name where err says that it is to be asked,
-// and is another node.
-func (t *Target) elsewhere(b *cluster.Bucket, n object.Name, err error) (cluster.Node, bool) {
-	if !errors.Is(err, replica.ErrElsewhere) {
+// otherCopy returns who is to answer a read of a name that failed here with err, because
+// the copy here is damaged, or cannot be read now; a damaged one is replaced. hops is how
+// often the request was sent on before: no two targets send one to and fro.
+func (t *Target) otherCopy(n object.Name, hops string, err error) (cluster.Node, bool) {
+	kind := object.KindOf(err)
+	if err == nil || t.cfg.Copies == nil || kind != object.Corrupt && kind != object.Unavailable {
 		return cluster.Node{}, false
 	}
-	node, ownerErr := t.owner(b, n)
-	return node, ownerErr == nil && node.ID != t.cfg.ID
+	if kind == object.Corrupt {
+		t.cfg.Copies.Mend(n)
+	}
+	others := t.cfg.Copies.Others(n)
+	if len(others) == 0 || hops > "1" {
+		return cluster.Node{}, false
+	}
+	return others[0], true
 }
 
 // leased is Unavailable where this target has no lease: by a version of the map it may

@@ -143,6 +143,12 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 			return t.forward(ctx, "", home)
 		}
 	}
+	if reads && err != nil {
+		if node, ok := t.otherCopy(c.name, string(ctx.Request.Header.Peek(peer.HeaderHops)), err); ok {
+			ctx.Response.Reset()
+			return t.forward(ctx, "", node)
+		}
+	}
 	return err
 }
 

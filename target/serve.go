@@ -148,6 +148,12 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if reads[r.Op] && t.wentElsewhere(b, c.name, err) && !t.answersBefore(r.Ctx(), c.name) {
 		return t.forwardAgain(r.Ctx(), r.ID, &c)
 	}
+	if reads[r.Op] && err != nil {
+		if node, ok := t.otherCopy(c.name, r.Header(peer.HeaderHops), err); ok {
+			r.Ctx().Response.Reset()
+			return t.forward(r.Ctx(), r.ID, node)
+		}
+	}
 	if err != nil && !finishes[r.Op] {
 		err = t.granted(&c, nil, err)
 	}
