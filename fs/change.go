@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -71,7 +72,7 @@ func appendChange(dst []byte, c *Change) []byte {
 // name.
 func DecodeChange(b []byte) (*Change, error) {
 	if len(b) > maxWire {
-		return nil, object.E("fs.DecodeChange", "", object.Invalid, errors.New("the change is too long"))
+		return nil, object.E("fs.DecodeChange", "", object.Invalid, errTooLong)
 	}
 	d := decoder{s: string(b)}
 	if d.byte() != wireVersion {
@@ -184,7 +185,10 @@ func appendDeleteOp(dst, key []byte) []byte {
 	return appendString(append(dst, opDelete), key)
 }
 
-var errBadRecords = errors.New("records of a change are malformed")
+var (
+	errBadRecords = errors.New("records of a change are malformed")
+	errTooLong    = fmt.Errorf("a change or estate is longer than %d bytes", maxWire)
+)
 
 // eachOp calls f for each op.
 func eachOp(records []byte, f func(o op) error) error {

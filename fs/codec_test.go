@@ -148,6 +148,71 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
+func sampleChange() *Change {
+	n := object.Name{Bucket: 7, Key: "a\x00b"}
+	p := Stamp{Placement: 1, Term: 2, Seq: 3 << 32}
+	records := appendSetOp(nil, appendName(nil, kindObject, n.Bucket, n.Key), appendRecord(nil, sampleRecord()))
+	records = appendDeleteOp(records, appendRef(nil, blobID{9}, 5, 0))
+	records = appendSetOp(records, appendRef(nil, blobID{1, 2, 3}, 42, 7), nil)
+	records = appendSetOp(records, appendName(nil, kindStamp, n.Bucket, n.Key), appendStampRecord(nil, p))
+	return &Change{Name: n, Base: Stamp{Seq: 1}, Stamp: p, Durability: object.Process, Records: records,
+		Blobs: []Blob{{ID: blobID{1, 2, 3}.String(), Size: 1 << 40}}, Handoff: []string{"t1", "t2"}}
+}
+
+// TestChangeOfAnotherName refuses records that are not of the change's name, that do
+// not travel, or that end in another state.
+func TestChangeOfAnotherName(t *testing.T) {
+	good := sampleChange()
+	if c, err := DecodeChange(EncodeChange(good)); err != nil || !reflect.DeepEqual(c, good) || c.Empty() {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	for name, records := range map[string][]byte{
+		"another name":   appendSetOp(nil, appendName(nil, kindObject, 7, "other"), nil),
+		"another bucket": appendDeleteOp(nil, appendName(nil, kindObject, 8, good.Name.Key)),
+		"a counter":      appendSetOp(nil, appendBucket(nil, kindCounter, 7), nil),
+		"a short key":    appendSetOp(nil, []byte{kindRef, 1}, nil),
+		"another stamp":  appendSetOp(nil, appendName(nil, kindStamp, 7, good.Name.Key), appendStampRecord(nil, Stamp{Seq: 9})),
+		"no stamp":       {},
+		"no op":          {7, 1, 1},
+		"an empty key":   {opDelete, 0},
+	} {
+		bad := *good
+		if bad.Records = records; name != "another stamp" && name != "no stamp" {
+			bad.Records = append(slices.Clone(records), good.Records...)
+		}
+		if _, err := DecodeChange(EncodeChange(&bad)); object.KindOf(err) != object.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzChange(f *testing.F) {
+	f.Add(EncodeChange(sampleChange()))
+	f.Add(EncodeChange(&Change{}))
+	e := &Estate{Name: object.Name{Bucket: 7, Key: "k"}, Stamp: Stamp{Seq: 5}, Blobs: sampleChange().Blobs}
+	e.Records = appendSetOp(nil, appendName(nil, kindUpload, 7, "k"), []byte("v"))
+	f.Add(EncodeEstate(e))
+	f.Add(appendPrepared(nil, time.Unix(5, 0), 9, sampleChange()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := DecodeChange(b); err == nil {
+			again, err := DecodeChange(EncodeChange(c))
+			if err != nil || !bytes.Equal(EncodeChange(again), EncodeChange(c)) {
+				t.Fatal(again, err)
+			}
+			_, _ = needs(c.Records, c.Blobs)
+			_ = c.Empty()
+		}
+		if e, err := DecodeEstate(b); err == nil {
+			again, err := DecodeEstate(EncodeEstate(e))
+			if err != nil || !bytes.Equal(EncodeEstate(again), EncodeEstate(e)) {
+				t.Fatal(again, err)
+			}
+			_ = e.Removed()
+		}
+		_, _, _, _ = decodePrepared(b)
+	})
+}
+
 func FuzzKeys(f *testing.F) {
 	f.Add(uint64(1), "a", "a/b", []byte{1, 0, 0})
 	f.Add(uint64(1<<63), "a\x00", "a\x00\x00", []byte("\x01........a\x00\x01"))

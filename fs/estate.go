@@ -40,6 +40,9 @@ func EncodeEstate(e *Estate) []byte {
 // Estate is used. Invalid where it is malformed, or has records that are not of its
 // name.
 func DecodeEstate(b []byte) (*Estate, error) {
+	if len(b) > maxWire {
+		return nil, object.E("fs.DecodeEstate", "", object.Invalid, errTooLong)
+	}
 	d := decoder{s: string(b)}
 	if d.byte() != wireVersion {
 		d.fail()
