@@ -105,10 +105,10 @@ func (s *State) LeftOut(id string) (Map, Node, error) {
 }
 
 // Sources returns the targets that one that is behind must have caught up with before it
-// is in sync, sorted by id: those that are in sync, and those that went after it, for
-// they may have seen what nobody else has. What one may lack anything of is a source
-// for nobody, but for who does, too; and one that was given up for none. All must be
-// alive: what one that is not has is not known.
+// is in sync, sorted by id: those that are in sync, and those that went after it and
+// may act for a name that it has a copy of, for they may have seen what nobody else has.
+// What one may lack anything of is a source for nobody, but for who does, too; and one
+// that was given up for none. All must be alive: what one that is not has is not known.
 func (s *State) Sources(id string) []Node {
 	self, _ := s.Node(id)
 	var out []Node
@@ -116,11 +116,27 @@ func (s *State) Sources(id string) []Node {
 		if n.Kind != Target || n.ID == id || n.Lost {
 			continue
 		}
-		if n.Behind == 0 || goesBefore(n, self) {
+		if n.Behind == 0 || goesBefore(n, self) && s.actsWith(n, id) {
 			out = append(out, n)
 		}
 	}
 	return out
+}
+
+// actsWith reports whether a target that is behind may be the acting owner of a name
+// that another one has a copy of.
+func (s *State) actsWith(n Node, id string) bool {
+	for _, b := range s.buckets {
+		if b.Several() && (s.mayOwnWith(n, id, b.Placement) || b.Moving() && s.mayOwnWith(n, id, b.Next)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *State) mayOwnWith(n Node, id string, by Placement) bool {
+	i := s.findGeneration(by.Generation)
+	return i >= 0 && s.Map.Generations[i].Has(id) && s.mayOwn(n, by)
 }
 
 // goesBefore reports whether a, of two targets that are behind, acts for the names of

@@ -142,11 +142,15 @@ func (s *State) aloneOn(n Node) (urls []string) {
 // mayOwn reports whether the target is the acting owner of a name by a placement, where
 // all its other copies are on targets that are behind: nobody else can take its place.
 func (s *State) mayOwn(n Node, by Placement) bool {
-	i := slices.IndexFunc(s.Map.Generations, func(g Generation) bool { return g.Number == by.Generation })
+	i := s.findGeneration(by.Generation)
 	if i < 0 || !s.Map.Generations[i].Has(n.ID) {
 		return false
 	}
 	return s.weaker(n, s.Map.Generations[i]) >= min(by.Count(), len(s.Map.Generations[i].Targets))-1
+}
+
+func (s *State) findGeneration(number uint64) int {
+	return slices.IndexFunc(s.Map.Generations, func(g Generation) bool { return g.Number == number })
 }
 
 // weaker returns how many of the other targets of a generation the target acts for, when

@@ -50,6 +50,7 @@ func (k *Keeper) sent(c *fs.Change, err error) error {
 	case !k.holds(fl.tenure):
 		return object.E("replica.Sent", c.Name.Key, object.Unavailable, errOutcome)
 	}
+	k.metrics.handoffs.Add(float64(len(c.Handoff)))
 	k.settle(c, fl, true, nil)
 	return nil
 }

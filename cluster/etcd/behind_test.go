@@ -101,6 +101,18 @@ func TestMoveBucket(t *testing.T) {
 		_, err := p1.UpdateProps(ctx, &b, func(p *cluster.Props) error { p.Copies = n; return nil })
 		return err
 	}
+	config, err := p1.UpdateConfig(ctx, func(c *cluster.Config) error { c.Copies = 2; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice := newBucket("twice")
+	twice.Props = cluster.DefaultProps(object.AIS, true, config)
+	if made, err := p1.CreateBucket(ctx, twice); err != nil || made.Placement.Count() != 2 || made.Moving() {
+		t.Errorf("by the cluster's default: %+v, %v", made, err)
+	}
+	if _, err := p1.UpdateConfig(ctx, func(c *cluster.Config) error { c.Copies = 3; return nil }); !errors.Is(err, object.Invalid) {
+		t.Errorf("a default of more copies than targets: %v", err)
+	}
 	if err := copies(3); !errors.Is(err, object.Invalid) {
 		t.Errorf("more copies than targets: %v", err)
 	}

@@ -57,6 +57,11 @@ func TestConsistency(t *testing.T) {
 func kindsOfFaults() []string {
 	switch *consistencyFaults {
 	case "":
+		kinds := slices.Sorted(maps.Keys(faultKinds))
+		return slices.DeleteFunc(kinds, func(kind string) bool {
+			return slices.Contains([]string{"join", "leave", "copies", "maintenance"}, kind)
+		})
+	case "all":
 		return slices.Sorted(maps.Keys(faultKinds))
 	case "none":
 		return nil
@@ -71,13 +76,16 @@ var shapes = []Options{
 	{Proxies: 2, Targets: 5},
 }
 
+// spareTargets is how many targets may join in a run.
+const spareTargets = 2
+
 func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	o := shapes[r.IntN(len(shapes))]
 	o.Network, o.Plain = true, r.IntN(2) == 0 // half of the runs look for races, the others do more
-	n := &nemesis{disks: map[string]string{}, links: map[string]int{}}
+	n := &nemesis{disks: map[string]string{}, links: map[string]int{}, leaving: map[string]bool{}}
 	o.TargetArgs = []string{"--reserve", "16MiB"}
-	for i := range o.Targets {
+	for i := range o.Targets + spareTargets {
 		for k := range 2 {
 			disk := tmpfs(t, "192m")
 			if err := os.Mkdir(filepath.Join(disk, "mp"), 0o755); err != nil {
@@ -95,10 +103,17 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 	o.Disk = func(target, k int) string { return dirs[fmt.Sprintf("target%d/%d", target, k)] }
 	c := Start(t, o)
 	w := &workload{c: c, h: history.New(), seed: seed}
-	n.c, n.h = c, w.h
+	n.c, n.h, n.members = c, w.h, slices.Concat(c.Names("proxy"), c.Names("target"))
+	var spares []string
+	for i := range spareTargets {
+		if err := c.addTarget(o.Targets + i + 1); err != nil {
+			t.Fatal(err)
+		}
+		spares = append(spares, fmt.Sprint("target", o.Targets+i+1))
+	}
 	var faults []fault
 	if kinds := kindsOfFaults(); len(kinds) > 0 {
-		faults = plan(seed, length, c.Names("proxy"), c.Names("target"), kinds)
+		faults = plan(seed, length, c.Names("proxy"), c.Names("target")[:o.Targets], spares, kinds)
 	}
 	t.Cleanup(func() {
 		for _, node := range c.nodes { // so that it can end
@@ -107,22 +122,27 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 		t.Logf("replay with -consistency.seed %d -consistency.time %s; %d proxies, %d targets; the nemesis did\n%s", seed, length, o.Proxies, o.Targets, strings.Join(n.did, "\n"))
 	})
 	w.buckets = consistencyBuckets(t, c)
+	n.buckets = w.buckets
 	for i := range 6 {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
 	w.h.Begin()
 	w.attack(n, faults, length, r)
 	n.healAll(t, faults)
-	w.readAll(t)
+	w.readAll(t, n.members)
 	w.verdict(t, seed)
 }
 
 // consistencyBuckets makes a bucket of each number of copies.
 func consistencyBuckets(t *testing.T, c *Cluster) []string {
-	p := c.Plain()
-	one := bucketName(t)
-	p.do(t, "PUT", "/"+one, nil).want(t, 200, "")
-	return []string{one}
+	p := newPlain(c.URL(t, "proxy1"))
+	var names []string
+	for copies := 1; copies <= 3; copies++ {
+		name := fmt.Sprintf("copies%d-%06x", copies, rand.N(1<<24))
+		p.do(t, "POST", "/v1/buckets/"+name, fmt.Appendf(nil, `{"action":"create-bck","value":{"copies":%d,"checksum":{"type":"md5"}}}`, copies), "Content-Type: application/json").want(t, 200, "")
+		names = append(names, name)
+	}
+	return names
 }
 
 // attack lets clients work while the nemesis does.
@@ -132,7 +152,7 @@ func (w *workload) attack(n *nemesis, faults []fault, length time.Duration, r *r
 	for i := range 8 {
 		nodes := w.c.Names("proxy")
 		if i%4 == 3 { // S3 is spoken by targets, too
-			nodes = slices.Concat(nodes, w.c.Names("target"))
+			nodes = slices.Clone(n.members)
 		}
 		k := w.client(i, nodes, []time.Duration{3 * time.Second, 15 * time.Second}[r.IntN(2)])
 		k.goes = i%4 == 1
@@ -146,9 +166,9 @@ func (w *workload) attack(n *nemesis, faults []fault, length time.Duration, r *r
 
 // readAll reads and lists everything through every node, until all of them answer. Nobody
 // writes any more: all must say the same.
-func (w *workload) readAll(t *testing.T) {
+func (w *workload) readAll(t *testing.T, members []string) {
 	t.Helper()
-	k := w.client(90, slices.Concat(w.c.Names("proxy"), w.c.Names("target")), 15*time.Second)
+	k := w.client(90, members, 15*time.Second)
 	for _, bucket := range w.buckets {
 		for _, node := range k.nodes {
 			Eventually(t, time.Minute, node+" lists "+bucket, func() error {
@@ -197,11 +217,14 @@ func (w *workload) verdict(t *testing.T, seed uint64) {
 	counts, pages := w.h.Counts()
 	t.Logf("%d answered, %d refused, %d unknown, %d pages; checked in %s",
 		counts[history.Done], counts[history.Refused]+counts[history.Missing], counts[history.Unknown], pages, time.Since(began).Round(time.Millisecond))
-	for _, text := range wrong {
+	for _, text := range wrong[:min(len(wrong), 15)] {
 		t.Error(text)
 	}
-	for _, v := range violations {
+	for _, v := range violations[:min(len(violations), 5)] {
 		t.Error(v)
+	}
+	if len(wrong)+len(violations) > 0 {
+		t.Errorf("%d answers are wrong, the histories of %d keys are impossible", len(wrong), len(violations))
 	}
 	if counts[history.Done] < 200 {
 		t.Errorf("only %d operations were answered", counts[history.Done])

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,19 +14,20 @@ import (
 
 // fault is one thing that goes wrong with the cluster, and is made good again.
 type fault struct {
-	kind        string
-	nodes       []string // whom it hits; of a cut both ends
-	at, until   time.Duration
-	disk        int  // of the target: which mountpath
-	thereToHere bool // of a cut: only what the second sends to the first is lost
-	undone      bool
+	kind      string
+	nodes     []string // whom it hits; of a cut both ends
+	at, until time.Duration
+	number    int // of the target's mountpath, or of the bucket, and what is made of it
+	undone    bool
 }
 
 func (f fault) String() string {
 	text := f.kind + " " + strings.Join(f.nodes, " ")
 	switch f.kind {
 	case "fill", "break":
-		text += fmt.Sprint(" mountpath ", f.disk)
+		text += fmt.Sprint(" mountpath ", f.disk())
+	case "copies":
+		text = fmt.Sprintf("copies of bucket %d: %d", f.number%3, 1+f.number/3)
 	case "cut-one-way":
 		text = fmt.Sprintf("%s from %s to %s", f.kind, f.nodes[1], f.nodes[0])
 	}
@@ -47,39 +45,78 @@ var faultKinds = map[string][2]time.Duration{
 	"isolate":      {time.Second, 12 * time.Second}, // from all other nodes, not from clients
 	"fill":         {2 * time.Second, 10 * time.Second},
 	"break":        {2 * time.Second, 10 * time.Second},
+	"maintenance":  {2 * time.Second, 10 * time.Second},
+	"join":         {0, 0}, // of another target, for good
+	"leave":        {0, 0},
+	"copies":       {0, 0}, // another number for a bucket
 }
 
-// plan says what goes wrong when, a pure function of its arguments.
-func plan(seed uint64, length time.Duration, proxies, targets []string, kinds []string) []fault {
-	r := rand.New(rand.NewPCG(seed, 1))
-	between := func(a, b time.Duration) time.Duration { return a + time.Duration(r.Int64N(int64(b-a)+1)) }
-	calm := []time.Duration{6 * time.Second, 3 * time.Second, 1200 * time.Millisecond}[r.IntN(3)] // how much happens at once
-	var all []fault
-	busy := map[string]time.Duration{} // until when a node has a fault
-	for at := between(500*time.Millisecond, 2*time.Second); at < length-time.Second; at += between(calm/4, 2*calm) {
-		kind := kinds[r.IntN(len(kinds))]
-		f := fault{kind: kind, at: at, disk: 1 + r.IntN(2)}
-		f.until = min(at+between(faultKinds[kind][0], faultKinds[kind][1]), length)
-		among := targets
-		switch {
-		case strings.HasSuffix(kind, "-proxy"):
-			among = proxies
-		case strings.HasPrefix(kind, "cut") || kind == "isolate":
-			among = slices.Concat(targets, proxies)
-		}
-		first := among[r.IntN(len(among))]
-		second := among[r.IntN(len(among))]
-		if busy[first] > at || first == second && strings.HasPrefix(kind, "cut") {
-			continue
-		}
-		busy[first] = f.until
-		f.nodes = []string{first}
-		if strings.HasPrefix(kind, "cut") {
-			f.nodes = append(f.nodes, second)
-		}
-		all = append(all, f)
+// disk returns which of a target's two mountpaths is hit.
+func (f fault) disk() int { return 1 + f.number%2 }
+
+// planner makes plans.
+type planner struct {
+	r                        *rand.Rand
+	length                   time.Duration
+	proxies, targets, spares []string
+	busy                     map[string]time.Duration // until when a node has a fault
+	all                      []fault
+}
+
+func (p *planner) between(a, b time.Duration) time.Duration {
+	return a + time.Duration(p.r.Int64N(int64(b-a)+1))
+}
+
+// plan says what goes wrong when, a pure function of its arguments. Spares are targets that may join.
+func plan(seed uint64, length time.Duration, proxies, targets, spares []string, kinds []string) []fault {
+	p := &planner{
+		r: rand.New(rand.NewPCG(seed, 1)), length: length, busy: map[string]time.Duration{},
+		proxies: proxies, targets: slices.Clone(targets), spares: slices.Clone(spares),
 	}
-	return all
+	calm := []time.Duration{6 * time.Second, 3 * time.Second, 1200 * time.Millisecond}[p.r.IntN(3)] // how much happens at once
+	for at := p.between(500*time.Millisecond, 2*time.Second); at < length-time.Second; at += p.between(calm/4, 2*calm) {
+		p.add(kinds[p.r.IntN(len(kinds))], at)
+	}
+	return p.all
+}
+
+// add plans one fault, unless the node that it would hit has one.
+func (p *planner) add(kind string, at time.Duration) {
+	f := fault{kind: kind, at: at, number: p.r.IntN(9)}
+	f.until = min(at+p.between(faultKinds[kind][0], faultKinds[kind][1]), p.length)
+	among := p.targets
+	switch {
+	case strings.HasSuffix(kind, "-proxy"):
+		among = p.proxies
+	case strings.HasPrefix(kind, "cut") || kind == "isolate":
+		among = slices.Concat(p.targets, p.proxies)
+	case kind == "join":
+		among = p.spares
+	}
+	if len(among) == 0 || kind == "leave" && (len(among) < 4 || at > p.length/2) {
+		return
+	}
+	first := among[p.r.IntN(len(among))]
+	second := among[p.r.IntN(len(among))]
+	if p.busy[first] > at || first == second && strings.HasPrefix(kind, "cut") {
+		return
+	}
+	f.nodes = []string{first}
+	switch kind {
+	case "cut", "cut-one-way":
+		f.nodes = append(f.nodes, second)
+	case "join":
+		p.spares = slices.DeleteFunc(p.spares, func(n string) bool { return n == first })
+		p.targets = append(p.targets, first)
+	case "leave": // nothing more happens to it
+		p.targets = slices.DeleteFunc(p.targets, func(n string) bool { return n == first })
+	case "copies":
+		f.nodes = nil
+	}
+	if len(f.nodes) > 0 {
+		p.busy[first] = f.until
+	}
+	p.all = append(p.all, f)
 }
 
 // nemesis does what a plan says.
@@ -89,6 +126,10 @@ type nemesis struct {
 	disks map[string]string // by target/mountpath: the file system it is on
 	did   []string
 	links map[string]int // how many faults lose what goes from one to another
+
+	members []string        // the nodes that take part, or did
+	leaving map[string]bool // of those: who was told to leave, and whether it is known that the order arrived
+	buckets []string
 }
 
 // run does the plan, and returns when all of it is done, or stop is closed.
@@ -100,7 +141,10 @@ func (n *nemesis) run(faults []fault, stop <-chan struct{}) {
 	}
 	var steps []step
 	for i := range faults {
-		steps = append(steps, step{faults[i].at, &faults[i], false}, step{faults[i].until, &faults[i], true})
+		steps = append(steps, step{faults[i].at, &faults[i], false})
+		if faults[i].until > faults[i].at {
+			steps = append(steps, step{faults[i].until, &faults[i], true})
+		}
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	for _, s := range steps {
@@ -109,161 +153,34 @@ func (n *nemesis) run(faults []fault, stop <-chan struct{}) {
 			return
 		case <-time.After(s.at - n.h.Now()):
 		}
+		n.supervise()
 		start := n.h.Now()
-		var err error
 		if s.undo {
-			err = n.undo(*s.fault)
-			s.fault.undone = true
+			err := n.undo(*s.fault)
+			s.fault.undone = err == nil
 			n.h.AddEvent(history.Event{What: s.fault.String(), Start: s.fault.at, End: n.h.Now()})
-		} else {
-			s.fault.at = start
-			err = n.do(*s.fault)
-		}
-		n.did = append(n.did, fmt.Sprintf("%9.3fs – %9.3fs  %s %s %v", start.Seconds(), n.h.Now().Seconds(), map[bool]string{false: "do  ", true: "undo"}[s.undo], s.fault, errOr(err, "")))
-	}
-}
-
-func errOr(err error, text string) string {
-	if err != nil {
-		return err.Error()
-	}
-	return text
-}
-
-func (n *nemesis) do(f fault) error {
-	node := n.c.nodeNamed(f.nodes[0])
-	switch f.kind {
-	case "kill-target", "kill-proxy":
-		node.end(syscall.SIGKILL)
-		return nil
-	case "pause-target", "pause-proxy":
-		return node.signal(syscall.SIGSTOP)
-	case "cut", "cut-one-way", "isolate":
-		return n.eachLink(f, n.cut)
-	case "fill":
-		return n.fill(f)
-	case "break":
-		return inOrder("umount -l " + n.c.mountpath(targetNumber(f.nodes[0]), f.disk))
-	}
-	return fmt.Errorf("no such fault: %s", f.kind)
-}
-
-func (n *nemesis) undo(f fault) error {
-	node := n.c.nodeNamed(f.nodes[0])
-	switch f.kind {
-	case "kill-target", "kill-proxy":
-		return node.start()
-	case "pause-target", "pause-proxy":
-		return node.signal(syscall.SIGCONT)
-	case "cut", "cut-one-way", "isolate":
-		return n.eachLink(f, n.heal)
-	case "fill":
-		return os.Remove(n.filler(f))
-	case "break":
-		disk := n.disks[fmt.Sprint(f.nodes[0], "/", f.disk)]
-		return inOrder("mount --bind " + disk + "/mp " + n.c.mountpath(targetNumber(f.nodes[0]), f.disk))
-	}
-	return fmt.Errorf("no such fault: %s", f.kind)
-}
-
-// eachLink does something to each direction that a fault loses.
-func (n *nemesis) eachLink(f fault, do func(from, to string) error) error {
-	if f.kind == "cut-one-way" {
-		return do(f.nodes[1], f.nodes[0])
-	}
-	others := f.nodes[1:]
-	if f.kind == "isolate" {
-		others = slices.Concat(n.c.Names("proxy"), n.c.Names("target"))
-	}
-	for _, other := range others {
-		if other == f.nodes[0] {
+			n.say("good again: %v%s", s.fault, because(err))
 			continue
 		}
-		if err := do(f.nodes[0], other); err != nil {
-			return err
+		s.fault.at = start
+		err := n.do(*s.fault)
+		n.say("%v%s", s.fault, because(err))
+		if s.fault.until <= s.fault.at {
+			n.h.AddEvent(history.Event{What: s.fault.String(), Start: start, End: n.h.Now()})
 		}
-		if err := do(other, f.nodes[0]); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
-func (n *nemesis) cut(from, to string) error {
-	n.links[from+">"+to]++
-	return n.c.net.cut(from, to)
+// say notes what was done.
+func (n *nemesis) say(format string, args ...any) {
+	n.did = append(n.did, fmt.Sprintf("%9.3fs  ", n.h.Now().Seconds())+fmt.Sprintf(format, args...))
 }
 
-func (n *nemesis) heal(from, to string) error {
-	if n.links[from+">"+to]--; n.links[from+">"+to] > 0 {
-		return nil
-	}
-	return n.c.net.heal(from, to)
-}
-
-func targetNumber(name string) (i int) {
-	_, _ = fmt.Sscanf(name, "target%d", &i)
-	return i
-}
-
-func (n *nemesis) filler(f fault) string {
-	return filepath.Join(n.disks[fmt.Sprint(f.nodes[0], "/", f.disk)], "filler")
-}
-
-// fill takes what room is left but for some, so that the disk is full for the target.
-func (n *nemesis) fill(f fault) error {
-	var st syscall.Statfs_t
-	name := n.filler(f)
-	if err := syscall.Statfs(filepath.Dir(name), &st); err != nil {
-		return err
-	}
-	file, err := os.Create(name)
+func because(err error) string {
 	if err != nil {
-		return err
+		return ": " + clip(err.Error(), 200)
 	}
-	defer file.Close()
-	left := int64(st.Bavail)*int64(st.Bsize) - leftOnFull
-	if left <= 0 {
-		return nil
-	}
-	return syscall.Fallocate(int(file.Fd()), 0, 0, left)
-}
-
-// leftOnFull is what a filled disk has left: less than the reserve below which a
-// target takes no objects, and enough for its index.
-const leftOnFull = 12 << 20
-
-// healAll undoes what is not undone, and starts what does not run.
-func (n *nemesis) healAll(t *testing.T, faults []fault) {
-	t.Helper()
-	for _, f := range faults {
-		if !f.undone && f.at < n.h.Now() {
-			_ = n.undo(f) // a node that runs again is no failure
-		}
-	}
-	for _, node := range n.c.nodes {
-		_ = node.start() // unless it runs
-	}
-	for _, node := range n.c.nodes {
-		if err := node.await(time.Minute, node.ready); err != nil {
-			t.Errorf("after everything was healed: %v", err)
-		}
-	}
-}
-
-// signal sends a signal to a node, unless it does not run.
-func (n *node) signal(s syscall.Signal) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.cmd == nil {
-		return nil
-	}
-	return n.cmd.Process.Signal(s)
-}
-
-// nodeNamed returns a node that there is.
-func (c *Cluster) nodeNamed(name string) *node {
-	return c.nodes[slices.IndexFunc(c.nodes, func(n *node) bool { return n.name == name })]
+	return ""
 }
 
 // The plan depends on the seed alone, and every fault comes up.
@@ -276,7 +193,7 @@ func TestNemesisPlan(t *testing.T) {
 	met := map[string]int{}
 	for seed := range uint64(50) {
 		make := func() []fault {
-			return plan(seed, time.Minute, []string{"proxy1", "proxy2"}, []string{"target1", "target2", "target3"}, kinds)
+			return plan(seed, time.Minute, []string{"proxy1", "proxy2"}, []string{"target1", "target2", "target3", "target4"}, []string{"target5"}, kinds)
 		}
 		once := make()
 		if fmt.Sprint(once) != fmt.Sprint(make()) {
@@ -284,7 +201,7 @@ func TestNemesisPlan(t *testing.T) {
 		}
 		for _, f := range once {
 			met[f.kind]++
-			if f.until <= f.at || f.until > time.Minute {
+			if f.until < f.at || f.until > time.Minute {
 				t.Errorf("%v from %s until %s", f, f.at, f.until)
 			}
 		}
