@@ -21,8 +21,8 @@ type place struct {
 
 // candidates returns the live targets that can serve a request for what is at a
 // place, the first to be asked first: one for a write, which only the acting owner
-// takes; for a read each copy that has missed nothing. The error is of kind
-// Unavailable where there is none.
+// takes; for a read each copy that has missed nothing, another one first each time. The
+// error is of kind Unavailable where there is none.
 func (p *Proxy) candidates(at place, read bool) ([]cluster.Node, error) {
 	state := p.cluster.State()
 	// Uploads go where their names go; those to a bucket whose names do not move stay
@@ -41,6 +41,7 @@ func (p *Proxy) candidates(at place, read bool) ([]cluster.Node, error) {
 		return nil, err
 	}
 	owner := copies.Owner()
+	read = read && at.uploadID == "" // those are the owner's
 	var nodes []cluster.Node
 	if owner.Live {
 		nodes = append(nodes, owner.Node)

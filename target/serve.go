@@ -284,11 +284,21 @@ func (t *Target) owner(b *cluster.Bucket, n object.Name) (cluster.Node, error) {
 // has been sent on before is not sent on again by a node that agrees with the
 // sender, so this ends.
 func (t *Target) forward(ctx *fasthttp.RequestCtx, id string, node cluster.Node) error {
-	if !t.cluster.State().IsLive(node.ID) {
-		return object.E("target.forward", node.ID, object.Unavailable, nil)
+	state := t.cluster.State()
+	err := object.E("target.forward", node.ID, object.Unavailable, nil)
+	again := !state.IsLive(node.ID)
+	if !again {
+		t.metrics.relays.Inc()
+		if err = t.caller.TryForward(ctx, node, id, t.grant(ctx), 0); err == nil {
+			return nil
+		}
+		_, again = peer.Resend(err, ctx.IsGet() || ctx.IsHead())
+		t.caller.Drain(ctx)
 	}
-	t.metrics.relays.Inc()
-	return t.caller.Forward(ctx, node, id, t.grant(ctx))
+	if again && !peer.TimedOut(err) { // who sent it here waits until somebody answers for the name
+		err = peer.Again("target.forward", node.ID, state.Revision, err)
+	}
+	return err
 }
 
 // forwardAgain sends a request on that was begun here, to the owner of the name by now.
