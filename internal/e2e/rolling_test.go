@@ -239,8 +239,8 @@ func TestRollingRestart(t *testing.T) {
 // the patience of the proxies.
 func TestRollingRestartOfCopies(t *testing.T) {
 	c := Start(t, Options{Proxies: 2, Plain: true})
-	b := c.Plain().bucket(t)
-	c.Shell(t).run(t, "ais bucket props set ais://"+b+" copies=2")
+	b := bucketName(t)
+	c.Shell(t).run(t, "ais create ais://"+b+" --props copies=2")
 	f := startTraffic(t, c, b, 8)
 	f.roll(c, func() { c.inSync(t) })
 	for name, end := range map[string]func(testing.TB, string){"target1": c.Stop, "target2": c.Kill} {
