@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/fs"
 	"ais/object"
@@ -130,8 +131,28 @@ func (m *Mover) take(r *route) (bytes int64, err error) {
 		return 0, err
 	}
 	e.Durability = object.Power
-	err = m.store.Adopt(e, f.open)
+	if err = m.store.Adopt(e, f.open); err == nil {
+		err = m.still(r.n)
+	}
 	return f.bytes, err
+}
+
+// still removes a name that came here while it became clear that it is not to be here.
+func (m *Mover) still(n object.Name) error {
+	state := m.members.State()
+	b, ok := state.BucketByID(n.Bucket)
+	if !ok {
+		return nil
+	}
+	for _, by := range []cluster.Placement{b.Placement, b.Next} {
+		if by == (cluster.Placement{}) {
+			continue
+		}
+		if copies, err := state.CopiesBy(b, by, n); err != nil || copies.Index(m.cfg.ID) >= 0 {
+			return err
+		}
+	}
+	return m.drop(n)
 }
 
 // EnterFor answers peer.PathEnter.

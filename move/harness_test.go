@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -313,11 +313,7 @@ func (c *nodes) onOwner(n object.Name, do func(*fs.Store) error) error {
 	for {
 		at, err := c.owner(state, n)
 		if err == nil {
-			if s := at.running(); s != nil {
-				err = do(s)
-			} else {
-				err = object.Unavailable
-			}
+			err = at.serve(n, state.Revision, do)
 		}
 		if err == nil || object.KindOf(err) != object.Unavailable || time.Now().After(deadline) {
 			return err
@@ -325,6 +321,25 @@ func (c *nodes) onOwner(n object.Name, do func(*fs.Store) error) error {
 		time.Sleep(5 * time.Millisecond)
 		state = c.state()
 	}
+}
+
+// serve does something at a node that knows what the one who asks does.
+func (n *node) serve(name object.Name, revision int64, do func(*fs.Store) error) error {
+	s := n.running()
+	if s == nil {
+		return object.Unavailable
+	}
+	if _, err := n.members.SyncTo(n.in.t.Context(), revision); err != nil {
+		return object.Unavailable
+	}
+	err := do(s)
+	if err != nil && object.KindOf(err) == object.NotFound {
+		// As a target does: it looks whether the name is still its own.
+		if at, ownerErr := n.in.owner(n.members.State(), name); ownerErr != nil || at != n {
+			return object.Unavailable
+		}
+	}
+	return err
 }
 
 func (c *nodes) put(n object.Name, content string) error {
@@ -410,6 +425,7 @@ func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object
 			return object.Page{}, err
 		}
 	}
+	unclear := n.mover.Unclear()
 	for range 2 {
 		state := n.members.State()
 		now, ok := state.BucketByID(b.ID)
@@ -421,6 +437,9 @@ func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object
 				return page, err
 			}
 		}
+	}
+	if n.mover.Unclear() != unclear || v.Map != 0 && n.members.Fenced() {
+		return object.Page{}, object.Unavailable
 	}
 	return page, nil
 }
@@ -451,35 +470,16 @@ func (c *nodes) rebalance() {
 	}
 }
 
-// wantOnlyThere checks that everything of a bucket is on the targets where it is
+// wantOnlyThere waits until everything of a bucket is on the targets where it is
 // placed, and nowhere else.
 func (c *nodes) wantOnlyThere(b *cluster.Bucket, want map[string]string) {
 	c.t.Helper()
-	state := c.state()
-	now, _ := state.BucketByID(b.ID)
-	var found []string
-	for id, n := range c.all {
-		if n.running() == nil {
-			continue
-		}
-		known, err := n.store.WalkNames(b.ID, object.Name{}, 1<<20)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		for _, k := range known {
-			if k.Removed {
-				continue
-			}
-			copies, err := state.Copies(now, k.Name)
-			if err != nil || copies.Index(id) < 0 {
-				c.t.Errorf("%s has %s, which is not placed there: %v", id, k.Name.Key, err)
-			}
-			found = append(found, k.Name.Key)
-		}
+	wrong := c.misplaced(b, want)
+	for deadline := time.Now().Add(20 * time.Second); wrong != nil && time.Now().Before(deadline); wrong = c.misplaced(b, want) {
+		time.Sleep(50 * time.Millisecond)
 	}
-	slices.Sort(found)
-	if got := slices.Compact(found); len(got) != len(want) {
-		c.t.Errorf("%d names are there, want %d", len(got), len(want))
+	if wrong != nil {
+		c.t.Error(wrong)
 	}
 	for key, content := range want {
 		got, err := c.get(object.Name{Bucket: b.ID, Key: key})
@@ -487,6 +487,73 @@ func (c *nodes) wantOnlyThere(b *cluster.Bucket, want map[string]string) {
 			c.t.Errorf("%s has %d bytes, want %d: %v", key, len(got), len(content), err)
 		}
 	}
+}
+
+// misplaced returns what of a bucket is not where it is to be.
+func (c *nodes) misplaced(b *cluster.Bucket, want map[string]string) error {
+	state := c.state()
+	now, _ := state.BucketByID(b.ID)
+	copiesOf := map[string]int{}
+	for id, n := range c.all {
+		s := n.running()
+		if s == nil {
+			continue
+		}
+		known, err := s.WalkNames(b.ID, object.Name{}, 1<<20)
+		if err != nil {
+			return err
+		}
+		for _, k := range known {
+			if k.Removed {
+				continue
+			}
+			copies, err := state.Copies(now, k.Name)
+			switch {
+			case err != nil:
+				return err
+			case copies.Index(id) < 0:
+				return fmt.Errorf("%s has %s, which is not placed there\n%s", id, k.Name.Key, c.where(k.Name))
+			case want[k.Name.Key] == "":
+				return fmt.Errorf("%s has %s, which is not to be there\n%s", id, k.Name.Key, c.where(k.Name))
+			}
+			copiesOf[k.Name.Key]++
+		}
+	}
+	for key := range want {
+		if copiesOf[key] != now.Placement.Count() {
+			return fmt.Errorf("%s has %d copies, not %d\n%s", key, copiesOf[key], now.Placement.Count(), c.where(object.Name{Bucket: b.ID, Key: key}))
+		}
+	}
+	return nil
+}
+
+// where tells where a name is, for the log of a test.
+func (c *nodes) where(n object.Name) string {
+	state := c.state()
+	b, _ := state.BucketByID(n.Bucket)
+	out := fmt.Sprintf("%s: placement %+v next %+v;", n.Key, b.Placement, b.Next)
+	for _, by := range []cluster.Placement{b.Placement, b.Next} {
+		if copies, err := state.CopiesBy(b, by, n); err == nil {
+			out += fmt.Sprintf(" %d:", by.Number)
+			for i := range copies {
+				out += fmt.Sprintf(" %s live %v behind %d", copies[i].Node.ID, copies[i].Live, copies[i].Node.Behind)
+			}
+		}
+	}
+	c.mu.Lock()
+	all := maps.Clone(c.all)
+	c.mu.Unlock()
+	for id, at := range all {
+		s := at.running()
+		if s == nil {
+			out += "; " + id + " is down"
+			continue
+		}
+		p, err := s.Stamp(n)
+		e, _ := s.Estate(n)
+		out += fmt.Sprintf("; %s has %s, removed %v, prepared %v %v", id, p, e.Removed(), s.Dirty(n), err)
+	}
+	return out
 }
 
 // content is bytes that tell the key and the version.

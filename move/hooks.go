@@ -39,18 +39,17 @@ func (m *Mover) Enter(n object.Name, write bool) error {
 		return m.copies.Enter(n, write)
 	case write:
 		return elsewhere(n)
+	}
+	here, err := m.here(&r)
+	switch {
+	case err != nil:
+		return err
+	case here && r.keeps():
+		return m.copies.Enter(n, write)
 	case r.had():
 		return m.mayStillRead(n)
-	case !r.keeps():
-		return elsewhere(n)
 	}
-	if here, err := m.here(&r); err != nil || !here {
-		if err == nil {
-			err = elsewhere(n)
-		}
-		return err
-	}
-	return m.copies.Enter(n, write)
+	return elsewhere(n)
 }
 
 // mayStillRead lets a read be answered by who had the name, as long as it does.
@@ -114,8 +113,8 @@ func (m *Mover) term(n object.Name) (placement, term uint64, err error) {
 }
 
 // Lists is fs.Copying's: of the targets that have a name one shows it. While it is not
-// in use where it goes, who had it does, and may still: who asks takes then what the
-// later one says.
+// in use where it goes, who had it does, and who gets it may do so, too: who asks takes
+// what the latter says.
 func (m *Mover) Lists(n object.Name) bool {
 	r, moving, err := m.route(n)
 	switch {
@@ -129,8 +128,21 @@ func (m *Mover) Lists(n object.Name) bool {
 		return false
 	}
 	p, err := m.store.Stamp(n)
-	return err == nil && (p.Placement >= r.to()) == r.gets()
+	switch {
+	case err != nil || r.gets():
+		return err == nil && p.Placement >= r.to()
+	case entered(p, r.to()), arrived(p, r.to()) && m.store.Dirty(n): // who gets it has it
+		return false
+	case arrived(p, r.to()) && m.members.Self().Behind != 0:
+		m.unclear.Add(1)
+	}
+	return true
 }
+
+// Unclear is a number that grows when a list here shows a name of which this target, whose
+// copies are behind, does not know whether it is in use elsewhere: the list is to be made
+// again, after the name has been brought where it goes.
+func (m *Mover) Unclear() uint64 { return m.unclear.Load() }
 
 // listsSettled is Lists for a bucket whose names do not move now.
 func (m *Mover) listsSettled(n object.Name) bool {

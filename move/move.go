@@ -75,6 +75,8 @@ type Mover struct {
 	latest uint64 // generation, since when it is that; both are of run
 	since  time.Time
 
+	unclear atomic.Uint64 // see Unclear
+
 	entering entering
 	passes   passes
 

@@ -124,7 +124,7 @@ func (t *Target) bucketByID(id uint64) (*cluster.Bucket, error) {
 // viewed answers a question about all names of a bucket by do, if both sides see alike
 // where these are, until the answer is there. Conflict where they do not.
 func (t *Target) viewed(bucket uint64, v peer.View, do func() error) error {
-	for _, step := range []func() error{func() error { return t.tookOver(v.Map) }, do, func() error { return t.leased(v.Map) }} {
+	for _, step := range []func() error{func() error { return t.tookOver(v.Map) }, func() error { return t.clearly(do) }, func() error { return t.leased(v.Map) }} {
 		if err := step(); err != nil {
 			return err
 		}

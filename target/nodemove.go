@@ -111,6 +111,20 @@ func (t *Target) readBefore(ctx *fasthttp.RequestCtx, id string, n object.Name) 
 	return false, nil
 }
 
+// clearly calls do, which makes a list, and fails where that shows names of which it is not
+// known here whether they are in use elsewhere.
+func (t *Target) clearly(do func() error) error {
+	if t.cfg.Moves == nil {
+		return do()
+	}
+	before := t.cfg.Moves.Unclear()
+	err := do()
+	if err == nil && t.cfg.Moves.Unclear() != before {
+		err = object.E("target.list", "", object.Unavailable, errors.New("names that were being moved are not brought to an end yet"))
+	}
+	return err
+}
+
 // wentElsewhere reports whether a request failed, or found nothing, because its name is
 // another target's by now: then it is to be sent there.
 func (t *Target) wentElsewhere(b *cluster.Bucket, n object.Name, err error) bool {
