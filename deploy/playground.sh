@@ -15,17 +15,20 @@ usage: deploy/playground.sh VERB [NODE] [FLAGS]
   start NODE   start it again, as up was called
 
   --dir DIR        where everything lives (.playground in the project's folder)
-  --port N         first port (8080): proxies N+0..9, targets N+10..29, etcd N+30 and N+31
+  --port N         first port (8080): proxies N+0..9, targets N+10..29, etcd N+30..35
   --proxies N      (1)
   --targets N      (3)
   --mountpaths N   of each target (2)
+  --etcd KIND      embedded: in proxy1 (the default); embedded3: a member in each of proxy1, proxy2
+                   and proxy3; 3: three processes of its own, etcd1, etcd2 and etcd3
   --s3-domain D    also serve virtual-host style buckets, BUCKET.D
   --auth           verify every request; made with a root user, whose key is printed
   --users A,B,...  with --auth: make these users too; all keys are in DIR/credentials
   --tls            HTTPS on every port, with certificates made in DIR/tls
 
---auth and --tls are settled when DIR is made; users can be added by a later up.
-Nodes are proxy1, proxy2, ... and target1, target2, ...; flags may follow NODE.
+--auth, --tls and --etcd are settled when DIR is made; users can be added by a later up.
+Nodes are proxy1, proxy2, ..., target1, target2, ... and, with --etcd 3, etcd1, etcd2 and
+etcd3; flags may follow NODE.
 TEXT
 }
 
@@ -41,16 +44,16 @@ for name in $(compgen -e AIS_ || true); do unset "$name"; done
 # --- command line and remembered settings ---------------------------------
 
 verb='' node='' dir=$root/.playground follow=''
-declare -A given=() conf=([port]=8080 [proxies]=1 [targets]=3 [mountpaths]=2 [s3_domain]='' [auth]=off [tls]=off [users]='')
+declare -A given=() conf=([port]=8080 [proxies]=1 [targets]=3 [mountpaths]=2 [etcd]=embedded [s3_domain]='' [auth]=off [tls]=off [users]='')
 
 parse_args() {
   while [ $# -gt 0 ]; do
     local flag=${1%%=*} value=''
     case $1 in
-      --dir|--port|--proxies|--targets|--mountpaths|--s3-domain|--users)
+      --dir|--port|--proxies|--targets|--mountpaths|--etcd|--s3-domain|--users)
         [ $# -ge 2 ] || fail "$1 needs a value"
         value=$2; shift ;;
-      --dir=*|--port=*|--proxies=*|--targets=*|--mountpaths=*|--s3-domain=*|--users=*)
+      --dir=*|--port=*|--proxies=*|--targets=*|--mountpaths=*|--etcd=*|--s3-domain=*|--users=*)
         value=${1#*=} ;;
       --follow|-f) follow=yes; shift; continue ;;
       --auth|--tls) given[${flag#--}]=on; shift; continue ;;
@@ -65,6 +68,9 @@ parse_args() {
       --dir) [ -n "$value" ] || fail "--dir is empty"
              dir=$(realpath -m -- "$value") ;;
       --s3-domain) given[s3_domain]=$value ;;
+      --etcd)
+        [[ $value =~ ^(embedded|embedded3|3)$ ]] || fail "--etcd is embedded, embedded3 or 3, not '$value'"
+        given[etcd]=$value ;;
       --users)
         [[ $value =~ ^[A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*$ ]] || fail "--users wants names separated by commas, not '$value'"
         given[users]=$value ;;
@@ -88,7 +94,7 @@ read_config() {
 apply_flags() {
   local key
   if [ -f "$dir/config" ]; then
-    for key in port mountpaths; do
+    for key in port mountpaths etcd; do
       [ "${given[$key]:-${conf[$key]}}" = "${conf[$key]}" ] ||
         fail "$dir was made with --$key ${conf[$key]}; use another --dir for --$key ${given[$key]}"
     done
@@ -102,6 +108,10 @@ apply_flags() {
     done
   fi
   for key in "${!given[@]}"; do conf[$key]=${given[$key]}; done
+  if [ "${conf[etcd]}" = embedded3 ] && [ "${conf[proxies]}" -lt 3 ]; then
+    [ -z "${given[proxies]:-}" ] || fail "--etcd embedded3 needs --proxies 3 or more"
+    conf[proxies]=3
+  fi
   [ -z "${conf[users]}" ] || [ "${conf[auth]}" = on ] || fail "--users needs --auth"
   [ "${conf[proxies]}" -ge 1 ] && [ "${conf[proxies]}" -le 10 ] || fail "--proxies is 1 to 10"
   [ "${conf[targets]}" -ge 1 ] && [ "${conf[targets]}" -le 20 ] || fail "--targets is 1 to 20"
@@ -111,12 +121,13 @@ apply_flags() {
 
 write_config() {
   local key
-  for key in port proxies targets mountpaths s3_domain auth tls users; do printf '%s=%s\n' "$key" "${conf[$key]}"; done >"$dir/config.new"
+  for key in port proxies targets mountpaths etcd s3_domain auth tls users; do printf '%s=%s\n' "$key" "${conf[$key]}"; done >"$dir/config.new"
   mv "$dir/config.new" "$dir/config"
 }
 
 nodes() {
   local i
+  if [ "${conf[etcd]}" = 3 ]; then for i in 1 2 3; do say "etcd$i"; done; fi
   for ((i = 1; i <= conf[proxies]; i++)); do say "proxy$i"; done
   for ((i = 1; i <= conf[targets]; i++)); do say "target$i"; done
 }
@@ -130,7 +141,36 @@ port_of() {
   case $1 in
     proxy*) say $((conf[port] + ${1#proxy} - 1)) ;;
     target*) say $((conf[port] + 10 + ${1#target} - 1)) ;;
+    etcd*) say $((conf[port] + 30 + 2 * (${1#etcd} - 1))) ;;
   esac
+}
+
+# members prints the nodes that run a member of etcd.
+members() {
+  case ${conf[etcd]} in
+    embedded) say proxy1 ;;
+    embedded3) printf '%s\n' proxy1 proxy2 proxy3 ;;
+    3) printf '%s\n' etcd1 etcd2 etcd3 ;;
+  esac
+}
+
+is_member() { members | grep -qxF -- "$1"; }
+
+# member_port prints the client port of a node's member; the next one is its peer port.
+member_port() { port_of "etcd${1##*[a-z]}"; }
+
+# client_urls and peer_urls print those of all members of etcd, separated by commas;
+# peer URLs have the names in front.
+client_urls() {
+  local name urls=()
+  for name in $(members); do urls+=("$(scheme)://127.0.0.1:$(member_port "$name")"); done
+  (IFS=,; say "${urls[*]}")
+}
+
+peer_urls() {
+  local name urls=()
+  for name in $(members); do urls+=("$name=$(scheme)://127.0.0.1:$(($(member_port "$name") + 1))"); done
+  (IFS=,; say "${urls[*]}")
 }
 
 # --- keys and certificates ------------------------------------------------
@@ -147,6 +187,13 @@ key_of() {
       "$2 = "*) if [ "$within" = "[$1]" ]; then say "${line#*= }"; fi ;;
     esac
   done <"$dir/credentials"
+}
+
+# make_cluster_key makes the key that all nodes share, where no proxy does.
+make_cluster_key() {
+  [ "${conf[etcd]}" != embedded ] && [ ! -s "$dir/cluster.key" ] || return 0
+  (umask 077; head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' >"$dir/cluster.key.new")
+  mv "$dir/cluster.key.new" "$dir/cluster.key"
 }
 
 # make_root makes up root's key, before the cluster that is made with it.
@@ -211,6 +258,7 @@ listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # ready asks a node on port $1 whether it can serve. curl may not be there yet.
 ready() {
+  if [ "$1" -ge $((conf[port] + 30)) ]; then listening "$1"; return; fi # etcd
   if [ "${conf[tls]}" = on ]; then
     "$bin/ais" --ca-file "$dir/tls/ca.pem" probe "https://127.0.0.1:$1" >/dev/null 2>&1
     return
@@ -234,34 +282,49 @@ check_port() {
 
 check_ports_of() {
   check_port "$(port_of "$1")" "$1"
-  if [ "$1" = proxy1 ]; then
-    check_port $((conf[port] + 30)) "proxy1's etcd"
-    check_port $((conf[port] + 31)) "proxy1's etcd"
+  if is_member "$1"; then
+    check_port "$(member_port "$1")" "$1's etcd"
+    check_port $(($(member_port "$1") + 1)) "$1's etcd"
   fi
 }
 
 launch() {
-  local name=$1 port etcd args k pid scheme root_access='' root_secret=''
+  local name=$1 port args k pid scheme root_access='' root_secret=''
   port=$(port_of "$name")
   scheme=$(scheme)
-  etcd=$scheme://127.0.0.1:$((conf[port] + 30))
-  args=(--id "$name" --cluster playground --listen "127.0.0.1:$port" --public-url "$scheme://localhost:$port"
-        --data-dir "$dir/$name" --cluster-key "$dir/cluster.key" --auth "${conf[auth]}")
-  if [ "${conf[tls]}" = on ]; then
-    args+=(--tls-cert "$dir/tls/node.pem" --tls-key "$dir/tls/node.key" --ca "$dir/tls/ca.pem" --client-ca "$dir/tls/ca.pem")
+  case $name in
+    etcd*)
+      args=("$bin/aisetcd" --id "$name" --data-dir "$dir/$name")
+      if [ "${conf[tls]}" = on ]; then args+=(--etcd-cert "$dir/tls/node.pem" --etcd-key "$dir/tls/node.key" --etcd-ca "$dir/tls/ca.pem"); fi ;;
+    *)
+      args=(--id "$name" --cluster playground --listen "127.0.0.1:$port" --public-url "$scheme://localhost:$port"
+            --data-dir "$dir/$name" --cluster-key "$dir/cluster.key" --auth "${conf[auth]}")
+      if [ "${conf[tls]}" = on ]; then
+        args+=(--tls-cert "$dir/tls/node.pem" --tls-key "$dir/tls/node.key" --ca "$dir/tls/ca.pem" --client-ca "$dir/tls/ca.pem")
+      fi
+      if [ -n "${conf[s3_domain]}" ]; then args+=(--s3-domain "${conf[s3_domain]}"); fi
+      if [ "${conf[etcd]}" != embedded ] || [ "$name" != proxy1 ]; then args+=(--etcd "$(client_urls)"); fi ;;
+  esac
+  if is_member "$name"; then
+    args+=(--etcd-listen "$scheme://127.0.0.1:$(member_port "$name")")
+    if [ "${conf[etcd]}" = embedded ]; then
+      args+=(--etcd-peer "$scheme://127.0.0.1:$(($(member_port "$name") + 1))")
+    else
+      args+=(--etcd-peers "$(peer_urls)")
+    fi
   fi
   case $name in
-    proxy1) args=("$bin/aisproxy" "${args[@]}" --etcd-listen "$etcd" --etcd-peer "$scheme://127.0.0.1:$((conf[port] + 31))")
-            root_access=$(key_of root aws_access_key_id) root_secret=$(key_of root aws_secret_access_key) ;;
-    proxy*) args=("$bin/aisproxy" "${args[@]}" --etcd "$etcd") ;;
+    proxy*)
+      args=("$bin/aisproxy" "${args[@]}")
+      # Whichever makes the cluster makes root with this key.
+      root_access=$(key_of root aws_access_key_id) root_secret=$(key_of root aws_secret_access_key) ;;
     target*)
-      args=("$bin/aisnode" "${args[@]}" --etcd "$etcd")
+      args=("$bin/aisnode" "${args[@]}")
       for ((k = 1; k <= conf[mountpaths]; k++)); do
         mkdir -p "$dir/$name/mp$k"
         args+=(--mountpath "$dir/$name/mp$k")
       done ;;
   esac
-  if [ -n "${conf[s3_domain]}" ]; then args+=(--s3-domain "${conf[s3_domain]}"); fi
   mkdir -p "$dir/$name"
   # In the environment: a command line is for everybody to see.
   AIS_ROOT_ACCESS_KEY=$root_access AIS_ROOT_SECRET_KEY=$root_secret setsid nohup "${args[@]}" </dev/null >>"$dir/logs/$name.log" 2>&1 9>&- &
@@ -295,20 +358,20 @@ wait_ready() {
   done
 }
 
-# start_nodes starts nodes and waits for them. The proxy with etcd goes first,
-# as it makes the key that all nodes of a cluster share.
+# start_nodes starts nodes and waits for them. Members of etcd go first: a proxy that
+# is the only one makes the key that all nodes of a cluster share.
 start_nodes() {
   local name
   for name in "$@"; do check_ports_of "$name"; done
+  for name in "$@"; do if is_member "$name"; then launch "$name"; fi; done
   for name in "$@"; do
-    [ "$name" = proxy1 ] || continue
-    launch proxy1
-    until [ -s "$dir/cluster.key" ] && listening $((conf[port] + 30)); do
+    [ "$name" = proxy1 ] && [ "${conf[etcd]}" = embedded ] || continue
+    until [ -s "$dir/cluster.key" ] && listening "$(member_port proxy1)"; do
       alive_or_fail proxy1
       sleep 0.02
     done
   done
-  for name in "$@"; do [ "$name" = proxy1 ] || launch "$name"; done
+  for name in "$@"; do is_member "$name" || launch "$name"; done
   wait_ready "$@"
 }
 
@@ -335,7 +398,7 @@ end_nodes() {
 
 build() {
   if ! command -v go >/dev/null; then
-    [ -x "$bin/aisproxy" ] && [ -x "$bin/aisnode" ] && [ -x "$bin/ais" ] && return
+    [ -x "$bin/aisproxy" ] && [ -x "$bin/aisnode" ] && [ -x "$bin/aisetcd" ] && [ -x "$bin/ais" ] && return
     fail "Go is not on the PATH, and $bin has no binaries"
   fi
   [ -n "${PLAYGROUND_BIN:-}" ] && return
@@ -363,6 +426,7 @@ up() {
   write_config
   make_certificates
   make_root
+  make_cluster_key
   if [ ${#missing[@]} -eq 0 ]; then
     wait_ready $(nodes)
     say "playground: all ${conf[proxies]} proxies and ${conf[targets]} targets run already"
@@ -403,18 +467,23 @@ TEXT
 }
 
 down() {
-  local name targets=() proxies=()
+  local name targets=() proxies=() holders=()
   [ -f "$dir/config" ] || { say "playground: nothing to end in $dir"; return; }
   lock
   for name in $(nodes); do
     pid_of "$name" >/dev/null || { rm -f "$dir/run/$name.pid"; continue; }
-    case $name in target*) targets+=("$name") ;; *) proxies=("$name" "${proxies[@]}") ;; esac
+    case $name in
+      target*) targets+=("$name") ;;
+      *) if is_member "$name"; then holders+=("$name"); else proxies+=("$name"); fi ;;
+    esac
   done
-  if [ $((${#targets[@]} + ${#proxies[@]})) -eq 0 ]; then say "playground: nothing runs in $dir"; return; fi
-  # The proxy with etcd goes last, so that the others can say goodbye to it.
+  if [ $((${#targets[@]} + ${#proxies[@]} + ${#holders[@]})) -eq 0 ]; then say "playground: nothing runs in $dir"; return; fi
+  # Who has etcd goes last, so that the others can say goodbye to it.
   end_nodes TERM "${targets[@]}"
-  for name in "${proxies[@]}"; do end_nodes TERM "$name"; done
-  say "playground: ended ${targets[*]} ${proxies[*]}; the data stays in $dir"
+  end_nodes TERM "${proxies[@]}"
+  end_nodes TERM "${holders[@]}"
+  targets+=("${proxies[@]}" "${holders[@]}")
+  say "playground: ended ${targets[*]}; the data stays in $dir"
 }
 
 status() {

@@ -145,3 +145,7 @@ func KindOf(err error) Kind {
 	}
 	return Internal
 }
+
+// ErrEtcd is in the chain of an Unavailable that is so because etcd does not answer, or
+// most of its members are gone.
+var ErrEtcd = errors.New("etcd does not answer")

@@ -161,6 +161,9 @@ func FromError(err error) *Error {
 	case object.Busy:
 		return SlowDown
 	case object.Unavailable:
+		if errors.Is(err, object.ErrEtcd) {
+			return ServiceUnavailable.Say("etcd, which decides about this, does not answer. Please try again.")
+		}
 		return ServiceUnavailable
 	case object.Denied:
 		return AccessDenied

@@ -184,6 +184,9 @@ func transient(err error) bool {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Aborted:
 		return true
+	case codes.Unknown: // how etcd 3.4 says that its own time for the request has ended
+		text := status.Convert(err).Message()
+		return text == context.DeadlineExceeded.Error() || text == context.Canceled.Error()
 	}
 	return errors.Is(err, context.DeadlineExceeded)
 }
@@ -195,7 +198,7 @@ func failure(op, name string, err error) error {
 	case errors.As(err, &e):
 		return err
 	case transient(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return object.E(op, name, object.Unavailable, fmt.Errorf("etcd does not answer: %w", err))
+		return object.E(op, name, object.Unavailable, fmt.Errorf("%w: %w", object.ErrEtcd, err))
 	}
 	return object.E(op, name, object.Internal, err)
 }

@@ -62,6 +62,34 @@ func startServer(ctx context.Context, c Embed, log *slog.Logger) (*server, error
 	return nil, object.E(op, c.Dir, object.Unavailable, err)
 }
 
+// Serve runs a server that is not part of a node until ctx ends. The error is of kind
+// Invalid for settings that cannot be, else Unavailable.
+func Serve(ctx context.Context, c Embed, log *slog.Logger) error {
+	const op = "etcd.Serve"
+	if c.Dir == "" {
+		return object.E(op, c.Name, object.Invalid, errors.New("it needs a directory for its data"))
+	}
+	if err := c.check(); err != nil {
+		return object.E(op, c.Dir, object.Invalid, err)
+	}
+	s, err := startServer(ctx, c, log)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer s.close()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err = <-s.etcd.Err():
+	case <-s.etcd.Server.StopNotify():
+		err = errors.New("it stopped")
+	}
+	return object.E(op, c.Dir, object.Unavailable, err)
+}
+
 func (c Embed) config() (*embed.Config, error) {
 	setDefault(&c.PeerListen, c.PeerURL)
 	var urls [3]url.URL

@@ -42,7 +42,7 @@ func (s *Store) Sync(ctx context.Context) (*cluster.State, error) {
 		}
 		return s.State(), nil
 	case <-ctx.Done():
-		return nil, object.E("cluster.Sync", "", object.Unavailable, ctx.Err())
+		return nil, failure("cluster.Sync", "", ctx.Err())
 	}
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 	Members                      int      // of etcd, one in each of the first proxies; 0 is one alone
 	Remote                       Remote   // of the buckets of provider aws, which the targets have the key of
 	TargetEnv                    []string // more variables for the targets
+	Clocks                       []string // NODE=OFFSET of clocks that are wrong, such as target1=-10m
 	Hosts                        string   // what /etc/hosts says to the targets; takes root
 	Network                      bool     // each node in a network namespace of its own, see network; takes root
 	// Disk returns the directory of a target's mountpath; nil: below the cluster's own.
@@ -176,6 +177,11 @@ func (c *Cluster) addNode(name, program string, more ...string) error {
 			return err
 		}
 		public, more = n.host, append(more, "--insecure-no-auth")
+	}
+	for _, entry := range c.o.Clocks {
+		if offset, ok := strings.CutPrefix(entry, name+"="); ok {
+			more = append(more, "--debug-clock-offset", offset)
+		}
 	}
 	if c.o.S3Domain != "" {
 		more = append(more, "--s3-domain", c.o.S3Domain)

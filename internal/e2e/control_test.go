@@ -100,30 +100,73 @@ func TestTargetJoins(t *testing.T) {
 // clients and its process.
 func startEtcd(t *testing.T) (client string, process *os.Process) {
 	t.Helper()
-	ports, err := freePorts(2)
+	clients, members := startEtcds(t, 1)
+	return clients[0], members[0].cmd.Process
+}
+
+// etcdMember is a process of Debian's etcd.
+type etcdMember struct {
+	args []string
+	log  string
+	cmd  *exec.Cmd
+}
+
+// startEtcds starts Debian's etcd of so many members, ends it with the test, and
+// returns the members and their URLs for clients.
+func startEtcds(t *testing.T, count int) (clients []string, members []*etcdMember) {
+	t.Helper()
+	ports, err := freePorts(2 * count)
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, peer := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	dir := t.TempDir()
-	log, err := os.Create(dir + "/log")
+	var initial []string
+	for i := range count {
+		client, peer := fmt.Sprintf("http://127.0.0.1:%d", ports[2*i]), fmt.Sprintf("http://127.0.0.1:%d", ports[2*i+1])
+		name, dir := fmt.Sprint("e", i+1), t.TempDir()
+		clients, initial = append(clients, client), append(initial, name+"="+peer)
+		members = append(members, &etcdMember{log: dir + "/log", args: []string{
+			"--name=" + name, "--data-dir=" + dir + "/data", "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
+			"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
+		}})
+	}
+	for _, m := range members {
+		m.args = append(m.args, "--initial-cluster="+strings.Join(initial, ","))
+		m.start(t)
+		t.Cleanup(m.kill)
+	}
+	for _, client := range clients {
+		Eventually(t, 20*time.Second, "etcd answers", func() error { return dialable(strings.TrimPrefix(client, "http://")) })
+	}
+	return clients, members
+}
+
+func (m *etcdMember) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command("etcd", "--name=e", "--data-dir="+dir+"/data", "--listen-client-urls="+client, "--advertise-client-urls="+client,
-		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=e="+peer)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	m.cmd = exec.Command("etcd", m.args...)
+	m.cmd.Stdout, m.cmd.Stderr = log, log
+	if err := m.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGCONT) // a test may have stopped it
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	Eventually(t, 20*time.Second, "etcd answers", func() error { return dialable(strings.TrimPrefix(client, "http://")) })
-	return client, cmd.Process
+}
+
+func (m *etcdMember) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := m.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kill ends the member, which a test may have stopped.
+func (m *etcdMember) kill() {
+	if m.cmd != nil && m.cmd.ProcessState == nil {
+		_ = m.cmd.Process.Kill()
+		_ = m.cmd.Wait()
+	}
 }
 
 // A cluster on an etcd of its own: Debian's, started beside it.
