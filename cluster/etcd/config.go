@@ -53,6 +53,8 @@ type Embed struct {
 	Initial    string // name=peer-url,…: the members at the first start; "" is this one alone
 	Join       bool   // to be one more member of the running etcd at Endpoints, or in the place of the member of that name
 
+	Restore string // a file: the snapshot that the first start begins with, the same on all members
+
 	Cert, Key string // PEM files of what https URLs are served with
 	CA        string // PEM file: who connects over TLS must show a certificate signed by one of these; "" is anybody
 
@@ -74,6 +76,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Embed == nil && len(c.Endpoints) == 0:
 		return bad("etcd is either embedded or has endpoints")
+	case c.Embed != nil && c.Embed.Join && c.Embed.Restore != "":
+		return bad("an embedded etcd joins others or begins with a snapshot, not both")
 	case c.Embed != nil && c.Embed.several() != (len(c.Endpoints) > 0):
 		return bad("an embedded etcd that is one of several needs the endpoints of all, and one that is alone has none but its own")
 	case c.Embed != nil && c.Embed.Dir == "":

@@ -38,6 +38,12 @@ func (s *Store) embedServer(ctx context.Context) error {
 		}
 		e.joins = true
 	}
+	if e.Restore != "" && !e.hasData() {
+		if err := s.restore(e); err != nil {
+			return err
+		}
+		s.restored = true
+	}
 	var err error
 	if s.server, err = startServer(ctx, e, s.log); err != nil {
 		return err

@@ -21,14 +21,15 @@ import (
 
 // Store keeps the State of a cluster that this node is part of.
 type Store struct {
-	config  Config
-	log     *slog.Logger
-	keys    keyspace
-	decoder decoder
-	client  *clientv3.Client
-	server  *server // nil with an external etcd
-	started time.Time
-	root    cluster.AccessKey // of a cluster that this store makes
+	config   Config
+	log      *slog.Logger
+	keys     keyspace
+	decoder  decoder
+	client   *clientv3.Client
+	server   *server // nil with an external etcd
+	started  time.Time
+	restored bool              // the embedded etcd began with a snapshot
+	root     cluster.AccessKey // of a cluster that this store makes
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -103,6 +104,11 @@ func (s *Store) open(ctx context.Context) error {
 	var err error
 	if s.client, err = s.dial(endpoints); err != nil {
 		return object.E(op, s.config.Self.ID, object.Invalid, err)
+	}
+	if s.restored {
+		if err := s.leapAhead(ctx); err != nil {
+			return failure(op, s.config.Self.ID, err)
+		}
 	}
 	revision, err := s.join(ctx, false)
 	if err != nil {

@@ -16,6 +16,7 @@ type etcdSettings struct {
 	peer   string      // peer URL, or where to listen for the members' one
 	peers  config.List // name=peer-url
 	join   bool
+	from   string // a snapshot
 }
 
 // check reports what does not fit together.
@@ -29,6 +30,8 @@ func (e *etcdSettings) check(n *config.Node) error {
 		names[name] = true
 	}
 	switch {
+	case e.from != "" && !e.embeds(n):
+		return errors.New("--etcd-restore is for a proxy that embeds etcd")
 	case len(e.peers) == 0 && e.join:
 		return errors.New("--etcd-join needs --etcd-peers with this proxy's entry, and --etcd")
 	case len(e.peers) == 0:
@@ -57,7 +60,7 @@ func (e *etcdSettings) embed(n *config.Node) *etcd.Embed {
 	}
 	out := &etcd.Embed{
 		Dir: filepath.Join(n.DataDir, "etcd"), ClientURL: e.listen, PeerURL: e.peer,
-		Cert: n.EtcdTLS.Cert, Key: n.EtcdTLS.Key, CA: n.EtcdTLS.CA,
+		Restore: e.from, Cert: n.EtcdTLS.Cert, Key: n.EtcdTLS.Key, CA: n.EtcdTLS.CA,
 	}
 	if len(e.peers) == 0 {
 		if out.PeerURL == "" {

@@ -51,6 +51,7 @@ func parse(args []string) (*settings, error) {
 	fs.StringVar(&s.etcd.peer, "etcd-peer", "", "peer `URL` of the embedded etcd (default: http://127.0.0.1:2380, or this proxy's in --etcd-peers)")
 	fs.Var(&s.etcd.peers, "etcd-peers", "comma-separated `NAME=URL` of each proxy that embeds a member of etcd, this one among them: their ids and peer URLs at the first start")
 	fs.BoolVar(&s.etcd.join, "etcd-join", false, "become a member of the running etcd (--etcd), or take the place of this proxy's member whose data are lost; nothing once there are data")
+	fs.StringVar(&s.etcd.from, "etcd-restore", "", "`file` with a snapshot of etcd (etcdctl snapshot save) to begin with, the same for all that embed it; nothing once there are data")
 	fs.Var(&s.domains, "s3-domain", "`domain` whose subdomains are buckets (virtual-host style); may be repeated")
 	fs.Var(&s.hosts, "s3-host", "`host[:port]` that clients sign requests for, where a load balancer in front changes the Host; may be repeated (--public-url's is one)")
 	fs.StringVar(&s.redirect, "redirect", "", "auto, always or never; overrides the cluster's setting on this proxy")

@@ -68,7 +68,7 @@ func TestIdentity(t *testing.T) {
 	args := target.args[1:]
 
 	elsewhere := replaceFlag(replaceFlag(replaceFlag(args, "--etcd", other.etcd), "--cluster-key", other.keyFile()), "--listen", "127.0.0.1:0")
-	wantIn(t, c.refused(t, "aisnode", elsewhere...), c.clusterID(t), other.clusterID(t), "--etcd")
+	wantIn(t, c.refused(t, "aisnode", elsewhere...), c.clusterID(t), other.clusterID(t), "its mountpaths")
 	renamed := replaceFlag(replaceFlag(args, "--id", "target9"), "--data-dir", t.TempDir())
 	wantIn(t, c.refused(t, "aisnode", renamed...), `"target1"`, `"target9"`, c.mountpath(1, 1))
 	twin := replaceFlag(replaceFlag(replaceFlag(args, "--id", "target2"), "--data-dir", t.TempDir()), "--listen", "127.0.0.1:0")
@@ -127,7 +127,7 @@ func TestReturnAfterLong(t *testing.T) {
 	sh.run(t, "ais auth policy set ann all - <<<'{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\"}]}'")
 	c.As(t, "ann").at(t, c, "target2").do(t, "GET", "/"+keep+"/k0", nil).want(t, 200, "")
 	c.Kill(t, "target2")
-	sh.run(t, "ais bucket rm ais://"+gone+" --yes; ais bucket mv ais://"+old+" ais://"+renamed+" --wait; ais auth user set ann --disabled")
+	sh.run(t, "ais bucket rm ais://"+gone+" --yes; ais bucket mv ais://"+old+" ais://"+renamed+"; ais auth user set ann --disabled")
 	compact(t, urls[0])
 	if err := c.node(t, "target2").start(); err != nil {
 		t.Fatal(err)
