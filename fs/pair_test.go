@@ -548,3 +548,69 @@ func TestYield(t *testing.T) {
 	wantContent(t, b.store.Load(), name("k"), large)
 	b.owner.Store(false)
 }
+
+// TestReleaseOfMirrored gives a name away that has a mirror, and takes it back:
+// nothing is left of it meanwhile, and both mountpaths have it afterwards.
+func TestReleaseOfMirrored(t *testing.T) {
+	f := faultfs.New()
+	c := memConfig(f)
+	s := open(t, c)
+	if err := s.SetCopies(7, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Resilver(t.Context(), &fs.Progress{}); err != nil {
+		t.Fatal(err)
+	}
+	files := func() (n int) {
+		for _, dir := range []string{"/m1", "/m2"} {
+			c.Mountpaths = []string{dir, dir + "/mirror"}
+			n += blobs(t, f, c)
+		}
+		return n
+	}
+	put(t, s, name("k"), large)
+	if n := files(); n != 2 {
+		t.Fatal(n, "blobs")
+	}
+	a, _ := joined()
+	a.store.Store(s)
+	e, err := s.Estate(name("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := a.keep(t, e)
+	if err := errors.Join(s.Yield(name("k"), fs.Stamp{Placement: 2}), s.Release(name("k"))); err != nil {
+		t.Fatal(err)
+	}
+	if n := files(); n != 0 {
+		t.Fatal(n, "blobs are left")
+	}
+	if err := s.Adopt(e, func(b fs.Blob) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(data[b.ID])), nil }); err != nil {
+		t.Fatal(err)
+	}
+	if n := files(); n != 2 {
+		t.Fatal(n, "blobs")
+	}
+	if err := s.Detach("/m1", true); err != nil {
+		t.Fatal(err)
+	}
+	wantContent(t, s, name("k"), large)
+}
+
+// keep reads the blobs of a name.
+func (p *side) keep(t *testing.T, e *fs.Estate) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, b := range e.Blobs {
+		r, err := p.fetch(e.Name)(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		out[b.ID] = string(data)
+	}
+	return out
+}

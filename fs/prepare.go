@@ -282,5 +282,8 @@ func (s *Store) Prepared(n object.Name) ([]*Change, error) {
 func (t *txn) releaseAll(held []holding, d object.Durability) {
 	for _, h := range held {
 		t.m.release(t.x, h.use, blobsOf(h.segments), d)
+		if t.mirror.m != nil {
+			t.mirror.m.release(t.mirror.x, h.use, blobsOf(h.segments), d)
+		}
 	}
 }

@@ -55,10 +55,10 @@ func (s *Store) SettleMany(list []Settlement) []error {
 	l := s.layout.Load()
 	groups := make(map[*mountpath][]placed)
 	seen := make(map[uint64]bool, len(list))
-	var single []int // of names that are there again, or may be anywhere
+	var single []int // of names that are there again, may be anywhere, or have a mirror
 	for i, o := range list {
 		digest := o.Name.Digest()
-		if !l.settled() || seen[digest] {
+		if !l.settled() || l.by(o.Name.Bucket) != l || seen[digest] {
 			single = append(single, i)
 			continue
 		}
@@ -255,6 +255,9 @@ func (r *replay) end(t *txn) (delta count, err error) {
 func (r *replay) done(t *txn, delta count, d object.Durability) {
 	if delta != (count{}) {
 		t.x.counters.add(t.n.Bucket, delta)
+		if t.mirror.m != nil {
+			t.mirror.x.counters.add(t.n.Bucket, delta)
+		}
 	}
 	if r.current {
 		t.m.reads.forget(t.n)

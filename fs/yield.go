@@ -42,10 +42,7 @@ func (s *Store) Release(n object.Name) error {
 		return fault("fs.Release", n, err)
 	}
 	defer t.end()
-	e, err := t.x.gather(n)
-	if err == nil && e != nil {
-		err = s.wipe(t.m, t.x, e)
-	}
+	_, err = t.adopt(&Estate{Name: n})
 	return fault("fs.Release", n, err)
 }
 
