@@ -86,6 +86,7 @@ func (p *side) send(c *fs.Change) error {
 // receive prepares a change, with the whole state of the name first where that is
 // needed.
 func (p *side) receive(c *fs.Change, from *side) error {
+	defer clear(c.Records) // the buffer of a request is used again once it was answered
 	s := p.store.Load()
 	err := s.Prepare(c, from.fetch(c.Name))
 	if !errors.Is(err, fs.ErrBehind) {

@@ -209,7 +209,9 @@ func (t *txn) prepare(c *Change, held []segment, keep int) (tried bool, err erro
 	if err := t.commit(c.Durability); err != nil {
 		return true, err
 	}
-	now.chain = append(now.chain[:keep:keep], prepared{c.Stamp, since, use, c})
+	kept := *c
+	kept.Records = bytes.Clone(c.Records) // the caller's may be those of a request, and change when it ends
+	now.chain = append(now.chain[:keep:keep], prepared{c.Stamp, since, use, &kept})
 	t.x.marks.set(t.n, now)
 	t.releaseAll(dropped, c.Durability)
 	return true, nil
