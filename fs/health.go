@@ -56,8 +56,15 @@ const (
 // suspect has the mountpath checked in the background where err may come from its
 // disk. A single error takes nothing out of service; a check that fails twice does.
 func (m *mountpath) suspect(err error) {
+	if ofDisk(err) {
+		m.startCheck(err)
+	}
+}
+
+// startCheck begins a check in the background, unless one runs or has just begun.
+func (m *mountpath) startCheck(err error) {
 	x := m.index.Load()
-	if x == nil || !ofDisk(err) || !m.checking.CompareAndSwap(false, true) {
+	if x == nil || !m.checking.CompareAndSwap(false, true) {
 		return
 	}
 	m.mu.Lock()

@@ -213,9 +213,11 @@ func (s *Store) change(next mountset, added, but *mountpath) error {
 		}
 		written = append(written, m)
 		err := writeIdentity(s.config.OS, m.dir, s.identity(next, m))
-		if err == nil || m.index.Load() == nil && m != added { // off, or disabled: it hears of it when it is back
+		away := m.index.Load() == nil || l.set.isLost(m.id) && !m.writes()
+		if err == nil || away && m != added { // off, or disabled, or lost: it hears of it when it is back
 			continue
 		}
+		m.suspect(err)
 		for _, m := range written {
 			if m != added {
 				err = errors.Join(err, writeIdentity(s.config.OS, m.dir, s.identity(l.set, m)))

@@ -79,6 +79,11 @@ func (m *mountpath) disable(cause error) {
 func (m *mountpath) revive(old *index) {
 	defer m.work.Done()
 	if old != nil {
+		for _, other := range []*mountpath{m.parent, m.shadow.Load()} { // on the same disk
+			if other != nil {
+				other.startCheck(old.cause())
+			}
+		}
 		m.leaveIndex(old)
 	}
 	told := old == nil // who opens the store sees what is failed
