@@ -198,7 +198,7 @@ func (k *Keeper) learn(n object.Name, l *link, revision int64) error {
 
 // prepare has one target prepare the change.
 func (k *Keeper) prepare(l *link, fl *flight, change []byte, giveUp time.Time) (verdictAnswer, error) {
-	ctx, cancel := context.WithDeadline(l.ctx, giveUp)
+	ctx, cancel := context.WithTimeout(l.ctx, giveUp.Sub(k.cfg.Now())) // giveUp is of this node's clock
 	defer cancel()
 	m := prepareMessage{sender: k.cfg.ID, again: fl.again(l.id), settle: l.take(maxCarried), change: change}
 	k.metrics.prepares.Inc()

@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string) (err error) {
 	cfg.Store.Cluster, cfg.Store.Target = s.node.Cluster, s.node.ID
 	cfg.Store.Mountpaths, cfg.Store.ReserveBytes = s.mountpaths, int64(s.reserve)
 	cfg.Store.Logger, cfg.Store.Registerer, cfg.Store.Now = logger, cfg.Registry, s.node.Now
-	copies := replica.New(replica.Config{ID: s.node.ID, Logger: logger, Registerer: cfg.Registry})
+	copies := replica.New(replica.Config{ID: s.node.ID, Logger: logger, Registerer: cfg.Registry, Now: s.node.Now})
 	cfg.Copies, cfg.Moves = copies, move.New(move.Config{ID: s.node.ID, Logger: logger, Settle: move.Settle}, copies)
 	cfg.Store.Copying = cfg.Moves.Hooks()
 	store, err := fs.Open(cfg.Store)

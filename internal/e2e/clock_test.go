@@ -49,6 +49,9 @@ func TestClocksDiffer(t *testing.T) {
 			if got := main.list(t, other); len(got) != len(keys)+12 {
 				t.Errorf("copied: %q", got)
 			}
+			if mode == "never" { // a redirect to who is dead is the client's to try again
+				c.takesOver(t, keys, nodes)
+			}
 			// The lease of a node whose clock is ahead, and of one whose is behind.
 			for _, n := range []string{"target1", "target2"} {
 				c.Kill(t, n)
@@ -68,4 +71,29 @@ func TestClocksDiffer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// takesOver has a target whose clock is ahead die: another acts for what both have, as
+// soon as its lease has ended.
+func (c *Cluster) takesOver(t *testing.T, keys, nodes []string) {
+	t.Helper()
+	root, copied := c.As(t, "root"), bucketName(t)
+	c.ShellAs(t, "root").run(t, "ais create ais://"+copied+" --props copies=2")
+	for i, k := range keys {
+		root.at(t, c, nodes[i%len(nodes)]).following(t, "PUT", "/"+copied+"/"+k, []byte(k)).want(t, 200, "")
+	}
+	c.Kill(t, "target1")
+	for _, k := range keys {
+		Eventually(t, 30*time.Second, k+" is read and written without a target", func() error {
+			a := root.do(t, "GET", "/"+copied+"/"+k, nil)
+			if a.status == 200 && string(a.body) == k {
+				a = root.do(t, "PUT", "/"+copied+"/"+k, []byte(k))
+			}
+			if a.status != 200 {
+				return fmt.Errorf("%v", a)
+			}
+			return nil
+		})
+	}
+	c.Restart(t, "target1")
 }
