@@ -124,10 +124,14 @@ func (t *Target) jobOwns(j *job, key string) (bool, error) {
 	return owner.ID == t.cfg.ID, err
 }
 
-// localNames lists what this target has of a bucket, if wanted.
+// localNames lists what this target has of a bucket, if wanted; while its names are moved
+// what all targets have: a name that is this one's may be elsewhere yet.
 func (t *Target) localNames(bucket uint64, wanted func(*object.Meta) bool) func(prefix string) iter.Seq2[string, error] {
 	return func(prefix string) iter.Seq2[string, error] {
 		return pages(object.Query{Prefix: prefix, Full: true, Limit: jobPage}, wanted, func(q object.Query) (object.Page, error) {
+			if b, ok := t.cluster.State().BucketByID(bucket); ok && b.Moving() && b.Provider != object.AWS {
+				return t.everyPage(context.Background(), b, q)
+			}
 			return t.store.List(bucket, q)
 		})
 	}
