@@ -36,8 +36,8 @@ func (d *doubts) look() {
 // doubtWorkers is how many names are settled at a time.
 const doubtWorkers = 8
 
-// resolveDoubts settles what stays prepared: at once after a change of the cluster's
-// map, for the names that this target owns now; else when it has been so for a while.
+// resolveDoubts settles what is prepared for names that this target owns, at once after a
+// change of the cluster's map.
 func (k *Keeper) resolveDoubts() {
 	wake := k.doubts.waker()
 	tick := time.NewTicker(k.cfg.Doubt / 2)
@@ -48,13 +48,19 @@ func (k *Keeper) resolveDoubts() {
 		if k.takeOver() {
 			k.doubts.tookOver.Store(version)
 		}
-		k.askAbout()
 		select {
 		case <-k.ctx.Done():
 			return
 		case <-wake:
 		case <-tick.C:
 		}
+	}
+}
+
+// keepAsking asks about what stays prepared for names that others own.
+func (k *Keeper) keepAsking() {
+	for sleep(k.ctx, k.cfg.Doubt/2) == nil {
+		k.askAbout()
 	}
 }
 

@@ -116,6 +116,7 @@ func (k *Keeper) Start(store *fs.Store, members *etcd.Store, caller *peer.Caller
 	k.started.Store(true)
 	k.wait.Go(k.follow)
 	k.wait.Go(k.resolveDoubts)
+	k.wait.Go(k.keepAsking)
 	k.wait.Go(k.keepReturning)
 }
 
