@@ -64,12 +64,31 @@ func (s *State) Owner(b *Bucket, n object.Name) (owner Node, live bool, err erro
 
 // Placed returns the targets that hold b's names, sorted by id; of a bucket that is
 // being moved, also those that are to. The error is that of Owner.
-func (s *State) Placed(b *Bucket) ([]Node, error) {
-	out, err := s.PlacedBy(b, b.Placement)
-	if err != nil || !b.Moving() || b.Next.Generation == b.Generation {
+func (s *State) Placed(b *Bucket) ([]Node, error) { return s.placed(b, s.PlacedBy) }
+
+// Acting returns those of Placed that may be the acting owner of a name: as ActingBy.
+func (s *State) Acting(b *Bucket) ([]Node, error) { return s.placed(b, s.ActingBy) }
+
+// ActingBy returns those of PlacedBy that may be the acting owner of a name: where names
+// have several copies not those that are behind, while each name has one that is not.
+func (s *State) ActingBy(b *Bucket, by Placement) ([]Node, error) {
+	all, err := s.PlacedBy(b, by)
+	if err != nil || by.Count() == 1 {
+		return all, err
+	}
+	inSync := slices.DeleteFunc(slices.Clone(all), func(n Node) bool { return n.Behind != 0 })
+	if len(all)-len(inSync) < by.Count() {
+		return inSync, nil
+	}
+	return all, nil
+}
+
+func (s *State) placed(b *Bucket, of func(*Bucket, Placement) ([]Node, error)) ([]Node, error) {
+	out, err := of(b, b.Placement)
+	if err != nil || !b.Moving() || b.Next.Generation == b.Generation && b.Next.Count() == b.Placement.Count() {
 		return out, err
 	}
-	more, err := s.PlacedBy(b, b.Next)
+	more, err := of(b, b.Next)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (p *Proxy) nativeEvictBucket(ctx *fasthttp.RequestCtx, to api.Target) error
 
 // answerJob starts a job at every live target of the bucket and answers its id.
 func (p *Proxy) answerJob(ctx *fasthttp.RequestCtx, b *cluster.Bucket, kind string, m api.NamesMessage) error {
-	nodes, err := p.cluster.State().Placed(b)
+	nodes, err := p.cluster.State().Acting(b)
 	if err != nil {
 		return err
 	}

@@ -162,11 +162,11 @@ func (p *Proxy) makeCopy(ctx *fasthttp.RequestCtx, source *cluster.Bucket, name 
 // or without an id for none.
 func (p *Proxy) placed(b, dest *cluster.Bucket) ([]cluster.Node, error) {
 	state := p.cluster.State()
-	nodes, err := state.Placed(b)
+	nodes, err := state.Acting(b)
 	if err != nil || dest == nil || dest.ID == 0 || dest.ID == b.ID {
 		return nodes, err
 	}
-	more, err := state.Placed(dest)
+	more, err := state.Acting(dest)
 	if err != nil {
 		return nil, err
 	}

@@ -131,7 +131,7 @@ func (p *Proxy) nativeSummary(ctx *fasthttp.RequestCtx, to api.Target, message a
 // would be taken for the truth.
 func (p *Proxy) startSummary(ctx *fasthttp.RequestCtx, b *cluster.Bucket, prefix string, remote bool) (string, error) {
 	state := p.cluster.State()
-	nodes, err := state.Placed(b)
+	nodes, err := state.Acting(b)
 	if err != nil {
 		return "", err
 	}

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -63,14 +62,13 @@ func phases(state *cluster.State, b *cluster.Bucket) ([][]Asked, error) {
 	}
 	out := make([][]Asked, len(places))
 	for i, by := range places {
-		nodes, err := state.PlacedBy(b, by)
+		nodes, err := state.ActingBy(b, by)
 		if err != nil {
 			return nil, err
 		}
 		view := ViewOf(b, by)
 		if by.Count() > 1 {
 			view.Map = state.Map.Version
-			nodes = acting(nodes, by.Count())
 		}
 		for _, node := range nodes {
 			if !state.IsLive(node.ID) {
@@ -80,15 +78,6 @@ func phases(state *cluster.State, b *cluster.Bucket) ([][]Asked, error) {
 		}
 	}
 	return out, nil
-}
-
-// acting returns those of the targets that may act for names of so many copies.
-func acting(nodes []cluster.Node, copies int) []cluster.Node {
-	inSync := slices.DeleteFunc(slices.Clone(nodes), func(n cluster.Node) bool { return n.Behind != 0 })
-	if len(nodes)-len(inSync) < copies {
-		return inSync
-	}
-	return nodes
 }
 
 // viewed calls do with the bucket as the state has it, and again where a target sees
