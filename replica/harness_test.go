@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -189,8 +190,10 @@ func (n *node) answer(w http.ResponseWriter, r *http.Request) error {
 		_, err = io.Copy(w, blob)
 		return err
 	}
+	defer clear(body) // a server uses the memory again
 	if r.URL.Path == peer.PathPrepare {
-		n.prepare.Store(&body)
+		kept := bytes.Clone(body)
+		n.prepare.Store(&kept)
 	}
 	answer, ok, err := n.keeper.Serve(r.URL.Path, body)
 	if !ok {

@@ -70,6 +70,7 @@ type Keeper struct {
 	returns returning
 	lefts   lefts
 	mending onces
+	pours   pours
 	moves   Moves
 
 	ctx  context.Context // until Stop

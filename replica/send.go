@@ -27,6 +27,10 @@ var errOutcome = errors.New("this target lost its lease meanwhile: whether the c
 // second, for the change to wait for it.
 const patience = 16 << 20
 
+// stagePatience is how long a change waits for the copies to have its bytes, before they
+// may have to fetch them.
+const stagePatience = 3 * time.Second
+
 // send is fs.Copying's Send: the change is on every copy in sync, prepared, when it
 // returns nil; else on none that will ever apply it.
 func (k *Keeper) send(c *fs.Change) error {
@@ -77,6 +81,13 @@ func (k *Keeper) deliver(c *fs.Change, fl *flight) error {
 		total += b.Size
 	}
 	giveUp := k.cfg.Now().Add(k.cfg.Hold + time.Duration(total/patience)*time.Second)
+	if len(c.Blobs) > 0 {
+		timer := time.NewTimer(stagePatience)
+		for _, b := range c.Blobs {
+			k.pours.await(b.ID, timer.C)
+		}
+		timer.Stop()
+	}
 	for held := false; ; {
 		changes := k.members.Changes()
 		err := k.try(c, fl, giveUp)

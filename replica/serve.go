@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -55,7 +56,7 @@ func (k *Keeper) servePrepare(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := fs.DecodeChange(m.change)
+	c, err := fs.DecodeChange(bytes.Clone(m.change)) // the store keeps it, the server uses the body's memory again
 	if err != nil {
 		return nil, err
 	}

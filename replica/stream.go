@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"sync"
+	"time"
 
 	"ais/cluster/peer"
 	"ais/object"
@@ -20,7 +22,7 @@ func (k *Keeper) stream(n object.Name, blob string) io.WriteCloser {
 	if !several || err != nil || !s.owns() {
 		return nil
 	}
-	var out pourings
+	var out []pouring
 	for i := range s.copies {
 		if i == s.self || !s.copies[i].Live {
 			continue
@@ -35,7 +37,46 @@ func (k *Keeper) stream(n object.Name, blob string) io.WriteCloser {
 	if len(out) == 0 {
 		return nil
 	}
-	return &out
+	return k.pours.begin(blob, out)
+}
+
+// pours are the streams of blobs that the copies have not answered yet.
+type pours struct {
+	mu     sync.Mutex // guards the rest
+	byBlob map[string]*pourings
+}
+
+func (p *pours) begin(blob string, out []pouring) *pourings {
+	all := &pourings{p: p, blob: blob, to: out, ended: make(chan struct{})}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byBlob == nil {
+		p.byBlob = make(map[string]*pourings)
+	}
+	p.byBlob[blob] = all
+	return all
+}
+
+func (p *pours) end(all *pourings) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.byBlob, all.blob)
+	close(all.ended)
+}
+
+// await waits until the copies have answered the stream of a blob, or until a moment: a
+// copy that has it all need not be asked whether it is to fetch it.
+func (p *pours) await(blob string, until <-chan time.Time) {
+	p.mu.Lock()
+	all := p.byBlob[blob]
+	p.mu.Unlock()
+	if all == nil {
+		return
+	}
+	select {
+	case <-all.ended:
+	case <-until:
+	}
 }
 
 // pour begins the stream to one copy.
@@ -61,14 +102,19 @@ type pouring struct {
 }
 
 // pourings are the streams of one blob.
-type pourings []pouring
+type pourings struct {
+	p     *pours
+	blob  string
+	to    []pouring
+	ended chan struct{} // closed when all have answered
+}
 
 var errNoneLeft = errors.New("no copy takes the stream any more")
 
 // Write implements io.Writer.
 func (p *pourings) Write(b []byte) (int, error) {
-	kept := (*p)[:0]
-	for _, one := range *p {
+	kept := p.to[:0]
+	for _, one := range p.to {
 		if _, err := one.to.Write(b); err != nil {
 			one.to.Drop()
 			one.k.metrics.streamsCut.Inc()
@@ -76,7 +122,7 @@ func (p *pourings) Write(b []byte) (int, error) {
 		}
 		kept = append(kept, one)
 	}
-	if *p = kept; len(kept) == 0 {
+	if p.to = kept; len(kept) == 0 {
 		return 0, errNoneLeft
 	}
 	return len(b), nil
@@ -85,13 +131,13 @@ func (p *pourings) Write(b []byte) (int, error) {
 // Close implements io.Closer. It does not wait for what the copies say: the change
 // that refers to the blob waits for them there.
 func (p *pourings) Close() error {
-	for _, one := range *p {
-		go func() {
+	go func() {
+		for _, one := range p.to {
 			if err := one.to.End(); err != nil {
 				one.k.cfg.Logger.Debug("a blob was not staged at a copy", "err", err)
 			}
-		}()
-	}
-	*p = nil
+		}
+		p.p.end(p)
+	}()
 	return nil
 }
