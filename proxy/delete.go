@@ -49,7 +49,10 @@ func (p *Proxy) deleteMany(ctx *fasthttp.RequestCtx, b *cluster.Bucket, keys []s
 	_ = p.hold(ctx, func() (again bool, err error) { // results have the errors
 		p.deleteOpen(b, keys, open, results, owner)
 		open = slices.DeleteFunc(open, func(i int) bool {
-			_, undone := peer.Resend(results[i].Err, false)
+			revision, undone := peer.Resend(results[i].Err, false)
+			if undone {
+				p.reach(revision)
+			}
 			return !undone
 		})
 		if len(open) == 0 {
@@ -126,6 +129,9 @@ func (p *Proxy) deleteShare(ctx context.Context, s *share, results []s3api.Delet
 		results[at].Err = err
 		if text, ok := answer.Failed[i]; ok {
 			results[at].Err = object.E("target.delete", s.request.Keys[i], object.KindFromText(text), nil)
+			if revision, ok := answer.Again[i]; ok {
+				results[at].Err = peer.Again("target.delete", s.request.Keys[i], revision, results[at].Err)
+			}
 		}
 		id, marker := answer.Markers[i]
 		results[at].MarkerID, results[at].Marker = id, marker

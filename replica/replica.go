@@ -174,9 +174,10 @@ func (k *Keeper) stand(n object.Name) (s standing, several bool, err error) {
 	return s, true, err
 }
 
-// fenced is what a target says that has no lease.
-func fenced(n object.Name) error {
-	return object.E("replica.Enter", n.Key, object.Unavailable, errFenced)
+// notHere is what a target says before it has begun with what it is asked for: who
+// sent it may send it again, to whoever acts for the name by the state of that revision.
+func notHere(n object.Name, revision int64, why error) error {
+	return peer.Again("replica.Enter", n.Key, revision, why)
 }
 
 var errFenced = errors.New("this target does not hold its lease now")
@@ -192,13 +193,13 @@ func (k *Keeper) Enter(n object.Name, write bool) error {
 		return err
 	}
 	if k.members.Fenced() {
-		return fenced(n)
+		return notHere(n, 0, errFenced)
 	}
 	if s.owns() {
 		return k.settleOwn(n)
 	}
 	if write || s.self < 0 || !s.copies[s.self].InSync() || k.store.Dirty(n) {
-		return elsewhere(n)
+		return notHere(n, s.state.Revision, ErrElsewhere)
 	}
 	return nil
 }

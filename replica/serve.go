@@ -193,7 +193,7 @@ func (k *Keeper) serveResolve(body []byte) ([]byte, error) {
 	case !several || !s.owns():
 		return k.answer(stale, fs.Stamp{}), nil
 	case k.members.Fenced():
-		return nil, fenced(m.name)
+		return nil, notHere(m.name, 0, errFenced)
 	case k.store.Dirty(m.name):
 		k.doubts.look()
 		return k.answer(undecided, fs.Stamp{}), nil

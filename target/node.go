@@ -188,7 +188,7 @@ func (t *Target) nodeDelete(ctx *fasthttp.RequestCtx) error {
 		list[i] = fs.Removal{Name: object.Name{Bucket: b.ID, Key: key}, Version: req.Versions[i], Cond: req.Conds[i]}
 	}
 	removed, errs := t.DeleteMany(b, list, req.Owner)
-	answer := peer.DeleteAnswer{Failed: map[int]string{}, Markers: map[int]string{}}
+	answer := peer.DeleteAnswer{Failed: map[int]string{}, Again: map[int]int64{}, Markers: map[int]string{}}
 	for i, err := range errs {
 		if err == nil {
 			if removed[i].DeleteMarker {
@@ -200,6 +200,9 @@ func (t *Target) nodeDelete(ctx *fasthttp.RequestCtx) error {
 			t.cfg.Logger.Error("delete", "bucket", b.Name, "key", req.Keys[i], "err", err)
 		}
 		answer.Failed[i] = object.KindOf(err).Error()
+		if revision, ok := peer.Resend(err, false); ok {
+			answer.Again[i] = revision
+		}
 	}
 	t.metrics.del.count.Add(float64(len(req.Keys) - len(answer.Failed)))
 	return write(ctx, answer)

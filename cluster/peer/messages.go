@@ -69,6 +69,7 @@ type DeleteRequest struct {
 // DeleteAnswer says what came of each key, by its index.
 type DeleteAnswer struct {
 	Failed  map[int]string `json:"failed,omitempty"`  // text of the Kind, where it could not be removed
+	Again   map[int]int64  `json:"again,omitempty"`   // of those, the keys that nobody has begun with: the revision to reach before they are sent again
 	Markers map[int]string `json:"markers,omitempty"` // version, as S3 shows it, of the delete marker that was made or removed
 }
 
