@@ -88,6 +88,7 @@ func (p *side) send(c *fs.Change) error {
 func (p *side) receive(c *fs.Change, from *side) error {
 	defer clear(c.Records) // the buffer of a request is used again once it was answered
 	s := p.store.Load()
+	defer clear(c.Records) // the buffer that the change came in is used again
 	err := s.Prepare(c, from.fetch(c.Name))
 	if !errors.Is(err, fs.ErrBehind) {
 		return err
