@@ -21,7 +21,7 @@ var (
 	consistencySeed   = flag.Uint64("consistency.seed", 0, "run the consistency test with this seed alone, as a failure printed it")
 	consistencyTime   = flag.Duration("consistency.time", 0, "how long each seed of the consistency test runs")
 	consistencySeeds  = flag.Int("consistency.seeds", 0, "how many seeds the consistency test runs with")
-	consistencyFaults = flag.String("consistency.faults", "", "the faults that the consistency test causes, separated by commas; none causes none")
+	consistencyFaults = flag.String("consistency.faults", "", "the faults that the consistency test causes, separated by commas; none causes none (default: all)")
 )
 
 // TestConsistency lets clients work on a few keys through all nodes while processes are
