@@ -21,6 +21,7 @@ type asker struct {
 	expect    bool // the body was announced with Expect: 100-continue
 	body      bool // the request has a body
 	follow    bool // the client says that it follows: X-Ais-Redirect: follow
+	retry     bool // an SDK tries again: the node that it was sent to may be dead
 	page      bool // a browser sends it for a page of another origin: it has an Origin
 }
 
@@ -31,10 +32,19 @@ var followers = [...]string{
 	"aws-sdk-go-v2/", "rclone/", "s3fs/", "aws-sdk-cpp/", "Mozilla/", "Wget/", "Go-http-client/", "python-requests/",
 }
 
+// retries reports whether an SDK's header amz-sdk-request, such as "attempt=2; max=3",
+// is of a second try or later.
+func retries(header string) bool {
+	_, rest, _ := strings.Cut(header, "attempt=")
+	attempt, _, _ := strings.Cut(rest, ";")
+	return attempt != "" && attempt != "1"
+}
+
 // redirects decides whether an object request is answered with a 307 to the
 // owner, or relayed. In auto mode a 307 goes only to clients that are known to
 // follow it, and never to a body that was not announced with Expect: the client
-// would be cut off while it sends. HEAD is always relayed (s3cmd takes only the
+// would be cut off while it sends. What is tried again is relayed, for this node finds
+// another copy where a target does not answer. HEAD is always relayed (s3cmd takes only the
 // host name of a Location). What a browser sends for a page is relayed too: after
 // a redirect to another origin it says "Origin: null" (Fetch, HTTP-redirect fetch),
 // which no CORS rule allows.
@@ -45,7 +55,7 @@ func redirects(mode RedirectMode, a asker) bool {
 	case RedirectAlways:
 		return true
 	}
-	if a.page || a.body && !a.expect {
+	if a.page || a.retry || a.body && !a.expect {
 		return false
 	}
 	if a.follow {

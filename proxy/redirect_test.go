@@ -15,6 +15,8 @@ func TestRedirects(t *testing.T) {
 		want bool
 	}{
 		{"Go SDK reads", RedirectAuto, asker{method: "GET", userAgent: goSDK}, true},
+		{"Go SDK reads again", RedirectAuto, asker{method: "GET", userAgent: goSDK, retry: retries("attempt=2; max=3")}, false},
+		{"Go SDK reads, and says so", RedirectAuto, asker{method: "GET", userAgent: goSDK, retry: retries("attempt=1; max=3")}, true},
 		{"Go SDK head is relayed", RedirectAuto, asker{method: "HEAD", userAgent: goSDK}, false},
 		{"Go SDK delete is relayed", RedirectAuto, asker{method: "DELETE", userAgent: goSDK}, false},
 		{"Go SDK cannot resend a body", RedirectAuto, asker{method: "PUT", userAgent: goSDK, expect: true, body: true}, false},

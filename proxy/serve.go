@@ -215,6 +215,7 @@ func (p *Proxy) redirects(ctx *fasthttp.RequestCtx, node cluster.Node) bool {
 		expect:    len(h.Peek("Expect")) > 0,
 		body:      h.ContentLength() != 0 && (ctx.IsPut() || ctx.IsPost()),
 		follow:    string(h.Peek("X-Ais-Redirect")) == "follow",
+		retry:     retries(string(h.Peek("Amz-Sdk-Request"))),
 		page:      len(h.Peek("Origin")) > 0,
 	})
 }

@@ -160,15 +160,20 @@ func (f *traffic) removeAll(sdk *s3.Client, has map[string][]byte) error {
 	for key := range has {
 		in.Delete.Objects = append(in.Delete.Objects, types.ObjectIdentifier{Key: &key})
 	}
-	out, err := sdk.DeleteObjects(f.t.Context(), &in)
-	if err != nil {
-		return err
+	for try := 0; ; try++ {
+		out, err := sdk.DeleteObjects(f.t.Context(), &in)
+		if err != nil {
+			return err
+		}
+		if len(out.Errors) > 0 && try == 0 && aws.ToString(out.Errors[0].Code) == "ServiceUnavailable" {
+			continue // killed while it removed them: an SDK does not try a key again, and the proxy must not
+		}
+		clear(has)
+		for _, e := range out.Errors {
+			return fmt.Errorf("%s: %s", aws.ToString(e.Key), aws.ToString(e.Code))
+		}
+		return nil
 	}
-	clear(has)
-	for _, e := range out.Errors {
-		return fmt.Errorf("%s: %s", aws.ToString(e.Key), aws.ToString(e.Code))
-	}
-	return nil
 }
 
 // goesOn waits until the clients have made some more requests.
