@@ -115,6 +115,32 @@ type turn struct {
 	users int
 }
 
+// try is lock where nobody has the turn or waits for it; ok says so.
+func (t *turns) try(n object.Name) (unlock func(), ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byName[n] != nil {
+		return nil, false
+	}
+	if t.byName == nil {
+		t.byName = make(map[object.Name]*turn)
+	}
+	one := &turn{users: 1}
+	one.Lock()
+	t.byName[n] = one
+	return func() { t.leave(n, one) }, true
+}
+
+// leave gives a turn back.
+func (t *turns) leave(n object.Name, one *turn) {
+	one.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if one.users--; one.users == 0 {
+		delete(t.byName, n)
+	}
+}
+
 func (t *turns) lock(n object.Name) (unlock func()) {
 	t.mu.Lock()
 	if t.byName == nil {
@@ -128,12 +154,5 @@ func (t *turns) lock(n object.Name) (unlock func()) {
 	one.users++
 	t.mu.Unlock()
 	one.Lock()
-	return func() {
-		one.Unlock()
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if one.users--; one.users == 0 {
-			delete(t.byName, n)
-		}
-	}
+	return func() { t.leave(n, one) }
 }

@@ -36,6 +36,9 @@ const stagePatience = 3 * time.Second
 func (k *Keeper) send(c *fs.Change) error {
 	fl := k.flights.begin(c.Name, c.Stamp)
 	err := k.deliver(c, fl)
+	for _, b := range c.Blobs {
+		k.pours.drop(b.ID)
+	}
 	if err != nil {
 		k.settle(c, fl, false, nil)
 		k.flights.end(c.Name)
@@ -157,7 +160,8 @@ func (k *Keeper) prepareAll(c *fs.Change, fl *flight, calls []*link, giveUp time
 	change := fs.EncodeChange(c)
 	outcomes := make([]error, len(calls))
 	answers := make([]verdictAnswer, len(calls))
-	one := func(i int) { answers[i], outcomes[i] = k.prepare(calls[i], fl, change, giveUp) }
+	m := prepareMessage{blobs: k.pours.small(c.Blobs), change: change}
+	one := func(i int) { answers[i], outcomes[i] = k.prepare(calls[i], fl, m, giveUp) }
 	fl.note(calls)
 	var wg sync.WaitGroup
 	for i := range calls[1:] {
@@ -207,11 +211,11 @@ func (k *Keeper) learn(n object.Name, l *link, revision int64) error {
 	return fmt.Errorf("%w: %s knows of another owner", errHeld, l.id)
 }
 
-// prepare has one target prepare the change.
-func (k *Keeper) prepare(l *link, fl *flight, change []byte, giveUp time.Time) (verdictAnswer, error) {
+// prepare has one target prepare the change, which m has with its blobs.
+func (k *Keeper) prepare(l *link, fl *flight, m prepareMessage, giveUp time.Time) (verdictAnswer, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, giveUp.Sub(k.cfg.Now())) // giveUp is of this node's clock
 	defer cancel()
-	m := prepareMessage{sender: k.cfg.ID, again: fl.again(l.id), settle: l.take(maxCarried), change: change}
+	m.sender, m.again, m.settle = k.cfg.ID, fl.again(l.id), l.take(maxCarried)
 	k.metrics.prepares.Inc()
 	answer, err := k.caller.Send(ctx, l.node, peer.PathPrepare, m.encode())
 	if err != nil {

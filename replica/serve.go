@@ -92,12 +92,13 @@ const maxAtOnce = 4 << 20
 var errLater = errors.New("there is much to fetch")
 
 func (k *Keeper) prepareHere(m *prepareMessage, c *fs.Change, owner cluster.Node, behind bool) error {
+	fetch := m.carried(k.fetcher(owner, c.Name))
 	if m.again {
 		if err := k.store.Settle(c.Name, c.Stamp, false); err != nil {
 			return err
 		}
 	}
-	err := k.store.Prepare(c, k.fetcher(owner, c.Name))
+	err := k.store.Prepare(c, fetch)
 	if !errors.Is(err, fs.ErrBehind) {
 		return err
 	}
@@ -111,7 +112,19 @@ func (k *Keeper) prepareHere(m *prepareMessage, c *fs.Change, owner cluster.Node
 	if err := k.adopt(owner, e); err != nil {
 		return err
 	}
-	return k.store.Prepare(c, k.fetcher(owner, c.Name))
+	return k.store.Prepare(c, fetch)
+}
+
+// carried returns what opens the blobs that came with the change, and fetches others.
+func (m *prepareMessage) carried(fetch fs.Fetch) fs.Fetch {
+	return func(b fs.Blob) (io.ReadCloser, error) {
+		for _, c := range m.blobs {
+			if c.id == b.ID {
+				return io.NopCloser(bytes.NewReader(c.bytes)), nil
+			}
+		}
+		return fetch(b)
+	}
 }
 
 func sizeOf(blobs []fs.Blob) (total int64) {
@@ -136,25 +149,54 @@ func (k *Keeper) serveSettle(body []byte) ([]byte, error) {
 // for its own index write, which many share.
 const settleWorkers = 16
 
-// settleAll settles changes of a sender's, those that it may still decide about. What
-// fails stays in doubt, and is asked about.
+// settleAll settles changes of a sender's, those that it may still decide about, in as
+// few index writes as that takes: names whose turn somebody else has come after the
+// others. What fails stays in doubt, and is asked about.
 func (k *Keeper) settleAll(sender string, list []settlement) {
-	each(settleWorkers, list, func(s settlement) {
-		unlock := k.turns.lock(s.name)
-		defer unlock()
-		if _, ok, err := k.mayChange(sender, s.name); err != nil || !ok {
-			return
+	var together []fs.Settlement
+	var later []settlement
+	var unlock []func()
+	for _, one := range list {
+		leave, ok := k.turns.try(one.name)
+		switch {
+		case !ok:
+			later = append(later, one)
+		case !k.maySettle(sender, one.name):
+			leave()
+		default:
+			together = append(together, one.stored())
+			unlock = append(unlock, leave)
 		}
-		var err error
-		if len(s.missing) > 0 {
-			err = k.store.TakeOver(s.name, s.stamp, s.missing)
-		} else {
-			err = k.store.Settle(s.name, s.stamp, s.commit)
-		}
-		if err != nil {
-			k.cfg.Logger.Warn("a prepared change is not settled", "bucket", s.name.Bucket, "key", s.name.Key, "err", err)
+	}
+	k.settleNow(together)
+	for _, leave := range unlock {
+		leave()
+	}
+	each(settleWorkers, later, func(one settlement) {
+		defer k.turns.lock(one.name)()
+		if k.maySettle(sender, one.name) {
+			k.settleNow([]fs.Settlement{one.stored()})
 		}
 	})
+}
+
+func (s settlement) stored() fs.Settlement {
+	return fs.Settlement{Name: s.name, Stamp: s.stamp, Commit: s.commit, Missing: s.missing}
+}
+
+// settleNow settles changes of names whose turn is held.
+func (k *Keeper) settleNow(list []fs.Settlement) {
+	for i, err := range k.store.SettleMany(list) {
+		if n := list[i].Name; err != nil {
+			k.cfg.Logger.Warn("a prepared change is not settled", "bucket", n.Bucket, "key", n.Key, "err", err)
+		}
+	}
+}
+
+// maySettle reports whether a target may say what came of changes of the name.
+func (k *Keeper) maySettle(sender string, n object.Name) bool {
+	_, ok, err := k.mayChange(sender, n)
+	return ok && err == nil
 }
 
 // each calls do for every item, workers at a time.

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"ais/cluster/peer"
+	"ais/fs"
 	"ais/object"
 )
 
 // stream is fs.Copying's Stream: the bytes of a new blob go to the other copies while
 // they are received. A copy that takes none for too long is left out; it fetches the
-// blob when it prepares the change.
+// blob when it prepares the change. A blob of up to carryMax goes along with the change.
 func (k *Keeper) stream(n object.Name, blob string) io.WriteCloser {
 	if !k.started.Load() {
 		return nil
@@ -22,39 +23,106 @@ func (k *Keeper) stream(n object.Name, blob string) io.WriteCloser {
 	if !several || err != nil || !s.owns() {
 		return nil
 	}
-	var out []pouring
 	for i := range s.copies {
-		if i == s.self || !s.copies[i].Live {
+		if i != s.self && s.copies[i].Live {
+			return &pourings{k: k, s: &s, n: n, blob: blob, ended: make(chan struct{})}
+		}
+	}
+	return nil
+}
+
+// carryMax is up to which size, with its trailer, a blob goes along with the change that
+// refers to it; it is what an upload costs in memory.
+const carryMax = 256<<10 + 4<<10
+
+// maxCarrying bounds the blobs that wait for their changes, all together. What is beyond
+// is fetched by the copies.
+const maxCarrying = 64 << 20
+
+// carryFor is how long a blob waits for its change, which may never come.
+const carryFor = 15 * time.Second
+
+// begin sends what there is of the blob, and from now on the rest as it comes.
+func (p *pourings) begin() {
+	for i := range p.s.copies {
+		if i == p.s.self || !p.s.copies[i].Live {
 			continue
 		}
-		to, err := k.pour(&s, i, n, blob)
+		to, err := p.k.pour(p.s, i, p.n, p.blob)
 		if err != nil {
-			k.metrics.streamsCut.Inc()
+			p.k.metrics.streamsCut.Inc()
 			continue
 		}
-		out = append(out, to)
+		p.to = append(p.to, to)
 	}
-	if len(out) == 0 {
-		return nil
+	p.begun = true
+	p.k.pours.begin(p)
+	small := p.small
+	p.small = nil
+	if len(small) > 0 {
+		_, _ = p.Write(small) // who does not take it is left out
 	}
-	return k.pours.begin(blob, out)
 }
 
-// pours are the streams of blobs that the copies have not answered yet.
+// pours are the streams of blobs that the copies have not answered yet,
+// and the small blobs that go along with a change.
 type pours struct {
-	mu     sync.Mutex // guards the rest
-	byBlob map[string]*pourings
+	mu       sync.Mutex // guards the rest
+	byBlob   map[string]*pourings
+	carried  map[string]*carrying
+	carrying int // bytes
 }
 
-func (p *pours) begin(blob string, out []pouring) *pourings {
-	all := &pourings{p: p, blob: blob, to: out, ended: make(chan struct{})}
+// carrying is a small blob that waits for its change.
+type carrying struct {
+	bytes []byte
+	timer *time.Timer
+}
+
+func (p *pours) begin(all *pourings) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.byBlob == nil {
 		p.byBlob = make(map[string]*pourings)
 	}
-	p.byBlob[blob] = all
-	return all
+	p.byBlob[all.blob] = all
+}
+
+// carry keeps a small blob for its change.
+func (p *pours) carry(blob string, bytes []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.carrying+len(bytes) > maxCarrying {
+		return
+	}
+	if p.carried == nil {
+		p.carried = make(map[string]*carrying)
+	}
+	p.carrying += len(bytes)
+	p.carried[blob] = &carrying{bytes, time.AfterFunc(carryFor, func() { p.drop(blob) })}
+}
+
+// small returns those of the blobs that are carried.
+func (p *pours) small(blobs []fs.Blob) (list []carriedBlob) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, b := range blobs {
+		if c := p.carried[b.ID]; c != nil {
+			list = append(list, carriedBlob{b.ID, c.bytes})
+		}
+	}
+	return list
+}
+
+// drop lets go of a blob that was carried.
+func (p *pours) drop(blob string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.carried[blob]; c != nil {
+		c.timer.Stop()
+		delete(p.carried, blob)
+		p.carrying -= len(c.bytes)
+	}
 }
 
 func (p *pours) end(all *pourings) {
@@ -103,8 +171,12 @@ type pouring struct {
 
 // pourings are the streams of one blob.
 type pourings struct {
-	p     *pours
+	k     *Keeper
+	s     *standing
+	n     object.Name
 	blob  string
+	small []byte // all of the blob so far, until begun
+	begun bool
 	to    []pouring
 	ended chan struct{} // closed when all have answered
 }
@@ -113,6 +185,16 @@ var errNoneLeft = errors.New("no copy takes the stream any more")
 
 // Write implements io.Writer.
 func (p *pourings) Write(b []byte) (int, error) {
+	if !p.begun {
+		if len(p.small)+len(b) <= carryMax {
+			if p.small == nil {
+				p.small = make([]byte, 0, len(b)+4<<10) // the trailer follows
+			}
+			p.small = append(p.small, b...)
+			return len(b), nil
+		}
+		p.begin()
+	}
 	kept := p.to[:0]
 	for _, one := range p.to {
 		if _, err := one.to.Write(b); err != nil {
@@ -131,13 +213,17 @@ func (p *pourings) Write(b []byte) (int, error) {
 // Close implements io.Closer. It does not wait for what the copies say: the change
 // that refers to the blob waits for them there.
 func (p *pourings) Close() error {
+	if !p.begun {
+		p.k.pours.carry(p.blob, p.small)
+		return nil
+	}
 	go func() {
 		for _, one := range p.to {
 			if err := one.to.End(); err != nil {
 				one.k.cfg.Logger.Debug("a blob was not staged at a copy", "err", err)
 			}
 		}
-		p.p.end(p)
+		p.k.pours.end(p)
 	}()
 	return nil
 }

@@ -121,14 +121,30 @@ type prepareMessage struct {
 	sender string
 	again  bool // it was sent before, perhaps with other handoffs: what is prepared of it is to be dropped
 	settle []settlement
+	blobs  []carriedBlob // small ones that the change refers to
 	change []byte
 }
 
+// carriedBlob is the file of a blob as fs.Store.OpenBlob reads it.
+type carriedBlob struct {
+	id    string
+	bytes []byte
+}
+
 func (m *prepareMessage) encode() []byte {
-	e := newMessage(len(m.sender) + len(m.change) + 64*len(m.settle))
+	size := len(m.sender) + len(m.change) + 64*len(m.settle)
+	for _, b := range m.blobs {
+		size += len(b.id) + len(b.bytes) + 8
+	}
+	e := newMessage(size)
 	e.text(m.sender)
 	e.bool(m.again)
 	e.settlements(m.settle)
+	e.uint(uint64(len(m.blobs)))
+	for _, b := range m.blobs {
+		e.text(b.id)
+		e.bytes(b.bytes)
+	}
 	return append(e, m.change...)
 }
 
@@ -137,6 +153,9 @@ func decodePrepare(b []byte) (m prepareMessage, err error) {
 	m.sender = d.text()
 	m.again = d.byte() == 1
 	m.settle = d.settlements()
+	for range d.count() {
+		m.blobs = append(m.blobs, carriedBlob{id: d.text(), bytes: d.bytes()})
+	}
 	m.change, d.rest = d.rest, nil
 	return m, d.err()
 }
