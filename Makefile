@@ -23,8 +23,8 @@ stop: ## ends the playground, the data stays
 test: ## everything, from nothing; each stage has its time
 	$(STAGE) install 420 deploy/install.sh test
 	$(STAGE) compile 720 $(MAKE) build compile
-	$(STAGE) unit 240 $(MAKE) unit
-	$(STAGE) e2e 1800 $(MAKE) e2e
+	$(STAGE) unit 400 $(MAKE) unit
+	$(STAGE) e2e 2400 $(MAKE) e2e
 
 compile: ## what takes minutes on a fresh machine, so that the stages after it time tests
 	go build -race -o .cache/race/ ./cmd/...
@@ -33,10 +33,10 @@ compile: ## what takes minutes on a fresh machine, so that the stages after it t
 
 unit: ## every package's own tests, with the race detector; some wait more than they work, so four at a time
 	$(STATIC) go vet ./...
-	go test -race -p 4 -shuffle=on -timeout 230s $(UNIT)
+	go test -race -p 4 -shuffle=on -timeout 390s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
-	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 1780s ./internal/e2e/
+	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 2380s ./internal/e2e/
 
 test-ml: ## TensorFlow, PyTorch and other readers of training data; a download of 500 MB
 	$(STAGE) install-ml 1200 deploy/install.sh ml
