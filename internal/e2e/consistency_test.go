@@ -151,11 +151,11 @@ func (w *workload) attack(n *nemesis, faults []fault, length time.Duration, r *r
 	var working sync.WaitGroup
 	for i := range 8 {
 		nodes := w.c.Names("proxy")
-		if i%4 == 3 { // S3 is spoken by targets, too
+		if i%2 == 1 { // S3 is spoken by targets, too
 			nodes = slices.Clone(n.members)
 		}
 		k := w.client(i, nodes, []time.Duration{3 * time.Second, 15 * time.Second}[r.IntN(2)])
-		k.goes = i%4 == 1
+		k.goes = i%4 == 2
 		working.Go(func() { k.run(stop) })
 	}
 	working.Go(func() { n.run(faults, stop) })

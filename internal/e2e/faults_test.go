@@ -25,7 +25,7 @@ func (n *nemesis) do(f fault) error {
 		return nil
 	case "pause-target", "pause-proxy":
 		return n.node(f).signal(syscall.SIGSTOP)
-	case "cut", "cut-one-way", "isolate":
+	case "cut", "cut-one-way", "cut-etcd", "isolate":
 		return n.eachLink(f, n.cut)
 	case "fill":
 		return n.fill(f)
@@ -51,7 +51,7 @@ func (n *nemesis) undo(f fault) error {
 		return n.revive(f.nodes[0])
 	case "pause-target", "pause-proxy":
 		return n.node(f).signal(syscall.SIGCONT)
-	case "cut", "cut-one-way", "isolate":
+	case "cut", "cut-one-way", "cut-etcd", "isolate":
 		return n.eachLink(f, n.heal)
 	case "fill":
 		return os.Remove(n.filler(f))
@@ -146,7 +146,10 @@ func (n *nemesis) eachLink(f fault, do func(from, to string) error) error {
 		return do(f.nodes[1], f.nodes[0])
 	}
 	others := f.nodes[1:]
-	if f.kind == "isolate" {
+	switch f.kind {
+	case "cut-etcd":
+		others = n.c.Names("proxy")[:len(n.c.peers)]
+	case "isolate":
 		others = slices.Concat(n.c.Names("proxy"), n.c.Names("target"))
 	}
 	for _, other := range others {

@@ -42,7 +42,8 @@ var faultKinds = map[string][2]time.Duration{
 	"pause-proxy":  {time.Second, 10 * time.Second},
 	"cut":          {time.Second, 12 * time.Second}, // between two nodes
 	"cut-one-way":  {time.Second, 12 * time.Second},
-	"isolate":      {time.Second, 12 * time.Second}, // from all other nodes, not from clients
+	"isolate":      {time.Second, 12 * time.Second},     // from all other nodes, not from clients
+	"cut-etcd":     {6 * time.Second, 14 * time.Second}, // of a target, for longer than its lease
 	"fill":         {2 * time.Second, 10 * time.Second},
 	"break":        {2 * time.Second, 10 * time.Second},
 	"maintenance":  {2 * time.Second, 10 * time.Second},
@@ -88,7 +89,7 @@ func (p *planner) add(kind string, at time.Duration) {
 	switch {
 	case strings.HasSuffix(kind, "-proxy"):
 		among = p.proxies
-	case strings.HasPrefix(kind, "cut") || kind == "isolate":
+	case strings.HasPrefix(kind, "cut") && kind != "cut-etcd" || kind == "isolate":
 		among = slices.Concat(p.targets, p.proxies)
 	case kind == "join":
 		among = p.spares
@@ -98,7 +99,7 @@ func (p *planner) add(kind string, at time.Duration) {
 	}
 	first := among[p.r.IntN(len(among))]
 	second := among[p.r.IntN(len(among))]
-	if p.busy[first] > at || first == second && strings.HasPrefix(kind, "cut") {
+	if p.busy[first] > at || first == second && (kind == "cut" || kind == "cut-one-way") {
 		return
 	}
 	f.nodes = []string{first}
