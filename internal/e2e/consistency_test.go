@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -127,7 +129,7 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
 	w.h.Begin()
-	w.attack(n, faults, length, r)
+	w.attack(n, faults, length)
 	n.healAll(t, faults)
 	w.readAll(t, n.members)
 	w.verdict(t, seed)
@@ -146,15 +148,15 @@ func consistencyBuckets(t *testing.T, c *Cluster) []string {
 }
 
 // attack lets clients work while the nemesis does.
-func (w *workload) attack(n *nemesis, faults []fault, length time.Duration, r *rand.Rand) {
+func (w *workload) attack(n *nemesis, faults []fault, length time.Duration) {
 	stop := make(chan struct{})
 	var working sync.WaitGroup
-	for i := range 8 {
+	for i := range 12 {
 		nodes := w.c.Names("proxy")
 		if i%2 == 1 { // S3 is spoken by targets, too
 			nodes = slices.Clone(n.members)
 		}
-		k := w.client(i, nodes, []time.Duration{3 * time.Second, 15 * time.Second}[r.IntN(2)])
+		k := w.client(i, nodes, []time.Duration{2 * time.Second, 4 * time.Second, 15 * time.Second}[i%3])
 		k.goes = i%4 == 2
 		working.Go(func() { k.run(stop) })
 	}
@@ -229,12 +231,22 @@ func (w *workload) verdict(t *testing.T, seed uint64) {
 	if counts[history.Done] < 200 {
 		t.Errorf("only %d operations were answered", counts[history.Done])
 	}
-	if len(wrong)+len(violations) > 0 || t.Failed() {
+	w.keep(t, folder)
+}
+
+// keep leaves the whole history in the folder, and of a run that failed the nodes' logs.
+func (w *workload) keep(t *testing.T, folder string) {
+	t.Helper()
+	var all bytes.Buffer
+	if err := errors.Join(w.h.Write(&all), os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, "history.txt"), all.Bytes(), 0o644)); err != nil {
+		t.Error(err)
+	}
+	if t.Failed() {
 		for _, n := range w.c.nodes {
-			if data, err := os.ReadFile(n.log); err == nil && os.MkdirAll(folder, 0o755) == nil {
+			if data, err := os.ReadFile(n.log); err == nil {
 				_ = os.WriteFile(filepath.Join(folder, n.name+".log"), data, 0o644)
 			}
 		}
-		t.Logf("the logs are in %s", folder)
+		t.Logf("the history and the logs are in %s", folder)
 	}
 }

@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -135,4 +136,31 @@ func tell(ops []Op, events []Event, at time.Duration, count int) string {
 		fmt.Fprintln(&b, op)
 	}
 	return b.String()
+}
+
+// Write writes everything that was recorded to w, in the order of its start, for people.
+func (h *History) Write(w io.Writer) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	type line struct {
+		at   time.Duration
+		text string
+	}
+	var lines []line
+	for _, e := range h.events {
+		lines = append(lines, line{e.Start, fmt.Sprintf("%9s – %9s  %s", seconds(e.Start), seconds(e.End), e.What)})
+	}
+	for _, op := range h.ops {
+		lines = append(lines, line{op.Start, fmt.Sprintf("%s  %s/%s", op, op.Bucket, op.Key)})
+	}
+	for _, p := range h.pages {
+		lines = append(lines, line{p.Start, fmt.Sprintf("%9s – %9s  client %2d at %-8s lists %s from %q to %q: %v", seconds(p.Start), seconds(p.End), p.Client, p.Node, p.Bucket, p.After, p.Through, p.ETags)})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	for _, l := range lines {
+		if _, err := fmt.Fprintln(w, l.text); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -213,6 +213,11 @@ func TestWrong(t *testing.T) {
 	if len(wrong) != 1 || !strings.Contains(wrong[0], "two writes") || len(violations) > 0 {
 		t.Errorf("%v %v", wrong, violations)
 	}
+	h.AddPage(page(20, 30, 1))
+	var told strings.Builder
+	if err := h.Write(&told); err != nil || strings.Count(told.String(), "\n") != 4 || !strings.Contains(told.String(), "kill") || !strings.Contains(told.String(), "lists b") {
+		t.Errorf("%v %s", err, told.String())
+	}
 	if counts, _ := h.Counts(); counts[Done] != 1 || counts[Unknown] != 1 {
 		t.Errorf("%v", counts)
 	}
