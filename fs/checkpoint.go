@@ -113,6 +113,9 @@ func (s *Store) restore(m *mountpath, cause error) error {
 				continue
 			}
 			m.logger.Error("the index is damaged and is restored from its checkpoint", "checkpoint", from, "err", cause)
+			if err := s.renewData(); err != nil {
+				return errors.Join(cause, err)
+			}
 			if err := s.restoreFrom(m, from); err != nil {
 				return errors.Join(cause, err)
 			}

@@ -246,9 +246,13 @@ func TestRestoreFromCheckpoint(t *testing.T) {
 			put(t, s, name(fmt.Sprint("new-", i)), content(60_000, uint64(i)))
 			put(t, s, name(fmt.Sprint("old-", 41+2*(i%9))), content(70_000, uint64(i%9)))
 		}
+		data := s.Data()
 		s.Close()
 		damageIndex(t, filepath.Join(c.Mountpaths[0], "index"), lose)
 		s = open(t, c)
+		if s.Data() == data {
+			t.Fatal("what may be older than it was has the uuid that it had")
+		}
 		if st := s.Mountpaths()[0]; st.State != fs.MountpathOK {
 			t.Fatalf("%s: %+v", lose, st)
 		}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/uuid"
+
 	"ais/object"
 )
 
@@ -115,6 +117,21 @@ func (id identity) check(c *Config, dir string) error {
 // Data returns the uuid of what is on the mountpaths together. It tells a target that
 // was started with other disks from one that has what it had.
 func (s *Store) Data() string { return s.layout.Load().set.Data }
+
+// renewData gives what is on the mountpaths another uuid, durably, before something of
+// it may be older than it was: copies of its names are compared with those that other
+// targets have, as if the disks were new.
+func (s *Store) renewData() error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	data, err := uuid.NewRandomFromReader(s.config.Rand)
+	if err != nil {
+		return err
+	}
+	next := s.layout.Load().set.clone()
+	next.Data = data.String()
+	return s.change(next, nil, nil)
+}
 
 // Home returns the uuid of the cluster that what is on the mountpaths is part of; ""
 // where it is part of none yet.
