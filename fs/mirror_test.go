@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -332,47 +333,54 @@ func mirrorsOf(t *testing.T, s *store.Store) (n int) {
 // read or list fails, nothing acknowledged is lost, and what is back is like new.
 func TestMirroredDiskLost(t *testing.T) {
 	for _, mountpaths := range []int{2, 3} {
-		disk := &brokenDisk{OS: faultfs.New()}
-		c := memConfig(disk)
-		c.Mountpaths = []string{"/m1", "/m2", "/m3"}[:mountpaths]
-		s := mirroredStore(t, c)
-		clients := newClients(4, rand.Uint64())
-		for round := range 3 {
-			disk.dir = c.Mountpaths[round%mountpaths]
-			var work sync.WaitGroup
-			for _, w := range clients {
-				work.Go(func() {
-					for i := range 60 {
-						if w.id == 0 && i == 20 {
-							disk.broken.Store(true)
-						}
-						if err := w.step(s); err != nil {
-							t.Errorf("client %d, round %d (%s): %v", w.id, round, states(s), err)
-							return
-						}
+		t.Run(strconv.Itoa(mountpaths), func(t *testing.T) {
+			t.Parallel() // it waits more than it works
+			loseMirroredDisks(t, mountpaths)
+		})
+	}
+}
+
+func loseMirroredDisks(t *testing.T, mountpaths int) {
+	disk := &brokenDisk{OS: faultfs.New()}
+	c := memConfig(disk)
+	c.Mountpaths = []string{"/m1", "/m2", "/m3"}[:mountpaths]
+	s := mirroredStore(t, c)
+	clients := newClients(4, rand.Uint64())
+	for round := range 3 {
+		disk.dir = c.Mountpaths[round%mountpaths]
+		var work sync.WaitGroup
+		for _, w := range clients {
+			work.Go(func() {
+				for i := range 60 {
+					if w.id == 0 && i == 20 {
+						disk.broken.Store(true)
 					}
-				})
-			}
-			work.Wait()
-			if t.Failed() {
-				return
-			}
-			wantAll(t, s, clients)
-			waitFor(t, func() bool { return strings.Contains(states(s), "failed") })
-			if round == 1 { // it may stay away for long
-				_ = s.Resilver(context.Background(), &store.Progress{})
-				wantAll(t, s, clients)
-			}
-			disk.broken.Store(false)
-			waitHealthy(t, s)
-			wantMirrored(t, s)
-			wantAll(t, s, clients)
-			if n, _, err := s.Count(7); err != nil {
-				t.Fatal(n, err)
-			}
+					if err := w.step(s); err != nil {
+						t.Errorf("client %d, round %d (%s): %v", w.id, round, states(s), err)
+						return
+					}
+				}
+			})
 		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
+		work.Wait()
+		if t.Failed() {
+			return
 		}
+		wantAll(t, s, clients)
+		waitFor(t, func() bool { return strings.Contains(states(s), "failed") })
+		if round == 1 { // it may stay away for long
+			_ = s.Resilver(context.Background(), &store.Progress{})
+			wantAll(t, s, clients)
+		}
+		disk.broken.Store(false)
+		waitHealthy(t, s)
+		wantMirrored(t, s)
+		wantAll(t, s, clients)
+		if n, _, err := s.Count(7); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
