@@ -95,7 +95,7 @@ func New(cfg Config, keeper *replica.Keeper) *Mover {
 		cfg.Now = time.Now
 	}
 	if cfg.Workers == 0 {
-		cfg.Workers = 4
+		cfg.Workers = 2
 	}
 	if cfg.Tick == 0 {
 		cfg.Tick = time.Second
