@@ -165,7 +165,7 @@ func (f *traffic) removeAll(sdk *s3.Client, has map[string][]byte) error {
 		if err != nil {
 			return err
 		}
-		if len(out.Errors) > 0 && try == 0 && aws.ToString(out.Errors[0].Code) == "ServiceUnavailable" {
+		if len(out.Errors) > 0 && try < 3 && aws.ToString(out.Errors[0].Code) == "ServiceUnavailable" {
 			continue // killed while it removed them: an SDK does not try a key again, and the proxy must not
 		}
 		clear(has)
