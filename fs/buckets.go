@@ -48,7 +48,7 @@ func (s *Store) Buckets() ([]uint64, error) {
 	var out []uint64
 	l := s.layout.Load()
 	defer s.stillMoves(l)()
-	for _, kind := range []byte{kindObject, kindUpload, kindVersion, kindStamp, kindPrepared, kindHandoff, kindYielded} {
+	for _, kind := range []byte{kindObject, kindUpload, kindVersion, kindStamp, kindPrepared, kindHandoff} {
 		for _, m := range l.everywhere() {
 			ids, err := m.buckets(kind)
 			if err != nil {
@@ -171,7 +171,7 @@ func (s *Store) dropUpload(n object.Name, id string) error {
 	return t.discard(id)
 }
 
-// dropMarks removes what is prepared in a bucket, and that names were yielded.
+// dropMarks removes what is prepared in a bucket.
 func (s *Store) dropMarks(m *mountpath, bucket uint64) error {
 	for {
 		names, _, err := m.names(kindPrepared, bucket, batchNames)
@@ -179,7 +179,7 @@ func (s *Store) dropMarks(m *mountpath, bucket uint64) error {
 			return err
 		}
 		if len(names) == 0 {
-			return s.dropYielded(m, bucket)
+			return nil
 		}
 		for _, n := range names {
 			if err := s.dropChain(n); err != nil {
@@ -209,30 +209,6 @@ func (s *Store) dropChain(n object.Name) error {
 		o.settled()
 	}
 	return err
-}
-
-func (s *Store) dropYielded(m *mountpath, bucket uint64) error {
-	names, _, err := m.names(kindYielded, bucket, 1<<30)
-	if err != nil {
-		return err
-	}
-	x, err := m.use()
-	if err != nil {
-		return err
-	}
-	defer x.leave()
-	low := appendBucket(nil, kindYielded, bucket)
-	b := x.db.NewBatch()
-	if err := b.DeleteRange(low, after(slices.Clone(low)), nil); err != nil {
-		return err
-	}
-	if err := x.apply(b, object.Process); err != nil {
-		return err
-	}
-	for _, n := range names {
-		x.marks.set(n, mark{})
-	}
-	return nil
 }
 
 // dropRecords removes the first batchNames versions of a kind in a bucket, and

@@ -37,6 +37,16 @@ func (x *index) walkName(kind byte, n object.Name) (*pebble.Iterator, error) {
 	})
 }
 
+// gather is index.gather, without a lock.
+func (m *mountpath) gather(n object.Name) (*inventory, error) {
+	x, err := m.use()
+	if err != nil {
+		return nil, err
+	}
+	defer x.leave()
+	return x.gather(n)
+}
+
 // gather reads all that the index has of a name; nil for nothing. It sees one
 // moment.
 func (x *index) gather(n object.Name) (*inventory, error) {
@@ -85,10 +95,6 @@ func (e *inventory) gatherKind(from pebble.Reader, kind byte) (err error) {
 		case kind == kindStamp:
 			e.pairs = append(e.pairs, p)
 			e.stamp, err = decodeStampRecord(string(p.value))
-		case kind == kindYielded:
-			e.pairs = append(e.pairs, p)
-			e.mark.yielded = true
-			e.mark.to, err = decodeStampRecord(string(p.value))
 		default:
 			e.pairs = append(e.pairs, p)
 		}

@@ -72,7 +72,7 @@ func (s *Store) copyOnce(src object.Name, version string, dst object.Name, m obj
 
 // openPinned opens an object such that its blobs can be shared while it is open.
 func (s *Store) openPinned(n object.Name, version string) (*Reader, error) {
-	if err := s.mayRead(n); err != nil {
+	if err := s.enter(n, false); err != nil {
 		return nil, err
 	}
 	for at := s.lookup(n); ; {

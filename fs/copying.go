@@ -47,7 +47,6 @@ type Copying struct {
 var (
 	ErrBehind  = errors.New("the copy is not in the state that the change begins with")
 	ErrStale   = errors.New("the copy has a change by a later owner")
-	ErrMoved   = errors.New("the name was given to another target")
 	ErrInDoubt = errors.New("a change of the name is prepared and not settled")
 )
 

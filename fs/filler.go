@@ -42,7 +42,7 @@ func (s *Store) Fill(n object.Name, o WriteOptions) (*Filler, error) {
 }
 
 func (s *Store) newFiller(n object.Name, o WriteOptions) (*Filler, error) {
-	if err := s.mayWrite(n); err != nil {
+	if err := s.enter(n, true); err != nil {
 		return nil, err
 	}
 	m, err := s.home(n)

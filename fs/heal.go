@@ -90,12 +90,7 @@ func (s *Store) heal(n object.Name, home, mirror *mountpath) {
 }
 
 func (s *Store) healName(n object.Name, home, mirror *mountpath) error {
-	x, err := home.use()
-	if err != nil {
-		return err
-	}
-	e, err := x.gather(n)
-	x.leave()
+	e, err := home.gather(n)
 	if err != nil || e == nil {
 		return err
 	}

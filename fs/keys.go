@@ -25,7 +25,6 @@ const (
 	kindStamp     byte = 0x0B // bucket, name → stamp, of a name with copies on other targets
 	kindPrepared  byte = 0x0C // bucket, name, stamp → a change that is not settled
 	kindHandoff   byte = 0x0D // bucket, name, target → term of the last change that the target misses
-	kindYielded   byte = 0x0E // bucket, name → stamp: the name was given to another target
 	kindDoubt     byte = 0x0F // bucket, name, use → in a shadow: the home may not have the last change of the name
 )
 

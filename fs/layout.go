@@ -175,7 +175,7 @@ func (m *mountpath) mustHave(n object.Name) error {
 
 // placedKinds returns the kinds of records by which a name is at a mountpath.
 func placedKinds() []byte {
-	return []byte{kindObject, kindVersion, kindUpload, kindCompleted, kindStamp, kindPrepared, kindHandoff, kindYielded}
+	return []byte{kindObject, kindVersion, kindUpload, kindCompleted, kindStamp, kindPrepared, kindHandoff}
 }
 
 // has reports whether anything is there of a name: a version or marker, an upload,

@@ -29,9 +29,7 @@ const maxPreparedBytes = 8 << 20
 
 // mark is what a name is in the middle of. Its chain is not changed in place.
 type mark struct {
-	chain   []prepared // changes that are not settled, in their order
-	yielded bool       // the name was given to another target
-	to      Stamp      // what that one has noted
+	chain []prepared // changes that are not settled, in their order
 }
 
 // prepared is a change that waits to be settled.
@@ -52,7 +50,7 @@ func (k mark) bytes() (n int) {
 	return n
 }
 
-func (k mark) empty() bool { return len(k.chain) == 0 && !k.yielded }
+func (k mark) empty() bool { return len(k.chain) == 0 }
 
 // load reads the marks of an index that was opened.
 func (k *marks) load(db *pebble.DB) error {
@@ -68,15 +66,6 @@ func (k *marks) load(db *pebble.DB) error {
 		k.names[n] = now
 		return err
 	})
-	if err == nil {
-		err = eachRecord(db, kindYielded, func(n object.Name, _ []byte, value string) (err error) {
-			now := k.names[n]
-			now.yielded = true
-			now.to, err = decodeStampRecord(value)
-			k.names[n] = now
-			return err
-		})
-	}
 	k.any.Store(len(k.names) > 0)
 	return err
 }
@@ -190,9 +179,3 @@ func (s *Store) InDoubt() (out []InDoubt) {
 
 // Dirty reports whether a change of the name is prepared. It is cheap.
 func (s *Store) Dirty(n object.Name) bool { return len(s.mark(n).chain) > 0 }
-
-// Yielded returns what Yield has noted. It is cheap.
-func (s *Store) Yielded(n object.Name) (p Stamp, yielded bool) {
-	now := s.mark(n)
-	return now.to, now.yielded
-}

@@ -107,7 +107,7 @@ func (t *txn) findMirror(l *layout) (out *mountpath, err error) {
 		_, err = t.s.equalize(t.n, home, t.mirror)
 		return nil, err
 	}
-	same, theirs, err := compare(t.n, home, t.mirror)
+	_, theirs, same, err := compare(t.n, home, t.mirror)
 	if err != nil || same {
 		return nil, err
 	}
@@ -210,19 +210,18 @@ func (s *Store) ahead(n object.Name, w *blobWriter, d object.Durability) {
 	m.arrivals.stage(w.id, s.config.Now())
 }
 
-// compare reports whether two places have the same of a name, but for what is only
-// noted of it, and what the second has.
-func compare(n object.Name, a, b place) (same bool, theirs *inventory, err error) {
-	ours, err := a.x.gather(n)
-	if err != nil {
-		return false, nil, err
+// compare returns what two places have of a name, and whether that is the same but for
+// what is only noted of it.
+func compare(n object.Name, a, b place) (ours, theirs *inventory, same bool, err error) {
+	if ours, err = a.x.gather(n); err != nil {
+		return nil, nil, false, err
 	}
 	if theirs, err = b.x.gather(n); err != nil {
-		return false, nil, err
+		return nil, nil, false, err
 	}
-	return slices.EqualFunc(ours.essence(), theirs.essence(), func(p, q pair) bool {
+	return ours, theirs, slices.EqualFunc(ours.essence(), theirs.essence(), func(p, q pair) bool {
 		return bytes.Equal(p.key, q.key) && bytes.Equal(p.value, q.value)
-	}), theirs, nil
+	}), nil
 }
 
 // essence returns the records that make a name what it is; e may be nil.
@@ -238,17 +237,13 @@ func (e *inventory) essence() []pair {
 // equalize makes what is in a shadow of a name what its home has; done says that it
 // was not so. The name's lock is held.
 func (s *Store) equalize(n object.Name, home, mirror place) (done bool, err error) {
-	same, theirs, err := compare(n, home, mirror)
+	ours, theirs, same, err := compare(n, home, mirror)
 	if err != nil {
 		return false, err
 	}
 	if same {
 		mirror.x.doubts.end(n)
 		return false, nil
-	}
-	ours, err := home.x.gather(n)
-	if err != nil {
-		return false, err
 	}
 	c := &load{s: s, from: home.m, to: mirror.m, done: make(map[blobID]bool)}
 	defer c.release()

@@ -6,8 +6,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"ais/object"
 )
 
@@ -191,12 +189,7 @@ func (s *Store) move(ctx context.Context, n object.Name, from *mountpath, breath
 
 // ahead copies what the name holds without its lock.
 func (c *load) ahead(n object.Name) error {
-	x, err := c.from.use()
-	if err != nil {
-		return err
-	}
-	e, err := x.gather(n)
-	x.leave()
+	e, err := c.from.gather(n)
 	if err != nil || e == nil {
 		return err
 	}
@@ -298,40 +291,23 @@ func (s *Store) endMoves(l *layout) {
 	}
 }
 
-func (s *Store) endMovesTo(l *layout, to place, by map[string]*mountpath) (err error) {
-	it, err := to.x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindMoving}, UpperBound: []byte{kindMoving + 1}})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for it.First(); it.Valid(); it.Next() {
-		bucket, key, _, err := parseName(it.Key())
-		if err != nil {
-			return err
-		}
-		v, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		n := object.Name{Bucket: bucket, Key: key}
+func (s *Store) endMovesTo(l *layout, to place, by map[string]*mountpath) error {
+	return eachRecord(to.x.db, kindMoving, func(n object.Name, _ []byte, id string) error {
 		places := []*mountpath{to.m}
-		if from := by[string(v)]; from != nil && slices.Contains(l.all, from) {
+		if from := by[id]; from != nil && slices.Contains(l.all, from) {
 			places = append(places, from)
 		}
 		h, err := l.hold(n.Digest(), places)
 		if err != nil {
-			continue // the other one is out of service
+			return nil // the other one is out of service
 		}
 		_, err = s.tidy(h, n, places)
 		h.release()
-		if err == nil {
-			err = to.x.arrived(n)
-		}
 		if err != nil {
 			return err
 		}
-	}
-	return it.Error()
+		return to.x.arrived(n)
+	})
 }
 
 // forgetAccess takes out what is noted of the reads of a name that is not there.

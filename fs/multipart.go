@@ -66,7 +66,7 @@ func (x *index) upload(n object.Name, id string) (*uploadRecord, error) {
 
 // Upload returns an upload that has begun and not ended, else NoSuchUpload.
 func (s *Store) Upload(n object.Name, id string) (object.Upload, error) {
-	if err := s.mayRead(n); err != nil {
+	if err := s.enter(n, false); err != nil {
 		return object.Upload{}, fault("fs.Upload", n, err)
 	}
 	for at := s.lookup(n); ; {
@@ -210,7 +210,7 @@ func (x *index) parts(use uint64, after int, f func(*partRecord) bool) error {
 // Parts returns at most limit parts of an upload with numbers over after,
 // ascending, and whether there are more. NoSuchUpload where it has ended.
 func (s *Store) Parts(n object.Name, id string, after, limit int) (parts []object.Part, truncated bool, err error) {
-	if err := s.mayRead(n); err != nil {
+	if err := s.enter(n, false); err != nil {
 		return nil, false, fault("fs.Parts", n, err)
 	}
 	for at := s.lookup(n); ; {

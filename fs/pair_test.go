@@ -502,8 +502,8 @@ func TestRepair(t *testing.T) {
 	}
 }
 
-// TestYield gives names away: what is read and changed here meanwhile, and after.
-func TestYield(t *testing.T) {
+// TestRelease gives a name away, with its uploads, after another store has taken all of it.
+func TestRelease(t *testing.T) {
 	a, b := pair(t)
 	owner := a.store.Load()
 	a.alone.Store(true)
@@ -511,27 +511,6 @@ func TestYield(t *testing.T) {
 	if _, err := upload(owner, name("k"), "u", object.Power, part1); err != nil {
 		t.Fatal(err)
 	}
-	to := fs.Stamp{Placement: 2}
-	if err := owner.Yield(name("k"), to); err != nil {
-		t.Fatal(err)
-	}
-	check := func(s *fs.Store) {
-		t.Helper()
-		_, oerr := s.Open(name("k"), "")
-		_, serr := s.Stat(name("k"), "")
-		_, perr := tryPut(s, name("k"), small, object.Cond{}, object.Power)
-		_, uerr := s.Upload(name("k"), "u")
-		_, rerr := s.Remove(name("k"), "", fs.Terms{}, object.Power)
-		for _, err := range []error{oerr, serr, perr, uerr, rerr, s.Discard(name("k"), "u"), removeAll(s, object.Power, name("k"))[0]} {
-			if !errors.Is(err, fs.ErrMoved) || object.KindOf(err) != object.Conflict {
-				t.Fatal(err)
-			}
-		}
-		if p, yielded := s.Yielded(name("k")); !yielded || p != to {
-			t.Fatal(p, yielded)
-		}
-	}
-	check(owner)
 	if err := b.pull(name("k"), a); err != nil {
 		t.Fatal(err)
 	}
@@ -581,7 +560,7 @@ func TestReleaseOfMirrored(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := a.keep(t, e)
-	if err := errors.Join(s.Yield(name("k"), fs.Stamp{Placement: 2}), s.Release(name("k"))); err != nil {
+	if err := s.Release(name("k")); err != nil {
 		t.Fatal(err)
 	}
 	if n := files(); n != 0 {

@@ -132,7 +132,6 @@ func (w *script) stage(c *fs.Change) func(*fs.Store) error {
 func (w *script) operations() []copyOperation {
 	none := func(*fs.Store) error { return nil }
 	one, two, three := w.changes[0], w.changes[1], w.changes[2]
-	yield := func(s *fs.Store) error { return s.Yield(name("k"), fs.Stamp{Placement: 3}) }
 	release := func(s *fs.Store) error { return s.Release(name("k")) }
 	return []copyOperation{
 		{"prepare", none, w.prepare(one), false},
@@ -145,9 +144,8 @@ func (w *script) operations() []copyOperation {
 		{"adopt", none, w.adopt(w.estates[0]), false},
 		{"adopt over", w.adopt(w.estates[0]), w.adopt(w.estates[1]), false},
 		{"adopt over what is prepared", seqMount(w.adopt(w.estates[0]), w.prepare(two)), w.adopt(w.estates[2]), false},
-		{"yield", w.adopt(w.estates[0]), yield, false},
-		{"release", seqMount(w.adopt(w.estates[0]), yield), release, false},
-		{"adopt what was yielded", seqMount(w.adopt(w.estates[0]), yield), w.adopt(w.estates[1]), false},
+		{"release", w.adopt(w.estates[0]), release, false},
+		{"adopt what was released", seqMount(w.adopt(w.estates[0]), release), w.adopt(w.estates[1]), false},
 	}
 }
 
@@ -158,8 +156,7 @@ func picture(t *testing.T, s *fs.Store) (string, int) {
 	used := map[string]bool{}
 	all := estates(t, s)
 	for _, n := range slices.SortedFunc(maps.Keys(all), func(a, b object.Name) int { return strings.Compare(a.Key, b.Key) }) {
-		to, yielded := s.Yielded(n)
-		fmt.Fprintf(&out, "%v %q %v %v\n", n, all[n], to, yielded)
+		fmt.Fprintf(&out, "%v %q\n", n, all[n])
 		e, err := s.Estate(n)
 		if err != nil {
 			t.Fatal(err)

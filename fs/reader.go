@@ -21,7 +21,7 @@ var errStale = errors.New("the record was replaced meanwhile")
 // that is a delete marker (its metadata is returned all the same); NoSuchVersion;
 // DeleteMarked, with the metadata, for a marker asked for by its id; Unavailable.
 func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
-	if err := s.mayRead(n); err != nil {
+	if err := s.enter(n, false); err != nil {
 		return object.Meta{}, fault("fs.Stat", n, err)
 	}
 	tries := 0
@@ -102,7 +102,7 @@ type Reader struct {
 // Open returns a Reader of a version, named as for Stat. Errors: those of Stat,
 // and Corrupt where the payload is lost.
 func (s *Store) Open(n object.Name, version string) (*Reader, error) {
-	if err := s.mayRead(n); err != nil {
+	if err := s.enter(n, false); err != nil {
 		return nil, fault("fs.Open", n, err)
 	}
 	tries := 0

@@ -149,7 +149,7 @@ func (s *Store) removeSent(left []placed, list []Removal, terms Terms, d object.
 	for _, p := range left {
 		if s.sends(p.n) {
 			names[p.digest] = append(names[p.digest], p)
-		} else if errs[p.i] = s.mayWrite(p.n); errs[p.i] == nil {
+		} else if errs[p.i] = s.enter(p.n, true); errs[p.i] == nil {
 			others = append(others, p)
 		}
 	}

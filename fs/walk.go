@@ -20,7 +20,6 @@ type Known struct {
 	Stamp   Stamp // see Store.Stamp
 	Removed bool  // nothing but the stamp is left
 	Dirty   bool
-	Yielded bool
 }
 
 // WalkNames returns up to limit names after a name, by bucket and key, that anything
@@ -33,7 +32,7 @@ func (s *Store) WalkNames(bucket uint64, after object.Name, limit int) ([]Known,
 	}
 	var found []Known
 	err := s.eachMountpath(func(m *mountpath, x *index) error {
-		for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindStamp, kindPrepared, kindYielded} {
+		for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindStamp, kindPrepared} {
 			out, err := x.known(kind, bucket, after, limit)
 			if err != nil {
 				return err
@@ -61,8 +60,7 @@ func (s *Store) WalkNames(bucket uint64, after object.Name, limit int) ([]Known,
 		if k := &merged[i]; k.Stamp.IsZero() && !k.Removed {
 			k.Stamp = unstamped
 		}
-		mark := s.mark(merged[i].Name)
-		merged[i].Dirty, merged[i].Yielded = len(mark.chain) > 0, mark.yielded
+		merged[i].Dirty = s.Dirty(merged[i].Name)
 	}
 	return merged, nil
 }
@@ -84,7 +82,7 @@ func (x *index) known(kind byte, bucket uint64, behind object.Name, limit int) (
 		if len(out) == limit {
 			return false, nil
 		}
-		k := Known{Name: n, Removed: kind == kindStamp || kind == kindPrepared || kind == kindYielded}
+		k := Known{Name: n, Removed: kind == kindStamp || kind == kindPrepared}
 		if kind == kindStamp {
 			v, err := it.ValueAndErr()
 			if err != nil {
@@ -110,7 +108,7 @@ func (s *Store) ForgetRemoved(bucket uint64, forget func(n object.Name, p Stamp)
 			return removed, err
 		}
 		for _, k := range page {
-			if !k.Removed || k.Dirty || k.Yielded || !forget(k.Name, k.Stamp) {
+			if !k.Removed || k.Dirty || !forget(k.Name, k.Stamp) {
 				continue
 			}
 			done, err := s.forgetRemoved(k.Name, k.Stamp)

@@ -41,7 +41,7 @@ func (s *Store) Create(n object.Name, o WriteOptions) (*Writer, error) {
 }
 
 func (s *Store) newWriter(n object.Name, o WriteOptions) (*Writer, error) {
-	if err := s.mayWrite(n); err != nil {
+	if err := s.enter(n, true); err != nil {
 		return nil, err
 	}
 	m, err := s.home(n)

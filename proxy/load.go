@@ -1,10 +1,7 @@
 package proxy
 
 import (
-	"bytes"
 	"time"
-
-	"ais/api"
 
 	"github.com/valyala/fasthttp"
 )
@@ -14,17 +11,6 @@ import (
 func (p *Proxy) enter(ctx *fasthttp.RequestCtx) error {
 	var name [96]byte
 	return p.load.Admit(ctx, p.access.Client(name[:0], ctx), func() int { return p.caller.Hops(ctx) })
-}
-
-// always reports whether a request is served however full the node is, and without
-// being counted: what tells of the node, and what other nodes say to it.
-func always(path []byte) bool {
-	path, _, _ = bytes.Cut(path, []byte{'?'})
-	switch string(path) {
-	case "/health", "/metrics", api.PathHealth:
-		return true
-	}
-	return bytes.HasPrefix(path, []byte("/_/"))
 }
 
 // refuse answers a request that is not admitted and returns the status.

@@ -111,7 +111,7 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 	path := ctx.Request.Header.RequestURI()
 	virtual := p.s3.VirtualHost(ctx)
 	native := !virtual && bytes.HasPrefix(path, []byte("/v1/"))
-	if virtual || !always(path) {
+	if virtual || !daemon.Always(path) {
 		if err := p.enter(ctx); err != nil {
 			p.refuse(ctx, native, err)
 			return

@@ -55,24 +55,28 @@ func (t *Target) movers(b *cluster.Bucket) []string {
 
 // followMove shows in a job how far the moving is, until that ends.
 func followMove(ctx context.Context, j *job, p *move.Progress, ended <-chan error) error {
-	tick := time.NewTicker(resilverLook)
-	defer tick.Stop()
-	for {
-		var err error
-		done := false
-		select {
-		case err = <-ended:
-			done = true
-		case <-ctx.Done():
-			err, done = context.Cause(ctx), true
-		case <-tick.C:
-		}
+	return follow(ctx, ended, func() {
 		j.objects.Store(p.Names.Load())
 		j.bytes.Store(p.Bytes.Load())
 		j.failed.Store(p.Failed.Load())
 		j.total.Store(p.Total.Load())
-		if done {
+	})
+}
+
+// follow shows how far work is until it has ended, whose outcome it returns, or ctx has,
+// whose cause.
+func follow(ctx context.Context, ended <-chan error, show func()) error {
+	defer show()
+	tick := time.NewTicker(resilverLook)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
 			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+			show()
 		}
 	}
 }

@@ -1,28 +1,15 @@
 package target
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"time"
 
-	"ais/api"
 	"ais/cluster/peer"
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
 )
-
-// always reports whether a request is served however full the node is, and without
-// being counted: what tells of the node, and what other nodes say to it.
-func always(path []byte) bool {
-	path, _, _ = bytes.Cut(path, []byte{'?'})
-	switch string(path) {
-	case "/health", "/metrics", api.PathHealth:
-		return true
-	}
-	return bytes.HasPrefix(path, []byte("/_/"))
-}
 
 var errLeaving = errors.New("this target is about to end")
 

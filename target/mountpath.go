@@ -82,24 +82,13 @@ func (t *Target) resilverJob(ctx context.Context, j *job) error {
 	progress := &fs.Progress{}
 	ended := make(chan error, 1)
 	go func() { ended <- t.store.Resilver(ctx, progress) }()
-	tick := time.NewTicker(resilverLook)
-	defer tick.Stop()
-	for {
-		var err error
-		done := false
-		select {
-		case err = <-ended:
-			done = true
-		case <-tick.C:
-		}
+	// Where ctx ends, the resilver does, and says so.
+	return follow(context.Background(), ended, func() {
 		j.objects.Store(progress.Objects.Load())
 		j.bytes.Store(progress.Bytes.Load())
 		j.failed.Store(progress.Failed.Load())
 		j.total.Store(progress.Total.Load())
-		if done {
-			return err
-		}
-	}
+	})
 }
 
 // keepResilvering goes on, at the start and now and then, with what a resilver has

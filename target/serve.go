@@ -10,6 +10,7 @@ import (
 	"ais/auth"
 	"ais/cluster"
 	"ais/cluster/peer"
+	"ais/daemon"
 	"ais/object"
 	"ais/s3api"
 
@@ -55,7 +56,7 @@ func (t *Target) handle(ctx *fasthttp.RequestCtx) {
 	path := ctx.Request.Header.RequestURI()
 	virtual := t.s3.VirtualHost(ctx)
 	native := !virtual && bytes.HasPrefix(path, []byte("/v1/"))
-	if virtual || !always(path) {
+	if virtual || !daemon.Always(path) {
 		if err := t.enter(ctx); err != nil {
 			t.refuse(ctx, native, err)
 			return

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ais/cluster"
-	"ais/object"
 )
 
 // markDown marks targets whose lease has ended, so that others go on without them,
@@ -98,23 +97,16 @@ func (s *Store) LeftOut(ctx context.Context, id string) error {
 // was. The transaction holds only if the map, the node and its sign of life are as
 // they were read.
 func (s *Store) changeNode(ctx context.Context, op, id string, decide func(*cluster.State) (cluster.Map, cluster.Node, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
-	defer cancel()
-	keys := []string{s.keys.clusterMap(), s.keys.node(id), s.keys.live(id), s.keys.bucketID()}
-	revision, err := s.swap(ctx, keys, s.readAll, func(read values, revision int64) ([]write, error) {
-		state, err := s.assemble(read, revision)
-		if err != nil {
-			return nil, object.E(op, id, object.Corrupt, err)
-		}
+	return s.changeState(ctx, op, id, s.nodeKeys(id), func(state *cluster.State) ([]write, error) {
 		m, n, err := decide(state)
 		if err != nil || m.Version == state.Map.Version {
 			return nil, err
 		}
 		return []write{{key: s.keys.clusterMap(), value: encode(m)}, {key: s.keys.node(id), value: encode(n)}}, nil
 	})
-	if err != nil {
-		return failure(op, id, err)
-	}
-	_ = s.await(ctx, revision)
-	return nil
+}
+
+// nodeKeys are what a change of a node depends on.
+func (s *Store) nodeKeys(id string) []string {
+	return []string{s.keys.clusterMap(), s.keys.node(id), s.keys.live(id), s.keys.bucketID()}
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"ais/cluster"
 	"ais/object"
 )
 
@@ -48,9 +49,26 @@ type decide func(read values, revision int64) ([]write, error)
 // revision at which the change was made or found unnecessary, once the State
 // shows it. What decide returns as error is returned as it is.
 func (s *Store) change(ctx context.Context, op, name string, keys []string, d decide) error {
+	return s.changeBy(ctx, op, name, keys, s.readKeys, d)
+}
+
+// changeState is change for what depends on all of the cluster's state, of which keys
+// are what must not have changed meanwhile.
+func (s *Store) changeState(ctx context.Context, op, name string, keys []string, d func(*cluster.State) ([]write, error)) error {
+	return s.changeBy(ctx, op, name, keys, s.readAll, func(read values, revision int64) ([]write, error) {
+		state, err := s.assemble(read, revision)
+		if err != nil {
+			return nil, object.E(op, name, object.Corrupt, err)
+		}
+		return d(state)
+	})
+}
+
+// changeBy is change with another way to read.
+func (s *Store) changeBy(ctx context.Context, op, name string, keys []string, read reader, d decide) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
 	defer cancel()
-	revision, err := s.swap(ctx, keys, s.readKeys, d)
+	revision, err := s.swap(ctx, keys, read, d)
 	if err != nil {
 		return failure(op, name, err)
 	}

@@ -29,11 +29,9 @@ func (s *Store) EndMove(ctx context.Context, b *cluster.Bucket, to cluster.Place
 
 // moveBucket stores the map and the bucket that are decided on, if it is so decided.
 func (s *Store) moveBucket(ctx context.Context, op string, b *cluster.Bucket, decide func(*cluster.State, *cluster.Bucket) (cluster.Map, cluster.Bucket, bool, error)) (cluster.Bucket, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
-	defer cancel()
 	key := s.keys.bucket(b.Provider, b.Name)
 	var stored cluster.Bucket
-	revision, err := s.swap(ctx, []string{s.keys.clusterMap(), key, s.keys.bucketID()}, s.readAll, func(read values, revision int64) ([]write, error) {
+	err := s.changeBy(ctx, op, b.Name, []string{s.keys.clusterMap(), key, s.keys.bucketID()}, s.readAll, func(read values, revision int64) ([]write, error) {
 		now, err := s.sameBucket(op, b, read)
 		if err != nil {
 			return nil, err
@@ -50,9 +48,8 @@ func (s *Store) moveBucket(ctx context.Context, op string, b *cluster.Bucket, de
 		return []write{{key: s.keys.clusterMap(), value: encode(m)}, {key: key, value: encode(after)}}, nil
 	})
 	if err != nil {
-		return cluster.Bucket{}, failure(op, b.Name, err)
+		return cluster.Bucket{}, err
 	}
-	_ = s.await(ctx, revision)
 	if shown, ok := s.State().BucketByID(b.ID); ok {
 		stored.Revision = shown.Revision
 	}
@@ -62,23 +59,11 @@ func (s *Store) moveBucket(ctx context.Context, op string, b *cluster.Bucket, de
 // Rebalance starts or halts the moving of names to where the targets are now. The
 // errors are those of cluster.State.Rebalance.
 func (s *Store) Rebalance(ctx context.Context, start bool) error {
-	const op = "cluster.Rebalance"
-	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
-	defer cancel()
-	revision, err := s.swap(ctx, []string{s.keys.clusterMap()}, s.readAll, func(read values, revision int64) ([]write, error) {
-		state, err := s.assemble(read, revision)
-		if err != nil {
-			return nil, object.E(op, "", object.Corrupt, err)
-		}
+	return s.changeState(ctx, "cluster.Rebalance", "", []string{s.keys.clusterMap()}, func(state *cluster.State) ([]write, error) {
 		m, err := state.Rebalance(start)
 		if err != nil {
 			return nil, err
 		}
 		return []write{{key: s.keys.clusterMap(), value: encode(m)}}, nil
 	})
-	if err != nil {
-		return failure(op, "", err)
-	}
-	_ = s.await(ctx, revision)
-	return nil
 }

@@ -57,26 +57,13 @@ func (s *Store) MoveNode(ctx context.Context, id string, to cluster.NodeState, o
 // RemoveNode takes a dead node out of the cluster for good. The errors are those
 // of cluster.State.Dismiss.
 func (s *Store) RemoveNode(ctx context.Context, id string) error {
-	const op = "cluster.RemoveNode"
-	ctx, cancel := context.WithTimeout(ctx, s.config.RequestTimeout)
-	defer cancel()
-	keys := []string{s.keys.clusterMap(), s.keys.node(id), s.keys.live(id), s.keys.bucketID()}
-	revision, err := s.swap(ctx, keys, s.readAll, func(read values, revision int64) ([]write, error) {
-		state, err := s.assemble(read, revision)
-		if err != nil {
-			return nil, object.E(op, id, object.Corrupt, err)
-		}
+	return s.changeState(ctx, "cluster.RemoveNode", id, s.nodeKeys(id), func(state *cluster.State) ([]write, error) {
 		m, err := state.Dismiss(id)
 		if err != nil {
 			return nil, err
 		}
 		return []write{{key: s.keys.clusterMap(), value: encode(m)}, {key: s.keys.node(id)}}, nil
 	})
-	if err != nil {
-		return failure(op, id, err)
-	}
-	_ = s.await(ctx, revision)
-	return nil
 }
 
 // rotateTicketKeys adds a ticket key when the newest has reached its life, until

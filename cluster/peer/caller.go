@@ -227,6 +227,11 @@ func (c *Caller) post(ctx context.Context, client *http.Client, node cluster.Nod
 	if err != nil {
 		return nil, err
 	}
+	return c.postBody(ctx, client, node, path, body)
+}
+
+// postBody is post for a body that is encoded already.
+func (c *Caller) postBody(ctx context.Context, client *http.Client, node cluster.Node, path string, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, node.URL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -242,12 +247,15 @@ func (c *Caller) post(ctx context.Context, client *http.Client, node cluster.Nod
 }
 
 // ReadError returns the error in an answer of Open that is not 200.
-func ReadError(resp *http.Response) error {
+func ReadError(resp *http.Response) error { return answerError(PathRead, "", resp) }
+
+// answerError returns the error in a node's answer that is not 200.
+func answerError(path, node string, resp *http.Response) error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return object.E(PathRead, "", object.Unavailable, err)
+		return object.E(path, node, object.Unavailable, err)
 	}
-	return errorFrom(PathRead, "", resp.StatusCode, body)
+	return errorFrom(path, node, resp.StatusCode, body)
 }
 
 // nodeHeaders are the headers of a POST that this node makes for itself.

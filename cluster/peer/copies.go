@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -44,26 +43,15 @@ func (c *Caller) Send(ctx context.Context, node cluster.Node, path string, body 
 
 // Fetch is Send for an answer of any length, of which it returns the body.
 func (c *Caller) Fetch(ctx context.Context, client *http.Client, node cluster.Node, path string, body []byte) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, node.URL+path, bytes.NewReader(body))
+	resp, err := c.postBody(ctx, client, node, path, body)
 	if err != nil {
 		return nil, err
-	}
-	for _, h := range c.nodeHeaders(node, path) {
-		req.Header.Set(h.Name, h.Value)
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, object.E(path, node.ID, object.Unavailable, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return nil, object.E(path, node.ID, object.Unavailable, err)
-	}
-	return nil, errorFrom(path, node.ID, resp.StatusCode, answer)
+	return nil, answerError(path, node.ID, resp)
 }
 
 // Pouring is a node-only request whose body is written piece by piece. It is for one
