@@ -152,7 +152,6 @@ func (n *node) tryStart() error {
 	n.peers = peer.New(peer.DefaultConfig())
 	server := &http.Server{Handler: n}
 	caller := peer.NewCaller(n.peers, n.id, n.members.State, time.Now)
-	n.keeper.Start(n.store, n.members, caller, http.DefaultClient)
 	n.mover.Start(move.Watch{}, n.store, n.members, caller, http.DefaultClient)
 	n.server = server
 	go server.Serve(l)

@@ -64,6 +64,7 @@ type Progress struct {
 type Mover struct {
 	cfg    Config
 	copies *fs.Copying // the keeper's
+	keeper *replica.Keeper
 
 	watch   Watch // these five are set by Start, before anybody asks
 	store   *fs.Store
@@ -100,7 +101,7 @@ func New(cfg Config, keeper *replica.Keeper) *Mover {
 	if cfg.Tick == 0 {
 		cfg.Tick = time.Second
 	}
-	m := &Mover{cfg: cfg}
+	m := &Mover{cfg: cfg, keeper: keeper}
 	if keeper == nil {
 		m.copies = m.alone()
 	} else {
@@ -111,12 +112,16 @@ func New(cfg Config, keeper *replica.Keeper) *Mover {
 	return m
 }
 
-// Start has the Mover work for store in the cluster that members keeps, until Stop.
-// Nothing may be asked of the store before.
+// Start has the Mover, and its keeper, work for store in the cluster that members keeps,
+// until Stop. Nothing may be asked of the store before. The keeper begins when all is
+// here that it asks of names that move: it would take them for settled ones.
 func (m *Mover) Start(watch Watch, store *fs.Store, members *etcd.Store, caller *peer.Caller, streams *http.Client) {
 	m.watch = watch
 	m.store, m.members, m.caller, m.streams = store, members, caller, streams
 	m.started.Store(true)
+	if m.keeper != nil {
+		m.keeper.Start(store, members, caller, streams)
+	}
 	m.wait.Go(m.run)
 }
 

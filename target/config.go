@@ -24,7 +24,7 @@ type Config struct {
 	Store         fs.Config
 	Disks         chan struct{}   // gets something when a mountpath fails or is back; DefaultConfig has Store do so
 	Copies        *replica.Keeper // whose hooks Store has; nil where nothing has copies on other targets
-	Moves         *move.Mover     // whose hooks Store has instead; nil where no name is moved
+	Moves         *move.Mover     // made with Copies, whose hooks Store has instead; nil where no name is moved
 	OpenBackend   backend.Open    // of remote buckets; nil where there are none
 	ReloadKeys    func()          // has OpenBackend read its credentials anew; nil for nothing
 	FetchChunk    int64           // bytes of one request of a fetch, a multiple of 1 MiB; an object up to it comes by one

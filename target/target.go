@@ -103,11 +103,11 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	t.server = &fasthttp.Server{}
 	s3api.ConfigureServer(t.server, t.s3, t.handle, cfg.IdleTimeout)
 	t.server.ExpectHandler = t.expect
-	if cfg.Copies != nil {
-		cfg.Copies.Start(store, members, t.caller, t.streams)
-	}
-	if cfg.Moves != nil {
+	switch {
+	case cfg.Moves != nil: // and its keeper
 		cfg.Moves.Start(t.watchMoves(), store, members, t.caller, t.streams)
+	case cfg.Copies != nil:
+		cfg.Copies.Start(store, members, t.caller, t.streams)
 	}
 	return t, nil
 }
