@@ -28,9 +28,11 @@ func (b *Bucket) Target() Placement {
 	return b.Placement
 }
 
-// Several reports whether the bucket's names have, or are about to have, several
-// copies, or are being moved: their changes are not the matter of one target alone.
-func (b *Bucket) Several() bool { return b.Copies > 1 || b.Moving() }
+// Several reports whether the bucket's names have several copies, or are being moved:
+// their changes are not the matter of one target alone. The number of copies that the
+// bucket's properties ask for counts once names begin to be moved, not before: those of
+// a bucket that is to have one copy have several until then.
+func (b *Bucket) Several() bool { return b.Placement.Count() > 1 || b.Moving() }
 
 // Copy is a target that a name is placed on.
 type Copy struct {

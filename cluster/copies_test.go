@@ -72,3 +72,24 @@ func TestActing(t *testing.T) {
 		})
 	}
 }
+
+func TestSeveralByPlacement(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		asked, has   int
+		next         Placement
+		wantsSeveral bool
+	}{
+		{"one", 1, 1, Placement{}, false},
+		{"two", 2, 2, Placement{}, true},
+		{"two, to be one", 1, 2, Placement{}, true},
+		{"one, to be two", 2, 1, Placement{}, false},
+		{"one, moving", 1, 1, Placement{Generation: 1, Number: 1}, true},
+	} {
+		b := Bucket{Placement: Placement{Copies: c.has}, Next: c.next}
+		b.Props.Copies = c.asked
+		if b.Several() != c.wantsSeveral {
+			t.Errorf("%s: several is %v", c.name, b.Several())
+		}
+	}
+}
