@@ -83,8 +83,14 @@ func (m *Mover) barrier(n object.Name) error {
 	return nil
 }
 
+// turn locks a name until unlock is called: what another target makes of this one's copy
+// waits, and what is decided about it by the cluster's state under the lock is done
+// before anything that a later state asks for.
+func (m *Mover) turn(n object.Name) (unlock func()) { return m.keeper.Turn(n) }
+
 // Release answers peer.PathRelease.
 func (m *Mover) Release(q peer.MoveRequest) error {
+	defer m.turn(object.Name{Bucket: q.Bucket, Key: q.Key})()
 	r, err := m.asked(&q)
 	if err != nil {
 		return err
@@ -95,7 +101,7 @@ func (m *Mover) Release(q peer.MoveRequest) error {
 	return m.drop(r.n)
 }
 
-// drop removes all that is here of a name, if anything is.
+// drop removes all that is here of a name, if anything is. The caller has its turn.
 func (m *Mover) drop(n object.Name) error {
 	if err := m.store.Settle(n, fs.Stamp{}, false); err != nil {
 		return err
@@ -108,6 +114,7 @@ func (m *Mover) drop(n object.Name) error {
 
 // Take answers peer.PathTake.
 func (m *Mover) Take(q peer.MoveRequest) error {
+	defer m.turn(object.Name{Bucket: q.Bucket, Key: q.Key})()
 	r, err := m.asked(&q)
 	if err != nil {
 		return err
@@ -119,7 +126,7 @@ func (m *Mover) Take(q peer.MoveRequest) error {
 	return err
 }
 
-// take makes what is here of the name what its next owner has.
+// take makes what is here of the name what its next owner has. The caller has its turn.
 func (m *Mover) take(r *route) (bytes int64, err error) {
 	f := &fetching{m: m, r: r, from: r.next.Owner().Node}
 	e, err := f.leave(true)
@@ -129,6 +136,9 @@ func (m *Mover) take(r *route) (bytes int64, err error) {
 	now, err := m.store.Stamp(r.n)
 	if err != nil || now == e.Stamp {
 		return 0, err
+	}
+	if arrived(now, r.to()) && entered(e.Stamp, r.to()) && m.store.Dirty(r.n) {
+		return 0, nil // what is prepared may be newer than what the owner had; it is a copy like any other
 	}
 	e.Durability = object.Power
 	if err = m.store.Adopt(e, f.open); err == nil {

@@ -1,6 +1,7 @@
 package move
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,6 +163,10 @@ func (m *Mover) fetch(r *route, calm bool) (bytes int64, err error) {
 	}
 	e.Stamp = fs.Stamp{Placement: r.to(), Seq: max(e.Stamp.Seq, 1)}
 	e.Durability = object.Power
+	defer m.turn(r.n)()
+	if now, moving, err := m.route(r.n); err != nil || !moving || now.to() != r.to() || !now.gets() {
+		return f.bytes, cmp.Or(err, elsewhere(r.n))
+	}
 	return f.bytes, m.store.Adopt(e, f.open)
 }
 

@@ -60,12 +60,21 @@ func (m *Mover) mayStillRead(n object.Name) error {
 	return nil
 }
 
-// here reports whether this target's copy of the name is in use by the next placement.
+// here reports whether this target's copy of the name is in use by the next placement:
+// it has a change by that, or has one prepared, which is made when all copies have the
+// name and nobody else has it.
 func (m *Mover) here(r *route) (bool, error) {
 	if r.stays() {
 		return true, nil
 	}
 	p, err := m.store.Stamp(r.n)
+	if err != nil || entered(p, r.to()) || !arrived(p, r.to()) {
+		return entered(p, r.to()), err
+	}
+	if m.store.Dirty(r.n) {
+		return true, nil
+	}
+	p, err = m.store.Stamp(r.n) // what was prepared by the first look may be applied by the second
 	return entered(p, r.to()), err
 }
 
@@ -128,15 +137,14 @@ func (m *Mover) Lists(n object.Name) bool {
 		return false
 	}
 	p, err := m.store.Stamp(n)
-	switch {
-	case err != nil || r.gets():
+	if err != nil || r.gets() {
 		return err == nil && p.Placement >= r.to()
-	case entered(p, r.to()), arrived(p, r.to()) && m.store.Dirty(n): // who gets it has it
-		return false
-	case arrived(p, r.to()) && m.members.Self().Behind != 0:
+	}
+	here, err := m.here(&r)
+	if err == nil && !here && arrived(p, r.to()) && m.members.Self().Behind != 0 {
 		m.unclear.Add(1)
 	}
-	return true
+	return err == nil && !here // who gets it has it
 }
 
 // Unclear is a number that grows when a list here shows a name of which this target, whose
@@ -176,23 +184,4 @@ func (m *Mover) Asks(n object.Name) (node cluster.Node, by uint64, ok bool) {
 func (m *Mover) Answers(n object.Name, by uint64) bool {
 	r, moving, err := m.route(n)
 	return moving && err == nil && r.bucket.Placement.Number == by && r.had()
-}
-
-// alone returns what a target needs of Copying where no name has another copy, but
-// names are moved.
-func (m *Mover) alone() *fs.Copying {
-	return &fs.Copying{
-		Enter: func(object.Name, bool) error { return nil },
-		Sends: func(object.Name) bool { return false },
-		Term: func(n object.Name) (placement, term uint64, err error) {
-			state := m.members.State()
-			b, ok := state.BucketByID(n.Bucket)
-			if !ok {
-				return 0, 0, elsewhere(n)
-			}
-			return b.Target().Number, state.Map.Version, nil
-		},
-		Send: func(*fs.Change) error { return nil },
-		Sent: func(_ *fs.Change, err error) error { return err },
-	}
 }

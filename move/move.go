@@ -87,7 +87,7 @@ type Mover struct {
 }
 
 // New returns a Mover that does nothing until Start. keeper sends changes of names to
-// other copies; nil where there are none.
+// other copies.
 func New(cfg Config, keeper *replica.Keeper) *Mover {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -101,13 +101,8 @@ func New(cfg Config, keeper *replica.Keeper) *Mover {
 	if cfg.Tick == 0 {
 		cfg.Tick = time.Second
 	}
-	m := &Mover{cfg: cfg, keeper: keeper}
-	if keeper == nil {
-		m.copies = m.alone()
-	} else {
-		m.copies = keeper.Hooks()
-		keeper.Follow(replica.Moves{InUse: m.InUse, Enter: m.Bring, Settle: m.settleOld, Had: m.hadBy, Drop: m.dropStray, Return: m.comeBack})
-	}
+	m := &Mover{cfg: cfg, keeper: keeper, copies: keeper.Hooks()}
+	keeper.Follow(replica.Moves{InUse: m.InUse, Enter: m.Bring, Settle: m.settleOld, Had: m.hadBy, Drop: m.dropStray, Return: m.comeBack})
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	return m
 }
@@ -119,9 +114,7 @@ func (m *Mover) Start(watch Watch, store *fs.Store, members *etcd.Store, caller 
 	m.watch = watch
 	m.store, m.members, m.caller, m.streams = store, members, caller, streams
 	m.started.Store(true)
-	if m.keeper != nil {
-		m.keeper.Start(store, members, caller, streams)
-	}
+	m.keeper.Start(store, members, caller, streams)
 	m.wait.Go(m.run)
 }
 

@@ -47,11 +47,14 @@ func (m *Mover) askEnter(ctx context.Context, r *route, calm bool, a *peer.Enter
 // target has not given away yet.
 func (m *Mover) settleOld(n object.Name) error {
 	r, moving, err := m.route(n)
-	if err != nil || !moving || !r.had() || m.members.Fenced() {
+	if err != nil || !moving || !r.had() {
 		return err
 	}
 	if here, err := m.here(&r); here || err != nil {
 		return err
+	}
+	if m.members.Fenced() {
+		return elsewhere(n)
 	}
 	return m.barrier(n)
 }
@@ -65,6 +68,7 @@ func (m *Mover) hadBy(n object.Name, id string) bool {
 
 // dropStray removes what is here of a name that is not to be here: it has moved.
 func (m *Mover) dropStray(n object.Name) error {
+	defer m.turn(n)()
 	r, moving, err := m.route(n)
 	if err != nil || !moving || r.keeps() {
 		return err

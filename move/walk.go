@@ -176,7 +176,15 @@ var errOwnerDown = errors.New("the target that is to have it is down")
 // finish has here what is to be here of a name that its next owner has: what that has,
 // or nothing.
 func (m *Mover) finish(r *route) (bytes int64, err error) {
-	if !r.keeps() {
+	defer m.turn(r.n)()
+	now, moving, err := m.route(r.n)
+	if err != nil {
+		return 0, err
+	}
+	if !moving || now.to() != r.to() {
+		return 0, errOver
+	}
+	if r = &now; !r.keeps() {
 		return 0, m.drop(r.n)
 	}
 	p, err := m.store.Stamp(r.n)

@@ -355,8 +355,8 @@ func (d *drain) names(names []object.Name) error {
 		if err != nil {
 			return err
 		}
-		if several && s.self < 0 && !s.bucket.Moving() { // nobody asks for it here any more
-			if err := d.k.store.Release(n); err != nil {
+		if several && s.self < 0 && !s.bucket.Moving() {
+			if err := d.k.forgetName(n); err != nil {
 				return err
 			}
 		}
@@ -373,6 +373,16 @@ func (d *drain) names(names []object.Name) error {
 		}
 	}
 	return nil
+}
+
+// forgetName removes what is here of a name that nobody asks for here any more.
+func (k *Keeper) forgetName(n object.Name) error {
+	defer k.turns.lock(n)()
+	s, several, err := k.stand(n)
+	if err != nil || !several || s.self >= 0 || s.bucket.Moving() {
+		return err
+	}
+	return k.store.Release(n)
 }
 
 // ofOwner fetches names that differ from what their owner has.

@@ -76,7 +76,11 @@ func (k *Keeper) takeOver() bool {
 			}
 			continue
 		}
-		if s, several, err := k.stand(d.Name); err == nil && several && s.owns() && !slices.Contains(own[max(0, len(own)-1):], d.Name) {
+		s, several, err := k.stand(d.Name)
+		if err != nil {
+			failed.Store(true)
+		}
+		if err == nil && several && s.owns() && !slices.Contains(own[max(0, len(own)-1):], d.Name) {
 			own = append(own, d.Name)
 		}
 	}

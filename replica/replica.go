@@ -128,6 +128,10 @@ func (k *Keeper) Stop() {
 	k.wait.Wait()
 }
 
+// Turn locks a name on the side of a copy, until unlock is called: what others send of
+// it waits. Who holds it must not wait for the lock of a name at its owner.
+func (k *Keeper) Turn(n object.Name) (unlock func()) { return k.turns.lock(n) }
+
 // ErrElsewhere says that this target cannot answer for a name: its acting owner can.
 var ErrElsewhere = errors.New("the acting owner of the name is to be asked")
 

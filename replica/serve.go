@@ -50,7 +50,9 @@ func (k *Keeper) answer(v verdict, stamp fs.Stamp) []byte {
 
 // servePrepare keeps a change until it is settled. A copy that is not in the state
 // that the change begins with fetches all of the name first; one that is not in sync
-// may do so later.
+// may do so later. Where the sender stops being the owner meanwhile, the change is
+// dropped, and not said to be here: whoever owns the name by now has looked at what was
+// prepared before it answered anybody, and would not see this one.
 func (k *Keeper) servePrepare(body []byte) ([]byte, error) {
 	m, err := decodePrepare(body)
 	if err != nil {
@@ -74,6 +76,8 @@ func (k *Keeper) servePrepare(body []byte) ([]byte, error) {
 	}
 	err = k.prepareHere(&m, c, s.owner().Node, !s.copies[s.self].InSync())
 	switch {
+	case err == nil && !k.maySettle(m.sender, c.Name):
+		return k.answer(stale, fs.Stamp{}), k.store.Settle(c.Name, c.Stamp, false)
 	case err == nil:
 		return k.answer(done, c.Stamp), nil
 	case errors.Is(err, fs.ErrStale):
