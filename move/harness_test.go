@@ -33,6 +33,7 @@ type nodes struct {
 	t      *testing.T
 	etcd   string // URL
 	keeper *etcd.Store
+	trace  trace
 
 	mu  sync.Mutex // guards all, and what changes in a node when it starts
 	all map[string]*node
@@ -82,6 +83,7 @@ func startNodes(t *testing.T, ids ...string) *nodes {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.keeper.Close() })
+	go c.watch()
 	for _, id := range ids {
 		c.join(id)
 	}
@@ -160,6 +162,7 @@ func (n *node) tryStart() error {
 
 // crash ends the node as kill -9 does, or, power, as the loss of power.
 func (n *node) crash(power bool) {
+	n.in.trace.note(nil, "%s crashes", n.id)
 	n.disk.CutPower(1)
 	n.stop()
 	if power {
@@ -195,11 +198,19 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if body, err = io.ReadAll(r.Body); err == nil {
 		err = n.answer(w, r, body)
 	}
+	n.in.trace.note(body, "%s answers %s %.60q: %v", n.id, r.URL.Path, bytes.Map(printable, body), err)
 	if err != nil {
 		w.WriteHeader(http.StatusConflict)
 		text, _ := json.Marshal(peer.ErrorAnswer{Kind: object.KindOf(err).Error(), Message: err.Error()})
 		w.Write(text)
 	}
+}
+
+func printable(r rune) rune {
+	if r < ' ' || r > '~' {
+		return '.'
+	}
+	return r
 }
 
 func (n *node) answer(w http.ResponseWriter, r *http.Request, body []byte) error {
@@ -332,6 +343,7 @@ func (n *node) serve(name object.Name, revision int64, do func(*fs.Store) error)
 		return object.Unavailable
 	}
 	err := do(s)
+	n.client("a client", name.Key, err)
 	if err != nil && object.KindOf(err) == object.NotFound {
 		// As a target does: it looks whether the name is still its own.
 		if at, ownerErr := n.in.owner(n.members.State(), name); ownerErr != nil || at != n {

@@ -52,7 +52,7 @@ func (w *writer) step() error {
 }
 
 func (w *writer) wrong(key, what string) error {
-	return fmt.Errorf("%s %s\n%s", key, what, w.c.where(object.Name{Bucket: w.b.ID, Key: key}))
+	return fmt.Errorf("%s %s\n%s\n%s", key, what, w.c.where(object.Name{Bucket: w.b.ID, Key: key}), w.c.trace.of(key))
 }
 
 // changed notes a change, which may have happened also where it failed.
@@ -147,7 +147,7 @@ func model(t *testing.T, seed uint64, copies int, length time.Duration) {
 		for key := range w.known {
 			got, err := c.get(object.Name{Bucket: b.ID, Key: key})
 			if err != nil || !w.may(key, got) {
-				t.Errorf("%s is %.20q of %d bytes, want %.20q of %d, or one of %d others: %v", key, got, len(got), w.known[key], len(w.known[key]), len(w.unsure[key]), err)
+				t.Error(w.wrong(key, fmt.Sprintf("is %.20q of %d bytes, want %.20q of %d, or one of %d others: %v", got, len(got), w.known[key], len(w.known[key]), len(w.unsure[key]), err)))
 			}
 			if got != "" {
 				want[key] = got
