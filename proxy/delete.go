@@ -31,6 +31,9 @@ func (p *Proxy) serveDeleteObjects(r *s3api.Request) error {
 	}
 	p.denyDeletes(r, b, keys)
 	results := p.deleteMany(r.Ctx(), b, keys, access.Writer(r.Who, b))
+	if err := openEnd(results); err != nil {
+		return err
+	}
 	r.WriteXML(func(out []byte) []byte { return s3api.AppendDeleted(out, results, quiet) })
 	return nil
 }
@@ -61,6 +64,22 @@ func (p *Proxy) deleteMany(ctx *fasthttp.RequestCtx, b *cluster.Bucket, keys []s
 		return true, results[open[0]].Err
 	})
 	return results
+}
+
+// openEnd returns the error of a key of which nobody knows whether it was removed: its
+// owner had begun, and failed for a moment. Then all of the request is answered as
+// DeleteObject of that key would be, for clients send it again, and never a single key.
+// Keys of an owner that was down all the time are not meant: the rest was removed, and
+// the client is told which was not.
+func openEnd(results []s3api.Deleted) error {
+	for i := range results {
+		if err := results[i].Err; err != nil && object.KindOf(err) == object.Unavailable {
+			if _, untouched := peer.Resend(err, false); !untouched {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // deleteOpen is one try of deleteMany with some of the keys.

@@ -61,10 +61,12 @@ func TestProxyWithEtcdDies(t *testing.T) {
 	})
 }
 
-// A target that joins a cluster with data serves the buckets that are made from
-// then on; the older ones stay where they are, readable and complete.
+// A target that joins a cluster with data serves the buckets that are made from then on;
+// where objects are not to be moved the older ones stay where they are, readable and
+// complete.
 func TestTargetJoins(t *testing.T) {
 	c := Start(t, Options{Targets: 2})
+	c.ais(t, "config cluster rebalance.enabled=false")
 	p := c.Plain()
 	old := p.bucket(t)
 	var keys []string
