@@ -21,8 +21,8 @@ import (
 type entering struct {
 	mu     sync.Mutex // guards the rest
 	byName map[object.Name]*arrival
-	allow  map[object.Name]struct{} // names that may be changed though they are not in use yet
-	some   atomic.Int64             // of these
+	allow  map[object.Name]int // how many let a name be changed though it is not in use yet, or not here
+	some   atomic.Int64        // of these
 }
 
 // arrival is a name that is being brought here.
@@ -55,14 +55,14 @@ func (e *entering) once(n object.Name, bring func() (int64, error)) (int64, erro
 	return a.bytes, a.err
 }
 
-// permit lets a name that is being brought here be changed.
+// permit lets a name be changed that is being brought here, or dropped, or has uploads here.
 func (e *entering) permit(n object.Name) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.allow == nil {
-		e.allow = make(map[object.Name]struct{})
+		e.allow = make(map[object.Name]int)
 	}
-	e.allow[n] = struct{}{}
+	e.allow[n]++
 	e.some.Store(int64(len(e.allow)))
 }
 
@@ -70,7 +70,9 @@ func (e *entering) permit(n object.Name) {
 func (e *entering) forbid(n object.Name) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.allow, n)
+	if e.allow[n]--; e.allow[n] == 0 {
+		delete(e.allow, n)
+	}
 	e.some.Store(int64(len(e.allow)))
 }
 

@@ -28,7 +28,7 @@ func (m *Mover) Enter(n object.Name, write bool) error {
 	switch {
 	case err != nil:
 		return err
-	case m.entering.allowed(n): // by who brings it here, or drops it
+	case m.entering.allowed(n): // by who brings it here, or drops it, or has an upload here
 		return nil
 	case !moving:
 		return m.copies.Enter(n, write)
@@ -163,6 +163,13 @@ func (m *Mover) listsSettled(n object.Name) bool {
 		return true
 	}
 	return m.owns(state, b, n)
+}
+
+// Stays has uploads to a name of a remote bucket be changed here until end is called, where
+// they were begun, whoever answers for the name by now.
+func (m *Mover) Stays(n object.Name) (end func()) {
+	m.entering.permit(n)
+	return func() { m.entering.forbid(n) }
 }
 
 // Asks returns who answers reads of a name that has not been brought here yet, and by

@@ -218,7 +218,8 @@ func (b *breath) take() {
 }
 
 // dropCached removes what is kept here of objects of a remote bucket that are not this
-// target's any more. The next one reads them anew.
+// target's any more. The next one reads them anew, and keeps none before all have done
+// this: writes of those that had the names end before it is done.
 func (m *Mover) dropCached(ctx context.Context, bucket, to uint64, p *Progress) error {
 	b := newBreath(ctx)
 	for after, more := (object.Name{}), true; more; {
@@ -233,7 +234,7 @@ func (m *Mover) dropCached(ctx context.Context, bucket, to uint64, p *Progress) 
 		}
 		for i := range page {
 			k := &page[i]
-			if m.owns(state, now, k.Name) {
+			if m.stayed(state, now, k.Name) {
 				continue
 			}
 			if err := m.dropCopy(k); err != nil {
@@ -256,6 +257,12 @@ func (m *Mover) dropCached(ctx context.Context, bucket, to uint64, p *Progress) 
 		}
 	}
 	return nil
+}
+
+// stayed reports whether a name of a remote bucket that moves was this target's, and is.
+func (m *Mover) stayed(state *cluster.State, b *cluster.Bucket, n object.Name) bool {
+	old, err := state.CopiesBy(b, b.Placement, n)
+	return err == nil && old.Owner().Node.ID == m.cfg.ID && m.owns(state, b, n)
 }
 
 var errWriting = errors.New("a write to the remote bucket is on its way")

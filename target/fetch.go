@@ -427,7 +427,7 @@ func (f *fetch) keep() error {
 		if !ok {
 			return object.E("target.fetch", f.name.Key, object.NoSuchBucket, nil)
 		}
-		if name, ok := now.Remote(); !ok || name != remote || now.Props.Remote != f.bucket.Props.Remote || f.outdated.Load() {
+		if name, ok := now.Remote(); !ok || name != remote || now.Props.Remote != f.bucket.Props.Remote || f.outdated.Load() || !f.t.mayKeep(now, f.name) {
 			return object.E("target.fetch", f.name.Key, object.Busy, errChanged)
 		}
 		return nil

@@ -9,12 +9,15 @@ import (
 	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/move"
+	"ais/object"
 )
 
 // watchMoves is what this target is told of the names that it moves: a job for each
 // bucket.
 func (t *Target) watchMoves() move.Watch {
-	return move.Watch{Begin: t.beginMove, Writing: t.names.writingTo}
+	return move.Watch{Begin: t.beginMove, Writing: func(b *cluster.Bucket) bool {
+		return t.names.writes(b.ID, func(n object.Name) bool { return !t.answersFor(n) })
+	}}
 }
 
 // beginMove shows the moving of this target's names of a bucket as its share of a job,

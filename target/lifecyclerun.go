@@ -257,6 +257,7 @@ func (r *lifecycleRun) do(d *lifecycleDecision) error {
 	n := object.Name{Bucket: r.bucket.ID, Key: d.entry.Key}
 	var err error
 	if d.action == abortUpload {
+		defer r.staying(d.entry.UploadID, r.bucket, n)()
 		err = r.store.Discard(n, d.entry.UploadID)
 	} else {
 		err = r.remove(n, d)

@@ -4,7 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"ais/cluster"
 	"ais/object"
 )
 
@@ -41,12 +40,12 @@ func (s *names) use(n object.Name) *nameState {
 	return st
 }
 
-// writingTo reports whether a name of the bucket is being written.
-func (s *names) writingTo(b *cluster.Bucket) bool {
+// writes reports whether a name of the bucket is being written that which holds of.
+func (s *names) writes(bucket uint64, which func(object.Name) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for n, st := range s.byName {
-		if n.Bucket == b.ID && st.writing > 0 {
+		if n.Bucket == bucket && st.writing > 0 && which(n) {
 			return true
 		}
 	}

@@ -119,6 +119,7 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 	if home.ID != t.cfg.ID && !(reads && t.answersBefore(ctx, c.name)) {
 		return t.forward(ctx, "", home)
 	}
+	defer t.staying(asks.UploadID, b, c.name)()
 	if reads {
 		if answered, err := t.readBefore(ctx, "", c.name); answered || err != nil {
 			return err

@@ -29,6 +29,7 @@ var nodeCalls = map[string]func(*Target, *fasthttp.RequestCtx) error{
 	peer.PathRename:  (*Target).nodeRename,
 
 	peer.PathRemoteList: (*Target).nodeRemoteList,
+	peer.PathForget:     (*Target).nodeForget,
 
 	peer.PathJobStart: (*Target).nodeJobStart,
 	peer.PathJobStop:  (*Target).nodeJobStop,

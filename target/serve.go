@@ -136,6 +136,7 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if home.ID != t.cfg.ID && !(reads[r.Op] && t.answersBefore(r.Ctx(), c.name)) {
 		return t.forward(r.Ctx(), r.ID, home)
 	}
+	defer t.staying(uploadOf(&c), b, c.name)()
 	if reads[r.Op] {
 		if answered, err := t.readBefore(r.Ctx(), r.ID, c.name); answered || err != nil {
 			return err
@@ -260,8 +261,13 @@ func (t *Target) bucketBy(name string, find func(*cluster.State) (*cluster.Bucke
 // home returns the node that serves the call: the upload's home where it names
 // an upload, else the owner of the name.
 func (t *Target) home(c *call) (cluster.Node, error) {
+	return t.homeOf(uploadOf(c), c.bucket, c.name)
+}
+
+// uploadOf returns the id of the upload that the call names, "" for none.
+func uploadOf(c *call) string {
 	id, _ := c.r.Query("uploadId")
-	return t.homeOf(id, c.bucket, c.name)
+	return id
 }
 
 // homeOf is home for a name, and an upload's id where there is one. Uploads go where

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -190,8 +191,12 @@ func (w *through) forget(n object.Name) (own bool, err error) {
 // is here only would hide it.
 func (u *turn) keep(m object.Meta, commit func(object.Meta) (object.Meta, error)) (object.Meta, error) {
 	kept, err := u.commit(u.bucket, func(object.Versioning) (object.Meta, error) {
-		if now, ok := u.cluster.State().BucketByID(u.bucket.ID); !ok || !u.behind(now) {
+		now, ok := u.cluster.State().BucketByID(u.bucket.ID)
+		switch {
+		case !ok || !u.behind(now):
 			return object.Meta{}, errDetached
+		case !u.mayKeep(now, u.n):
+			return object.Meta{}, errElsewhere
 		}
 		if !u.keeps(u.n) {
 			return object.Meta{}, errOutOfSpace
@@ -204,12 +209,16 @@ func (u *turn) keep(m object.Meta, commit func(object.Meta) (object.Meta, error)
 	}
 	u.metrics.unkept.Inc()
 	u.cfg.Logger.Log(context.Background(), levelOf(err), "an object was written to the remote bucket and is not kept here", "bucket", u.bucket.Name, "key", u.n.Key, "err", err)
-	return m, u.replaceOwn()
+	return m, u.notKept()
 }
 
-// levelOf is how loudly a write is said not to be kept: a full target goes on so.
+// notKept ends a write that is at the remote only.
+func (u *turn) notKept() error { return cmp.Or(u.replaceOwn(), u.tellOwner(u.n)) }
+
+// levelOf is how loudly a write is said not to be kept: a full target goes on so, and
+// names move.
 func levelOf(err error) slog.Level {
-	if errors.Is(err, errOutOfSpace) {
+	if errors.Is(err, errOutOfSpace) || errors.Is(err, errElsewhere) {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

@@ -95,5 +95,5 @@ func (w *through) copyThere(req *CopyRequest, copier backend.Copier, from string
 		return object.Meta{}, err
 	}
 	meta.Size = src.Size
-	return w.described(meta, &there), turn.replaceOwn()
+	return w.described(meta, &there), turn.notKept()
 }

@@ -34,6 +34,11 @@ func (w *through) deleteMany(list []fs.Removal) []error {
 	own := w.forgetMany(list, errs)
 	w.deleteThere(list, errs)
 	w.deleteOwn(own, list, errs)
+	for i := range list {
+		if errs[i] == nil {
+			errs[i] = w.tellOwner(list[i].Name)
+		}
+	}
 	return errs
 }
 

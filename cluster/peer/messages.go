@@ -32,6 +32,7 @@ const (
 	PathLookup  = "/_/lookup"  // LookupRequest → LookupAnswer
 	PathMembers = "/_/members" // MembersRequest → MembersAnswer
 	PathRename  = "/_/rename"  // RenameRequest → {}
+	PathForget  = "/_/forget"  // NameRequest → {}: what is kept of a remote bucket's object goes, for it was written to
 
 	PathRemoteList = "/_/remote-list" // ListRequest → a page of the remote bucket behind this one; it may be shorter than asked for
 )
