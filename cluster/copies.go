@@ -78,6 +78,19 @@ func (c Copies) Index(id string) int {
 	return -1
 }
 
+// Same reports whether the same targets are among c and d, and the same one acts.
+func (c Copies) Same(d Copies) bool {
+	if len(c) != len(d) || c.Owner().Node.ID != d.Owner().Node.ID {
+		return false
+	}
+	for i := range c {
+		if d.Index(c[i].Node.ID) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Copies returns the targets that a name of b is placed on. The error is that of Owner.
 func (s *State) Copies(b *Bucket, n object.Name) (Copies, error) {
 	return s.CopiesBy(b, b.Target(), n)

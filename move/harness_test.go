@@ -432,7 +432,8 @@ func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object
 		return object.Page{}, object.Unavailable
 	}
 	if v.Map != 0 {
-		if err := n.keeper.TakenOver(n.in.t.Context(), v.Map); err != nil {
+		if err := n.keeper.TakenOver(n.in.context(), v.Map); err != nil {
+			n.in.trace.note(nil, "%s has not taken over by map %d: %v", n.id, v.Map, err)
 			return object.Page{}, err
 		}
 	}
@@ -523,7 +524,7 @@ func (c *nodes) misplaced(b *cluster.Bucket, want map[string]string) error {
 			case err != nil:
 				return err
 			case copies.Index(id) < 0:
-				return fmt.Errorf("%s has %s, which is not placed there\n%s", id, k.Name.Key, c.where(k.Name))
+				return fmt.Errorf("%s has %s, which is not placed there\n%s\n%s", id, k.Name.Key, c.where(k.Name), c.trace.of(k.Name.Key))
 			case want[k.Name.Key] == "":
 				return fmt.Errorf("%s has %s, which is not to be there\n%s", id, k.Name.Key, c.where(k.Name))
 			}

@@ -169,17 +169,7 @@ func (r *route) keeps() bool { return r.next.Index(r.self) >= 0 }
 
 // stays reports whether nothing has to be done: the same target answers for the name,
 // and the same ones have the copies.
-func (r *route) stays() bool {
-	if len(r.old) != len(r.next) || r.old.Owner().Node.ID != r.next.Owner().Node.ID {
-		return false
-	}
-	for i := range r.old {
-		if r.next.Index(r.old[i].Node.ID) < 0 {
-			return false
-		}
-	}
-	return true
-}
+func (r *route) stays() bool { return r.old.Same(r.next) }
 
 // A stamp of the placement that the name goes to is of term 0 while it is not certain
 // that nobody answers for the name any more who did: it is here, and not in use.

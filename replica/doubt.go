@@ -94,11 +94,12 @@ func (k *Keeper) takeOver() bool {
 }
 
 // TakenOver waits until all that was prepared for names which this target owns by the
-// version of the map is settled: a list shows them then.
+// version of the map is settled: a list shows them then. Unavailable when ctx ends, or
+// the Keeper stops, before.
 func (k *Keeper) TakenOver(ctx context.Context, version uint64) error {
 	for pause := time.Millisecond; k.started.Load() && k.doubts.tookOver.Load() < version; pause = min(2*pause, 50*time.Millisecond) {
 		k.doubts.look()
-		if err := sleep(ctx, pause); err != nil {
+		if err := errors.Join(sleep(ctx, pause), k.ctx.Err()); err != nil {
 			return object.E("replica.TakenOver", "", object.Unavailable, err)
 		}
 	}

@@ -22,6 +22,7 @@ type flight struct {
 	tries int // so far; guarded by the flights
 
 	// What follows is of the goroutine that sends.
+	own      bool         // it is a change of this owner's, not one that it takes over
 	tenure   int64        // of the lease under which the last try was made
 	members  []string     // that have it prepared, perhaps
 	prepared []preparedAt // that have it prepared

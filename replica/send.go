@@ -35,6 +35,7 @@ const stagePatience = 3 * time.Second
 // returns nil; else on none that will ever apply it.
 func (k *Keeper) send(c *fs.Change) error {
 	fl := k.flights.begin(c.Name, c.Stamp)
+	fl.own = true
 	err := k.deliver(c, fl)
 	for _, b := range c.Blobs {
 		k.pours.drop(b.ID)
@@ -126,7 +127,7 @@ func (k *Keeper) try(c *fs.Change, fl *flight, giveUp time.Time) error {
 	switch {
 	case err != nil:
 		return err
-	case !several || !s.owns():
+	case !several || !s.owns(), fl.own && !s.counts(c), !fl.own && !k.moves.InUse(c.Name):
 		return elsewhere(c.Name)
 	case k.members.Fenced():
 		return fmt.Errorf("%w: %w", errHeld, errFenced)
@@ -153,6 +154,21 @@ func (k *Keeper) try(c *fs.Change, fl *flight, giveUp time.Time) error {
 		return nil
 	}
 	return k.prepareAll(c, fl, calls, giveUp)
+}
+
+// counts reports whether the copies that the state has now are those for whom the change
+// was begun: one that was begun before the name moves is one of the copies that it had,
+// and of the next owner's no change.
+func (s *standing) counts(c *fs.Change) bool {
+	b := s.bucket
+	if c.Stamp.Placement == b.Target().Number {
+		return true
+	}
+	if !b.Moving() || c.Stamp.Placement != b.Placement.Number {
+		return false
+	}
+	had, err := s.state.CopiesBy(b, b.Placement, c.Name)
+	return err == nil && had.Same(s.copies)
 }
 
 // prepareAll has the targets prepare the change, all at once.
