@@ -162,7 +162,9 @@ func (m *mountpath) believable(id blobID, intact bool) (bool, error) {
 	}
 	h := m.hashes.Get().(hash.Hash64)
 	defer m.hashes.Put(h)
-	return verifyBlocks(f, t, 0, t.Size, make([]byte, pieceSize), h) == nil, nil
+	buf := m.pieces.Get().(*[]byte)
+	defer m.pieces.Put(buf)
+	return verifyBlocks(f, t, 0, t.Size, *buf, h) == nil, nil
 }
 
 // receive writes a blob.
@@ -287,8 +289,10 @@ func (w *arriving) check() error {
 		if end == int64(i+1)*blockSize {
 			got = w.sums[i]
 		} else {
-			buf := make([]byte, pieceSize)
-			if err := hashRange(w.block, w.file, int64(i)*blockSize, end, buf); err != nil {
+			buf := w.m.pieces.Get().(*[]byte)
+			err := hashRange(w.block, w.file, int64(i)*blockSize, end, *buf)
+			w.m.pieces.Put(buf)
+			if err != nil {
 				return err
 			}
 			got = w.block.Sum64()
@@ -318,12 +322,17 @@ func (w *arriving) discard() {
 
 // copy writes all that r has.
 func (w *arriving) copy(r io.Reader, breathe func() error) error {
-	buf := make([]byte, pieceSize)
+	if all, ok := r.(io.WriterTo); ok && breathe == nil { // it is in memory
+		_, err := all.WriteTo(w)
+		return err
+	}
+	buf := w.m.pieces.Get().(*[]byte)
+	defer w.m.pieces.Put(buf)
 	since := int64(0)
 	for {
-		n, err := r.Read(buf)
+		n, err := r.Read(*buf)
 		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
+			if _, err := w.Write((*buf)[:n]); err != nil {
 				return err
 			}
 		}

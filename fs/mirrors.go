@@ -161,7 +161,7 @@ func (s *Store) openShadow(m *mountpath) {
 	if m.shadow.Load() != nil {
 		return
 	}
-	sh := newMountpath(&s.config, member{ID: m.id, Dir: filepath.Join(m.dir, "mirror"), Weight: m.weight}, filepath.Join(m.dir, "mirror"))
+	sh := newMountpath(&s.config, &s.pieces, member{ID: m.id, Dir: filepath.Join(m.dir, "mirror"), Weight: m.weight}, filepath.Join(m.dir, "mirror"))
 	sh.parent, sh.shared = m, s.shared
 	m.shadow.Store(sh)
 	_, err := sh.recognise()

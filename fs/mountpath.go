@@ -33,7 +33,8 @@ type mountpath struct {
 
 	arrivals arrivals
 
-	hashes sync.Pool // of hash.Hash64
+	hashes sync.Pool  // of hash.Hash64
+	pieces *sync.Pool // the store's
 
 	mu       sync.Mutex // guards the rest
 	lock     File
@@ -56,12 +57,13 @@ type mountpath struct {
 	welcome  func(*mountpath, identity) error // asked before a mountpath that comes back is opened; nil for one that is no member yet
 }
 
-func newMountpath(c *Config, m member, dir string) *mountpath {
+func newMountpath(c *Config, pieces *sync.Pool, m member, dir string) *mountpath {
 	mp := &mountpath{
 		dir: dir, id: m.ID, hash: object.HashString(m.ID), weight: m.Weight, config: c,
 		logger: c.Logger.With("mountpath", m.Dir),
 		keep:   newKeeper(),
 		stop:   make(chan struct{}),
+		pieces: pieces,
 	}
 	if dir == "" {
 		mp.dir = m.Dir

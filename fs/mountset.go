@@ -330,7 +330,7 @@ func (s *Store) prepareNew(l *layout, dir string) (*mountpath, member, error) {
 		return nil, member{}, err
 	}
 	m := member{ID: u.String(), Dir: dir, Weight: weigh(usage)}
-	mp := newMountpath(&s.config, m, dir)
+	mp := newMountpath(&s.config, &s.pieces, m, dir)
 	mp.welcome = s.welcome
 	first := s.identity(l.set, mp)
 	first.Complete, first.Generation = false, l.set.Generation+1
@@ -508,7 +508,7 @@ func (s *Store) reopenMember(old *mountpath, was *member) (*mountpath, error) {
 			return nil, err
 		}
 	}
-	m := newMountpath(&s.config, *was, old.dir)
+	m := newMountpath(&s.config, &s.pieces, *was, old.dir)
 	m.welcome = s.welcome
 	if err := m.open(s.shared); err != nil {
 		return nil, errors.Join(err, m.close())

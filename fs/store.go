@@ -83,7 +83,7 @@ func Open(c Config) (*Store, error) {
 	s.shared = indexOptions{os: c.OS, cache: s.cache, files: s.files, memTable: c.MemTableBytes, logger: c.Logger}
 	by := make(map[string]*mountpath)
 	for i, m := range set.Members {
-		by[m.ID] = newMountpath(&s.config, m, dirs[i])
+		by[m.ID] = newMountpath(&s.config, &s.pieces, m, dirs[i])
 		by[m.ID].welcome, by[m.ID].shared = s.welcome, s.shared
 	}
 	l := newLayout(set, by)

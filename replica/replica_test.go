@@ -60,7 +60,7 @@ func staleSender(t *testing.T, c *nodes) {
 		t.Fatal(err)
 	}
 	m.sender, m.settle = "somebody", nil
-	answer, _, err := copies[1].keeper.Serve(peer.PathPrepare, m.encode())
+	answer, _, err := copies[1].keeper.Serve(peer.PathPrepare, bytes.Join(m.encode(), nil))
 	if err != nil {
 		t.Fatal(err)
 	}

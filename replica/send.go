@@ -233,7 +233,7 @@ func (k *Keeper) prepare(l *link, fl *flight, m prepareMessage, giveUp time.Time
 	defer cancel()
 	m.sender, m.again, m.settle = k.cfg.ID, fl.again(l.id), l.take(maxCarried)
 	k.metrics.prepares.Inc()
-	answer, err := k.caller.Send(ctx, l.node, peer.PathPrepare, m.encode())
+	answer, err := k.caller.Send(ctx, l.node, peer.PathPrepare, m.encode()...)
 	if err != nil {
 		l.giveBack(m.settle)
 		return verdictAnswer{}, fmt.Errorf("%w: %s: %w", errHeld, l.id, err)

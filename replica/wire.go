@@ -131,21 +131,24 @@ type carriedBlob struct {
 	bytes []byte
 }
 
-func (m *prepareMessage) encode() []byte {
-	size := len(m.sender) + len(m.change) + 64*len(m.settle)
-	for _, b := range m.blobs {
-		size += len(b.id) + len(b.bytes) + 8
-	}
-	e := newMessage(size)
+// encode returns the message in pieces: those with a blob's bytes are the blob itself.
+func (m *prepareMessage) encode() [][]byte {
+	e := newMessage(len(m.sender) + len(m.change) + 64*len(m.settle) + 48*len(m.blobs))
 	e.text(m.sender)
 	e.bool(m.again)
 	e.settlements(m.settle)
+	e.bytes(m.change)
 	e.uint(uint64(len(m.blobs)))
+	var pieces [][]byte
 	for _, b := range m.blobs {
 		e.text(b.id)
-		e.bytes(b.bytes)
+		e.uint(uint64(len(b.bytes)))
+		pieces, e = append(pieces, e, b.bytes), nil
 	}
-	return append(e, m.change...)
+	if len(e) > 0 {
+		pieces = append(pieces, e)
+	}
+	return pieces
 }
 
 func decodePrepare(b []byte) (m prepareMessage, err error) {
@@ -153,10 +156,10 @@ func decodePrepare(b []byte) (m prepareMessage, err error) {
 	m.sender = d.text()
 	m.again = d.byte() == 1
 	m.settle = d.settlements()
+	m.change = d.bytes()
 	for range d.count() {
 		m.blobs = append(m.blobs, carriedBlob{id: d.text(), bytes: d.bytes()})
 	}
-	m.change, d.rest = d.rest, nil
 	return m, d.err()
 }
 

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +17,18 @@ import (
 const maxCallAnswer = 64 << 20
 
 // Call sends a small control message to the node at addr and returns the answer's
-// status and body. The deadline and the end of ctx hold. The message may reach the
-// node twice, where a kept connection breaks. The error is of kind Unavailable.
-func (c *Client) Call(ctx context.Context, addr, method, path string, headers []Header, body []byte) (status int, answer []byte, err error) {
+// status and body. The body may be in pieces, of which large ones are not copied. The
+// deadline and the end of ctx hold. The message may reach the node twice, where a kept
+// connection breaks. The error is of kind Unavailable.
+func (c *Client) Call(ctx context.Context, addr, method, path string, headers []Header, body ...[]byte) (status int, answer []byte, err error) {
 	c.metrics.calls.Inc()
 	x := c.acquire()
 	head := appendCall(x.buf[:0], c.host(addr).addr, method, path, headers, body)
-	message := append([]byte(nil), head...) // x.buf is for the answer
+	for len(body) > 0 && len(head)+len(body[0]) <= exchangeBuffer {
+		head, body = append(head, body[0]...), body[1:]
+	}
+	message := append(make([][]byte, 0, 1+len(body)), bytes.Clone(head)) // x.buf is for the answer
+	message = append(message, body...)
 	status, answer, err = x.call(ctx, c.host(addr), method, message)
 	never := !x.sent
 	x.release()
@@ -36,7 +42,12 @@ func (c *Client) Call(ctx context.Context, addr, method, path string, headers []
 	return status, answer, nil
 }
 
-func appendCall(dst []byte, addr, method, path string, headers []Header, body []byte) []byte {
+// appendCall appends the head of a request with that body.
+func appendCall(dst []byte, addr, method, path string, headers []Header, body [][]byte) []byte {
+	length := 0
+	for _, piece := range body {
+		length += len(piece)
+	}
 	dst = append(dst, method...)
 	dst = append(dst, ' ')
 	dst = append(dst, path...)
@@ -45,16 +56,15 @@ func appendCall(dst []byte, addr, method, path string, headers []Header, body []
 	for _, h := range headers {
 		dst = appendField(dst, h.Name, h.Value)
 	}
-	if len(body) > 0 || method == "POST" || method == "PUT" {
+	if length > 0 || method == "POST" || method == "PUT" {
 		dst = append(dst, "Content-Length: "...)
-		dst = strconv.AppendInt(dst, int64(len(body)), 10)
+		dst = strconv.AppendInt(dst, int64(length), 10)
 		dst = append(dst, "\r\n"...)
 	}
-	dst = append(dst, "\r\n"...)
-	return append(dst, body...)
+	return append(dst, "\r\n"...)
 }
 
-func (x *exchange) call(ctx context.Context, h *host, method string, message []byte) (int, []byte, error) {
+func (x *exchange) call(ctx context.Context, h *host, method string, message [][]byte) (int, []byte, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, nil, err
 	}
@@ -74,7 +84,7 @@ func (x *exchange) call(ctx context.Context, h *host, method string, message []b
 	return x.callOnce(ctx, method, message)
 }
 
-func (x *exchange) callOnce(ctx context.Context, method string, message []byte) (status int, answer []byte, err error) {
+func (x *exchange) callOnce(ctx context.Context, method string, message [][]byte) (status int, answer []byte, err error) {
 	x.r, x.w, x.reusable, x.sent = 0, 0, true, false
 	cn := x.conn
 	if err := cn.arm(x.client.config.UploadTimeout); err != nil {
@@ -88,9 +98,11 @@ func (x *exchange) callOnce(ctx context.Context, method string, message []byte) 
 			}
 		}()
 	}
-	if err := x.write(message, x.client.config.UploadTimeout); err != nil {
-		x.reusable = false
-		return 0, nil, x.stale(err)
+	for _, piece := range message {
+		if err := x.write(piece, x.client.config.UploadTimeout); err != nil {
+			x.reusable = false
+			return 0, nil, x.stale(err)
+		}
 	}
 	x.sent = true
 	if err = x.readAnswer(method == "HEAD", false); err == nil && !x.ended {

@@ -27,11 +27,11 @@ const (
 	PathStamps  = "/_/stamps"  // asks for the states of names
 )
 
-// Send sends a node-only request with a binary body and returns the answer. Errors
-// are those of Ask. The request may reach the node twice.
-func (c *Caller) Send(ctx context.Context, node cluster.Node, path string, body []byte) ([]byte, error) {
+// Send sends a node-only request with a binary body, whose pieces follow each other, and
+// returns the answer. Errors are those of Ask. The request may reach the node twice.
+func (c *Caller) Send(ctx context.Context, node cluster.Node, path string, body ...[]byte) ([]byte, error) {
 	headers := c.nodeHeaders(node, path)
-	status, answer, err := c.client.Call(ctx, Address(node), http.MethodPost, path, headers, body)
+	status, answer, err := c.client.Call(ctx, Address(node), http.MethodPost, path, headers, body...)
 	if err != nil {
 		return nil, err
 	}
