@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"ais/cluster"
@@ -26,6 +27,7 @@ func (s *Store) join(ctx context.Context, again bool) (int64, error) {
 		case err == nil:
 			return revision, nil
 		case errors.Is(err, object.Exists) && s.config.Now().Before(giveUp):
+		case errors.Is(err, rpctypes.ErrLeaseNotFound): // granted, and over before it was used: etcd or this node is slow
 		case !transient(err) && !errors.Is(err, errUnfounded):
 			return 0, err
 		}
