@@ -177,6 +177,15 @@ func (s *State) BucketByID(id uint64) (*Bucket, bool) {
 	return s.bucketIDs[i], true
 }
 
+// Current returns the bucket as it is now: its names may have begun to move, or have moved,
+// since b was looked up. A bucket that is gone is returned as it was.
+func (s *State) Current(b *Bucket) *Bucket {
+	if now, ok := s.BucketByID(b.ID); ok {
+		return now
+	}
+	return b
+}
+
 func (s *State) findBucketID(id uint64) (int, bool) {
 	return slices.BinarySearchFunc(s.bucketIDs, id, func(b *Bucket, id uint64) int { return cmp.Compare(b.ID, id) })
 }

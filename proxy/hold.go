@@ -32,10 +32,7 @@ func (p *Proxy) candidates(at place, read bool) ([]cluster.Node, error) {
 			return []cluster.Node{node}, p.reachable(node)
 		}
 	}
-	b := at.bucket
-	if now, ok := state.BucketByID(b.ID); ok { // it may have been moved while the request was held
-		b = now
-	}
+	b := state.Current(at.bucket) // it may have been moved while the request was held
 	copies, err := state.Copies(b, object.Name{Bucket: b.ID, Key: at.key})
 	if err != nil {
 		return nil, err

@@ -185,7 +185,8 @@ func (p *Proxy) freshBy(name string, find func(*cluster.State) (*cluster.Bucket,
 
 // owner returns the target that owns a key; Unavailable where it is down.
 func (p *Proxy) owner(b *cluster.Bucket, key string) (cluster.Node, error) {
-	node, live, err := p.cluster.State().Owner(b, object.Name{Bucket: b.ID, Key: key})
+	state := p.cluster.State()
+	node, live, err := state.Owner(state.Current(b), object.Name{Bucket: b.ID, Key: key})
 	if err == nil && !live {
 		err = object.E("proxy.owner", node.ID, object.Unavailable, nil)
 	}

@@ -20,7 +20,7 @@ import (
 //     forgotten what it keeps. These are uploads, which stay where they were begun.
 //   - What is kept of names that were not a target's goes when they become its.
 
-// errElsewhere is why a write is not kept: another target answers for the name, or did
+// errElsewhere is why what was written, or read from the remote, is not kept: another target answers for the name, or did
 // until now.
 var errElsewhere = errors.New("what is kept of the name is, or was until now, elsewhere")
 

@@ -427,8 +427,11 @@ func (f *fetch) keep() error {
 		if !ok {
 			return object.E("target.fetch", f.name.Key, object.NoSuchBucket, nil)
 		}
-		if name, ok := now.Remote(); !ok || name != remote || now.Props.Remote != f.bucket.Props.Remote || f.outdated.Load() || !f.t.mayKeep(now, f.name) {
+		if name, ok := now.Remote(); !ok || name != remote || now.Props.Remote != f.bucket.Props.Remote || f.outdated.Load() {
 			return object.E("target.fetch", f.name.Key, object.Busy, errChanged)
+		}
+		if !f.t.mayKeep(now, f.name) {
+			return object.E("target.fetch", f.name.Key, object.Busy, errElsewhere)
 		}
 		return nil
 	}
@@ -456,7 +459,7 @@ func (f *fetch) end(err, keptErr error) {
 		f.t.fetchFailed(f, err)
 	case keptErr != nil:
 		f.t.metrics.coldUnkept.Inc()
-		f.t.cfg.Logger.Warn("a remote object was read and is not kept", "bucket", f.bucket.Name, "key", f.name.Key, "err", keptErr)
+		f.t.cfg.Logger.Log(context.Background(), levelOf(keptErr), "a remote object was read and is not kept", "bucket", f.bucket.Name, "key", f.name.Key, "err", keptErr)
 		f.filler.Abort()
 	default:
 		f.t.metrics.coldCount.Inc()

@@ -283,7 +283,8 @@ func (t *Target) homeOf(uploadID string, b *cluster.Bucket, n object.Name) (clus
 
 // owner returns the target that owns a name, live or not.
 func (t *Target) owner(b *cluster.Bucket, n object.Name) (cluster.Node, error) {
-	node, _, err := t.cluster.State().Owner(b, n)
+	state := t.cluster.State()
+	node, _, err := state.Owner(state.Current(b), n)
 	return node, err
 }
 
