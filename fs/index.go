@@ -29,6 +29,7 @@ type index struct {
 	versions atomic.Bool // there is, or may be, a record under kindVersion; never taken back
 	uploads  atomic.Bool // likewise under kindUpload
 
+	stage    atomic.Int32 // an opening
 	users    atomic.Int64 // operations inside
 	closed   atomic.Bool  // no operation may enter
 	fail     sync.Once
@@ -36,6 +37,15 @@ type index struct {
 	readOnly bool                // nothing can be changed
 	failed   func(*index, error) // told once, of the failure that retires the index
 }
+
+// opening is how far an index is with being opened by Pebble.
+type opening int32
+
+const (
+	beingOpened opening = iota
+	opened
+	unopened // it failed
+)
 
 // indexOptions are what all mountpaths' indexes share.
 type indexOptions struct {
@@ -69,8 +79,18 @@ func (o indexOptions) pebbleOptions(x *index) *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
 	opts.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) { o.logger.Warn("index: background error", "err", err) },
-		DataCorruption:  func(info pebble.DataCorruptionInfo) { o.logger.Error("index: corrupt table", "info", info.String()) },
+		BackgroundError: func(err error) {
+			switch opening(x.stage.Load()) {
+			case unopened:
+				runtime.Goexit() // Pebble would go on to try for ever
+			case beingOpened: // it would wait for ever for what fails now
+				x.fs.freeze()
+				x.retire(err)
+			case opened:
+				o.logger.Warn("index: background error", "err", err)
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) { o.logger.Error("index: corrupt table", "info", info.String()) },
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].BlockSize = 8 << 10
@@ -98,8 +118,12 @@ func openIndex(dir string, mustExist bool, o indexOptions, failed func(*index, e
 	x.db, err = pebble.Open(dir, opts)
 	if err != nil {
 		x.fs.freeze()
+		x.stage.Store(int32(unopened))
+		o.cache.Ref() // what Pebble has begun in the background uses both, and nobody hears when it ends
+		o.files.Ref()
 		return nil, err
 	}
+	x.stage.Store(int32(opened))
 	err = x.counters.load(x.db)
 	if err == nil {
 		err = errors.Join(x.lookFor(kindVersion, &x.versions), x.lookFor(kindUpload, &x.uploads))
