@@ -60,6 +60,7 @@ bench: ## bench/ against a playground and nginx; see docs/performance.md
 test-long: ## what make test runs, but longer: full sizes, more seeds, more rounds
 	deploy/install.sh test
 	$(STATIC) go test -count=1 -run TestMountpath -timeout 20m ./fs/ -fs.every
+	$(STATIC) go test -count=1 -run TestCrash -timeout 60m ./move/ -move.every
 	$(STATIC) go test -count=1 -run TestSpread -timeout 30m ./cluster/ -cluster.names 10000000
 	$(STATIC) AIS_E2E=long go test -count=1 -timeout 60m -v -skip '^TestConsistency$$' ./internal/e2e/
 	$(STATIC) AIS_E2E=long go test -count=1 -timeout 60m -v -run '^TestConsistency$$' ./internal/e2e/

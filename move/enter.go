@@ -146,7 +146,7 @@ func (m *Mover) bring(r *route, calm bool) (bytes int64, err error) {
 	}
 	m.entering.permit(r.n)
 	defer m.entering.forbid(r.n)
-	return bytes, m.store.Touch(r.n, object.Process) // what is lost with the power is done again
+	return bytes, m.store.Touch(r.n, fresh.bucket.Props.Durability) // a copy that lost it would look like one that is behind
 }
 
 // fetch makes what is here of the name what who had it has.

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,9 @@ type nodes struct {
 	keeper *etcd.Store
 	trace  trace
 
+	durability object.Durability                          // of changes
+	refuse     atomic.Pointer[func(id, path string) bool] // what a target does not answer
+
 	mu  sync.Mutex // guards all, and what changes in a node when it starts
 	all map[string]*node
 }
@@ -47,12 +51,18 @@ func (c *nodes) node(id string) *node {
 
 // running returns the store of a node that runs, nil for another.
 func (n *node) running() *fs.Store {
+	if one := n.now(); one.server != nil {
+		return one.store
+	}
+	return nil
+}
+
+// now returns the node as it is until it starts anew; it has no server where it is down.
+func (n *node) now() *node {
 	n.in.mu.Lock()
 	defer n.in.mu.Unlock()
-	if n.server == nil {
-		return nil
-	}
-	return n.store
+	one := *n
+	return &one
 }
 
 // node is a target, but for what clients see of it.
@@ -72,7 +82,7 @@ type node struct {
 func startNodes(t *testing.T, ids ...string) *nodes {
 	t.Helper()
 	urls := []string{freeURL(t), freeURL(t)}
-	c := &nodes{t: t, etcd: urls[0], all: map[string]*node{}}
+	c := &nodes{t: t, etcd: urls[0], all: map[string]*node{}, durability: object.Process}
 	var err error
 	c.keeper, err = etcd.Open(c.context(), etcd.Config{
 		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
@@ -152,10 +162,11 @@ func (n *node) tryStart() error {
 		return errors.Join(err, l.Close(), n.store.Close())
 	}
 	n.peers = peer.New(peer.DefaultConfig())
-	server := &http.Server{Handler: n}
 	caller := peer.NewCaller(n.peers, n.id, n.members.State, time.Now)
 	n.mover.Start(move.Watch{}, n.store, n.members, caller, http.DefaultClient)
-	n.server = server
+	one := *n
+	server := &http.Server{Handler: &one}
+	n.server, one.server = server, server
 	go server.Serve(l)
 	return nil
 }
@@ -172,31 +183,44 @@ func (n *node) crash(power bool) {
 	}
 }
 
-// stop ends the node.
+// stop ends the node, which gives its lease back.
 func (n *node) stop() {
+	if n.halt() {
+		n.members.Close()
+	}
+}
+
+// halt ends all of the node but its lease; ok is false where it does not run.
+func (n *node) halt() (ok bool) {
 	n.in.mu.Lock()
 	server := n.server
 	n.server = nil
 	n.in.mu.Unlock()
 	if server == nil {
-		return
+		return false
 	}
 	server.Close()
 	n.mover.Stop()
 	n.keeper.Stop()
-	n.members.Close()
 	n.store.Close()
 	n.peers.Close()
+	return true
 }
 
 // ServeHTTP answers other nodes.
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body []byte
 	var err error
+	if refuse := n.in.refuse.Load(); refuse != nil && (*refuse)(n.id, r.URL.Path) {
+		panic(http.ErrAbortHandler)
+	}
 	if r.URL.Path == peer.PathStage {
 		err = n.keeper.ServeStage(r.Body, make([]byte, 64<<10))
 	} else if body, err = io.ReadAll(r.Body); err == nil {
 		err = n.answer(w, r, body)
+	}
+	if n.disk.Hit() {
+		panic(http.ErrAbortHandler) // it is dead
 	}
 	n.in.trace.note(body, "%s answers %s %.60q: %v", n.id, r.URL.Path, bytes.Map(printable, body), err)
 	if err != nil {
@@ -285,7 +309,7 @@ func (n *node) answer(w http.ResponseWriter, r *http.Request, body []byte) error
 func (c *nodes) bucket(name string, copies int) *cluster.Bucket {
 	c.t.Helper()
 	b := cluster.Bucket{Provider: object.AIS, Name: name, Props: cluster.DefaultProps(object.AIS, true, c.keeper.State().Config)}
-	b.Props.Copies, b.Props.Durability = copies, object.Process
+	b.Props.Copies, b.Props.Durability = copies, c.durability
 	b, err := c.keeper.CreateBucket(c.context(), b)
 	if err != nil {
 		c.t.Fatal(err)
@@ -335,18 +359,18 @@ func (c *nodes) onOwner(n object.Name, do func(*fs.Store) error) error {
 
 // serve does something at a node that knows what the one who asks does.
 func (n *node) serve(name object.Name, revision int64, do func(*fs.Store) error) error {
-	s := n.running()
-	if s == nil {
+	n = n.now()
+	if n.server == nil {
 		return object.Unavailable
 	}
 	if _, err := n.members.SyncTo(n.in.t.Context(), revision); err != nil {
 		return object.Unavailable
 	}
-	err := do(s)
+	err := do(n.store)
 	n.client("a client", name.Key, err)
 	if err != nil && object.KindOf(err) == object.NotFound {
 		// As a target does: it looks whether the name is still its own.
-		if at, ownerErr := n.in.owner(n.members.State(), name); ownerErr != nil || at != n {
+		if at, ownerErr := n.in.owner(n.members.State(), name); ownerErr != nil || at.id != n.id {
 			return object.Unavailable
 		}
 	}
@@ -355,7 +379,7 @@ func (n *node) serve(name object.Name, revision int64, do func(*fs.Store) error)
 
 func (c *nodes) put(n object.Name, content string) error {
 	return c.onOwner(n, func(s *fs.Store) error {
-		w, err := s.Create(n, fs.WriteOptions{Size: int64(len(content)), Durability: object.Process})
+		w, err := s.Create(n, fs.WriteOptions{Size: int64(len(content)), Durability: c.durability})
 		if err != nil {
 			return err
 		}
@@ -370,7 +394,7 @@ func (c *nodes) put(n object.Name, content string) error {
 
 func (c *nodes) remove(n object.Name) error {
 	err := c.onOwner(n, func(s *fs.Store) error {
-		_, err := s.Remove(n, "", fs.Terms{}, object.Process)
+		_, err := s.Remove(n, "", fs.Terms{}, c.durability)
 		return err
 	})
 	if err != nil && object.KindOf(err) == object.NotFound {
@@ -427,8 +451,8 @@ func (c *nodes) list(b *cluster.Bucket, prefix string, limit int) (keys []string
 }
 
 func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object.Page, err error) {
-	store := n.running()
-	if store == nil {
+	n = n.now()
+	if n.server == nil {
 		return object.Page{}, object.Unavailable
 	}
 	if v.Map != 0 {
@@ -445,7 +469,7 @@ func (n *node) list(b *cluster.Bucket, q object.Query, v peer.View) (page object
 			return object.Page{}, object.Conflict
 		}
 		if page.Entries == nil {
-			if page, err = store.List(b.ID, q); err != nil {
+			if page, err = n.store.List(b.ID, q); err != nil {
 				return page, err
 			}
 		}

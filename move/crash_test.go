@@ -1,0 +1,435 @@
+package move_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ais/cluster"
+	"ais/fs/faultfs"
+	"ais/object"
+)
+
+var everyCall = flag.Bool("move.every", false, "cut targets at every disk call, not at some")
+
+// How a target that was cut comes back.
+const (
+	within = iota // its lease: nobody went on without it
+	atOnce        // the lease is given back; it may be behind
+	after         // when the others have done all that is to be done
+)
+
+// cut is the end of a target at a disk call, and its return.
+type cut struct {
+	id      string
+	call    int
+	percent int // of what was not synced stays: 100 for kill -9, which loses nothing
+	back    int
+}
+
+func (k cut) String() string {
+	return fmt.Sprintf("%s is cut at call %d, keeps %d %%, returns %s", k.id, k.call, k.percent, [...]string{"within its lease", "at once", "later"}[k.back])
+}
+
+// guard is who ends a target when its disk is cut, and has it return.
+type guard struct {
+	cut
+	n    *node
+	disk *faultfs.FS // that is cut
+	dead atomic.Bool
+	hit  atomic.Bool
+	over chan struct{} // closed when nothing is cut any more
+	wait sync.WaitGroup
+}
+
+// arm begins to count the disk calls of a target.
+func (c *nodes) arm(k cut) *guard {
+	g := &guard{cut: k, n: c.node(k.id), over: make(chan struct{})}
+	g.disk = g.n.disk
+	g.disk.CutPower(k.call)
+	return g
+}
+
+// watch ends the target when it is cut.
+func (g *guard) watch() {
+	g.wait.Go(func() {
+		tick := time.NewTicker(200 * time.Microsecond)
+		defer tick.Stop()
+		for !g.disk.Hit() {
+			select {
+			case <-g.over:
+				return
+			case <-tick.C:
+			}
+		}
+		g.die()
+	})
+}
+
+// die ends the target, and starts it anew unless that is to be done later.
+func (g *guard) die() {
+	g.dead.Store(true)
+	g.hit.Store(true)
+	g.n.in.trace.note(nil, "%v", g.cut)
+	if g.back == within {
+		g.n.halt()
+	} else {
+		g.n.stop()
+	}
+	g.lose()
+	if g.back != after {
+		g.revive()
+	}
+}
+
+// lose leaves the target what survives.
+func (g *guard) lose() { g.n.disk = g.disk.AfterPowerLoss(g.percent, uint64(g.call)) }
+
+// revive starts the target again.
+func (g *guard) revive() {
+	lease := g.n.members
+	g.n.start()
+	if g.back == within {
+		lease.Close() // that of the process before, which another one has by now
+	}
+	g.dead.Store(false)
+}
+
+// begin starts a target that was armed: it may be cut before it runs.
+func (g *guard) begin() {
+	if err := g.n.tryStart(); err != nil {
+		if !g.disk.Hit() {
+			g.n.in.t.Fatal(err)
+		}
+		g.hit.Store(true)
+		g.lose()
+		g.n.start()
+		return
+	}
+	g.watch()
+}
+
+// end ends the watch. calls are those of the disk, or of the part before the cut.
+func (g *guard) end() (hit bool, calls int) {
+	close(g.over)
+	g.wait.Wait()
+	_, trace := g.disk.Disarm()
+	return g.hit.Load(), len(trace)
+}
+
+// deaf reports whether nobody hears what a target says: it was cut.
+func (g *guard) deaf(id string) bool {
+	return id == g.id && (g.dead.Load() || g.disk.Hit() && !g.hit.Load())
+}
+
+// crashes is a cluster whose targets are cut, one after the other.
+type crashes struct {
+	*nodes
+	runs int
+	cuts int
+}
+
+func startCrashes(t *testing.T) *crashes { return &crashes{nodes: startNodes(t, "t1", "t2", "t3")} }
+
+// with calls do with a new bucket, and who changes its names.
+func (c *crashes) with(copies int, do func(cl *client) error) error {
+	c.runs++
+	b := c.bucket(fmt.Sprint("run-", c.runs), copies)
+	cl := &client{c: c.nodes, b: b, want: map[object.Name]view{}, dead: func(string) bool { return false }}
+	if err := do(cl); err != nil {
+		return err
+	}
+	now, _ := c.state().BucketByID(b.ID)
+	deleting, err := c.keeper.SetBucketState(c.context(), now, cluster.BucketDeleting)
+	if err == nil {
+		err = c.keeper.RemoveBucket(c.context(), &deleting)
+	}
+	return err
+}
+
+// settle waits until every target is in sync and no name moves.
+func (c *crashes) settle() error {
+	for deadline := time.Now().Add(60 * time.Second); ; {
+		changes := c.keeper.Changes()
+		state := c.state()
+		waits := ""
+		for _, n := range state.Targets() {
+			if n.Behind != 0 || !state.IsLive(n.ID) {
+				waits = n.ID + " is behind"
+			}
+		}
+		if moving := state.Unmoved(); len(moving) > 0 {
+			waits = moving[0].Name + " moves"
+		}
+		if waits == "" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return errors.New(waits)
+		}
+		select {
+		case <-changes:
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// keysOf returns so many keys of the bucket whose first copies are on targets in this
+// order, as long as there are three.
+func keysOf(b *cluster.Bucket, count int, order ...string) (keys []string) {
+	all := []string{"t1", "t2", "t3"}
+	var digests []uint64
+	for _, id := range all {
+		digests = append(digests, object.HashString(id))
+	}
+	for i := 0; len(keys) < count; i++ {
+		n := object.Name{Bucket: b.ID, Key: fmt.Sprintf("%s/%d", b.Name, i)}
+		best := object.BestOf(nil, n.Digest(), digests, []float64{1, 1, 1}, []int{0, 1, 2}, len(order))
+		if !slices.ContainsFunc(order, func(id string) bool { return all[best[slices.Index(order, id)]] != id }) {
+			keys = append(keys, n.Key)
+		}
+	}
+	return keys
+}
+
+// steps are changes of every kind, of four keys.
+func steps(keys []string) []step {
+	one, two, three, four := keys[0], keys[1], keys[2], keys[3]
+	first, second := content(three, 1, 300<<10), content(three, 2, 20<<10)
+	return []step{
+		putStep(one, "small"),
+		putStep(one, content(one, 2, 40_000)),
+		noteStep(one, "noted"),
+		putStep(two, content(two, 1, 300<<10)),
+		beginStep(three),
+		partStep(three, 1, first),
+		partStep(three, 2, second),
+		publishStep(three, 2, first+second),
+		putStep(four, content(four, 1, 5000)),
+		removeStep(four),
+		touchStep(two),
+		putStep(one, "small again"),
+	}
+}
+
+// replicate has a target cut while names are changed of which t1 is the owner and t2 has
+// a copy.
+func (c *crashes) replicate(k cut, copies int) (hit bool, calls int, err error) {
+	err = c.with(copies, func(cl *client) error {
+		list := steps(keysOf(cl.b, 4, "t1", "t2"))
+		g := c.arm(k)
+		cl.dead = g.deaf
+		g.watch()
+		for _, st := range list {
+			if err := cl.do(st); err != nil {
+				return errors.Join(err, endOf(g))
+			}
+		}
+		hit, calls = g.end()
+		if hit && k.back == after {
+			if err := cl.listed(); err != nil {
+				return err
+			}
+			g.revive()
+		}
+		if err := c.settle(); err != nil {
+			return err
+		}
+		return cl.whole()
+	})
+	return hit, calls, err
+}
+
+func endOf(g *guard) error { g.end(); return nil }
+
+// empty gives a target new disks, before there is anything to be lost: how many disk calls
+// it takes to open old ones depends on how often that was done.
+func (c *crashes) empty(id string) error {
+	n := c.node(id)
+	n.stop()
+	n.disk = faultfs.New()
+	n.start()
+	return c.settle()
+}
+
+// comeBack has t2 miss changes of names of t1's, and then t2, which fetches them, or t1, of
+// which it does, cut meanwhile.
+func (c *crashes) comeBack(k cut, copies int) (hit bool, calls int, err error) {
+	if err := c.empty("t2"); err != nil {
+		return false, 0, err
+	}
+	err = c.with(copies, func(cl *client) error {
+		keys := keysOf(cl.b, 5, "t1", "t2")
+		list := append(steps(keys), putStep(keys[4], content(keys[4], 1, 3000)))
+		for _, i := range []int{0, 3, 4, 5, 8, 12} { // some of what is changed was there
+			if err := cl.do(list[i]); err != nil {
+				return err
+			}
+		}
+		away := c.node("t2")
+		away.stop()
+		for _, st := range append(list[1:], removeStep(keys[4])) {
+			if err := cl.do(st); err != nil {
+				return err
+			}
+		}
+		g := c.arm(k)
+		cl.dead = g.deaf
+		var err error
+		if k.id == "t2" {
+			g.begin()
+		} else {
+			g.watch()
+			away.start()
+		}
+		err = errors.Join(cl.do(putStep(keys[3], "while it catches up")), cl.do(removeStep(keys[0])), c.settle())
+		hit, calls = g.end()
+		return errors.Join(err, c.settle(), cl.whole())
+	})
+	return hit, calls, err
+}
+
+// move has a target cut while names go off t3, or come to it, and are changed.
+func (c *crashes) move(k cut, copies int, off bool) (hit bool, calls int, err error) {
+	err = c.with(copies, func(cl *client) error {
+		keys := keysOf(cl.b, 5, "t3")
+		list, others := steps(keys), steps(keysOf(cl.b, 4, "t1", "t3"))
+		for i := range list { // half of the one, and all of the other are done before
+			if i < 7 {
+				err = cl.do(list[i])
+			}
+			if err := errors.Join(err, cl.do(others[i])); err != nil {
+				return err
+			}
+		}
+		big := keys[4]
+		if err := cl.do(putStep(big, content(big, 1, 3<<19))); err != nil {
+			return err
+		}
+		to := cluster.Active
+		if off {
+			to = cluster.Maintenance
+		}
+		g := c.arm(k)
+		cl.dead = g.deaf
+		g.watch()
+		_, err := c.keeper.MoveNode(c.context(), "t3", to, cluster.MoveOptions{})
+		for _, st := range list[7:] {
+			if err == nil {
+				err = cl.do(st)
+			}
+		}
+		if k.back == after && err == nil {
+			hit, calls = g.end()
+			if hit {
+				g.revive()
+			}
+		}
+		if err == nil {
+			err = c.settle()
+		}
+		if k.back != after {
+			hit, calls = g.end()
+		}
+		if err == nil {
+			err = errors.Join(c.settle(), cl.whole())
+		}
+		return err
+	})
+	return hit, calls, err
+}
+
+// points calls run with calls at which a target is cut: all, until it is not cut any more,
+// or some of them.
+func (c *crashes) points(t *testing.T, some int, random *rand.Rand, run func(call int) (hit bool, calls int, err error)) {
+	t.Helper()
+	one := func(call int) (hit bool, calls int) {
+		began := time.Now()
+		hit, calls, err := run(call)
+		if hit {
+			c.cuts++
+		}
+		if err != nil {
+			t.Fatalf("call %d: %v", call, err)
+		}
+		t.Logf("call %d: %v of %d, %v", call, hit, calls, time.Since(began))
+		return hit, calls
+	}
+	if *everyCall {
+		for call, hit := 1, true; hit; call++ {
+			hit, _ = one(call)
+		}
+		return
+	}
+	_, calls := one(1 << 30)
+	for range some {
+		one(1 + random.IntN(calls))
+	}
+}
+
+// TestCrashCopies cuts a target while its names, or copies, are changed.
+func TestCrashCopies(t *testing.T) {
+	crashTest(t, 2, []string{"t1", "t2"}, func(c *crashes, k cut, random *rand.Rand) (bool, int, error) {
+		return c.replicate(k, 2+random.IntN(2))
+	})
+}
+
+// TestCrashReturn cuts a target that catches up, or the one that it catches up with.
+func TestCrashReturn(t *testing.T) {
+	crashTest(t, 2, []string{"t1", "t2"}, func(c *crashes, k cut, random *rand.Rand) (bool, int, error) {
+		k.back = min(k.back, atOnce) // nobody has what it has
+		return c.comeBack(k, 2+random.IntN(2))
+	})
+}
+
+// TestCrashMove cuts a target while names are moved.
+func TestCrashMove(t *testing.T) {
+	crashTest(t, 1, []string{"t1", "t3"}, func(c *crashes, k cut, random *rand.Rand) (hit bool, calls int, err error) {
+		for _, off := range []bool{true, false} {
+			copies := 1 + random.IntN(2)
+			if copies == 1 {
+				k.back = min(k.back, atOnce)
+			}
+			cut, counted, failed := c.move(k, copies, off)
+			hit, calls, err = hit || cut, max(calls, counted), errors.Join(err, failed)
+		}
+		return hit, calls, err
+	})
+}
+
+// crashTest cuts each of some targets, at some or at every call, with kill -9 and with a
+// loss of power.
+func crashTest(t *testing.T, some int, ids []string, run func(c *crashes, k cut, random *rand.Rand) (hit bool, calls int, err error)) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	c := startCrashes(t)
+	hows := []struct {
+		d       object.Durability
+		percent int
+	}{{object.Process, 100}, {object.Power, 0}, {object.Power, 50}}
+	for _, id := range ids {
+		chosen := random.IntN(len(hows))
+		for i, how := range hows {
+			if i != chosen && !*everyCall {
+				continue
+			}
+			c.durability = how.d
+			c.points(t, some, random, func(call int) (bool, int, error) {
+				k := cut{id, call, how.percent, random.IntN(3)}
+				hit, calls, err := run(c, k, random)
+				if err != nil {
+					err = fmt.Errorf("%v: %w", k, err)
+				}
+				return hit, calls, err
+			})
+		}
+	}
+	t.Logf("%d runs, cut in %d", c.runs, c.cuts)
+}
