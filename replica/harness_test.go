@@ -43,8 +43,9 @@ type node struct {
 	addr    string
 	dead    bool
 
-	drop    atomic.Pointer[string] // path of the messages that are lost
-	prepare atomic.Pointer[[]byte] // the last message of that kind
+	drop    atomic.Pointer[string]            // path of the messages that are lost
+	prepare atomic.Pointer[[]byte]            // the last message of that kind
+	before  atomic.Pointer[func(path string)] // called before a message is answered
 }
 
 // start returns a cluster of so many targets and a bucket of so many copies.
@@ -158,6 +159,9 @@ func (n *node) kill() {
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if drop := n.drop.Load(); drop != nil && *drop == r.URL.Path {
 		panic(http.ErrAbortHandler)
+	}
+	if before := n.before.Load(); before != nil {
+		(*before)(r.URL.Path)
 	}
 	err := n.answer(w, r)
 	if err == nil {
