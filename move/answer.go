@@ -47,11 +47,27 @@ func (m *Mover) Leave(q peer.MoveRequest) ([]byte, error) {
 	default:
 		return nil, refused(&q)
 	}
-	e, err := m.leave(r.n, q.Peek)
+	if q.Large > 0 {
+		if e, err := m.store.Estate(r.n); err != nil || payloadOf(e) >= q.Large {
+			return encoded(e, err)
+		}
+	}
+	return encoded(m.leave(r.n, q.Peek))
+}
+
+func encoded(e *fs.Estate, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
 	return fs.EncodeEstate(e), nil
+}
+
+// payloadOf returns the bytes of payload of a name.
+func payloadOf(e *fs.Estate) (total int64) {
+	for _, b := range e.Blobs {
+		total += b.Size
+	}
+	return total
 }
 
 // leave returns all that is known of the name, which does not change here any more: by

@@ -156,10 +156,7 @@ func (m *Mover) fetch(r *route, calm bool) (bytes int64, err error) {
 		return 0, object.E("move.Enter", r.n.Key, object.Unavailable, fmt.Errorf("%s, which had the name, is down", owner.Node.ID))
 	}
 	f := &fetching{m: m, r: r, from: owner.Node, calm: calm}
-	if err := f.ahead(); err != nil {
-		return f.bytes, err
-	}
-	e, err := f.leave(false)
+	e, err := f.ahead()
 	if err != nil {
 		return f.bytes, err
 	}
@@ -229,6 +226,10 @@ func (f *fetching) leave(peek bool) (*fs.Estate, error) {
 	}
 	q := f.r.request()
 	q.Peek = peek
+	return f.ask(q)
+}
+
+func (f *fetching) ask(q peer.MoveRequest) (*fs.Estate, error) {
 	ctx, cancel := context.WithTimeout(f.m.ctx, leaveTimeout)
 	defer cancel()
 	answer, err := f.m.caller.AskRaw(ctx, f.from, peer.PathLeave, q)
@@ -246,21 +247,17 @@ const leaveTimeout = 15 * time.Second
 // to wait for it.
 const aheadFrom = 1 << 20
 
-// ahead brings the payload while the name is still read and written where it was.
-func (f *fetching) ahead() error {
+// ahead is leave(false), before which much payload is brought while the name is still
+// read and written where it was.
+func (f *fetching) ahead() (*fs.Estate, error) {
 	if f.from.ID == f.r.self {
-		return nil
+		return f.leave(false)
 	}
-	e, err := f.leave(true)
-	if err != nil {
-		return err
-	}
-	var total int64
-	for _, b := range e.Blobs {
-		total += b.Size
-	}
-	if total < aheadFrom {
-		return nil
+	q := f.r.request()
+	q.Large = aheadFrom
+	e, err := f.ask(q)
+	if err != nil || payloadOf(e) < aheadFrom {
+		return e, err
 	}
 	for _, b := range e.Blobs {
 		err := f.stage(b)
@@ -269,10 +266,10 @@ func (f *fetching) ahead() error {
 			continue // it is gone, and so will be what refers to it; or it is here
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return f.leave(false)
 }
 
 // stage brings one payload file.

@@ -208,7 +208,7 @@ type breath struct {
 }
 
 // longestBreath bounds one rest.
-const longestBreath = 100 * time.Millisecond
+const longestBreath = time.Second
 
 func newBreath(ctx context.Context) *breath { return &breath{ctx, time.Now()} }
 

@@ -27,9 +27,10 @@ const HeaderBy = "X-Ais-By"
 type MoveRequest struct {
 	Bucket uint64 `json:"bucket"`
 	Key    string `json:"key,omitempty"`
-	To     uint64 `json:"to"`             // number of the placement that it goes to
-	From   string `json:"from,omitempty"` // target that asks
-	Peek   bool   `json:"peek,omitempty"` // of PathLeave: changes go on
+	To     uint64 `json:"to"`              // number of the placement that it goes to
+	From   string `json:"from,omitempty"`  // target that asks
+	Peek   bool   `json:"peek,omitempty"`  // of PathLeave: changes go on
+	Large  int64  `json:"large,omitempty"` // of PathLeave: as Peek where the name's payload is of that many bytes, and 0 is not
 }
 
 // EnterRequest is a MoveRequest of a mover.

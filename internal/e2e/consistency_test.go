@@ -23,7 +23,7 @@ var (
 	consistencySeed   = flag.Uint64("consistency.seed", 0, "run the consistency test with this seed alone, as a failure printed it")
 	consistencyTime   = flag.Duration("consistency.time", 0, "how long each seed of the consistency test runs")
 	consistencySeeds  = flag.Int("consistency.seeds", 0, "how many seeds the consistency test runs with")
-	consistencyFaults = flag.String("consistency.faults", "", "the faults that the consistency test causes, separated by commas; none causes none (default: all)")
+	consistencyFaults = flag.String("consistency.faults", "", "the faults that the consistency test causes, separated by commas; all causes all, none none (default: all in make test-long, else those that change no membership)")
 )
 
 // TestConsistency lets clients work on a few keys through all nodes while processes are
@@ -59,6 +59,9 @@ func TestConsistency(t *testing.T) {
 func kindsOfFaults() []string {
 	switch *consistencyFaults {
 	case "":
+		if long() {
+			return slices.Sorted(maps.Keys(faultKinds))
+		}
 		kinds := slices.Sorted(maps.Keys(faultKinds))
 		return slices.DeleteFunc(kinds, func(kind string) bool {
 			return slices.Contains([]string{"join", "leave", "copies", "maintenance"}, kind)
