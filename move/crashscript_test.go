@@ -200,8 +200,9 @@ func (cl *client) at(n object.Name, do func(*fs.Store) error) error {
 		time.Sleep(time.Millisecond)
 		return object.Unavailable
 	}
+	disk := at.now().disk
 	err = at.serve(n, state.Revision, do)
-	if cl.dead(at.id) {
+	if disk.Hit() || cl.dead(at.id) {
 		err = object.Unavailable
 	}
 	if err != nil && object.KindOf(err) == object.Unavailable {

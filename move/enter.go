@@ -302,16 +302,19 @@ func (f *fetching) open(b fs.Blob) (io.ReadCloser, error) {
 		return nil, peer.ReadError(resp)
 	}
 	f.bytes += b.Size
-	if !f.calm {
-		return resp.Body, nil
+	c := &coming{ReadCloser: resp.Body, key: f.r.n.Key}
+	if f.calm {
+		c.breath = newBreath(f.m.ctx)
 	}
-	return &calmly{ReadCloser: resp.Body, breath: newBreath(f.m.ctx)}, nil
+	return c, nil
 }
 
-// calmly is a body whose reader rests as long as it works.
-type calmly struct {
+// coming is a body that comes from another target. Where that dies meanwhile, the name
+// may be asked for again.
+type coming struct {
 	io.ReadCloser
-	breath *breath
+	key    string
+	breath *breath // of a reader that rests as long as it works
 	since  int
 }
 
@@ -319,11 +322,14 @@ type calmly struct {
 const calmPiece = 1 << 20
 
 // Read implements io.Reader.
-func (c *calmly) Read(p []byte) (int, error) {
+func (c *coming) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
-	if c.since += n; c.since >= calmPiece {
+	if c.since += n; c.since >= calmPiece && c.breath != nil {
 		c.since = 0
 		c.breath.take()
+	}
+	if err != nil && err != io.EOF {
+		err = object.E("move.Enter", c.key, object.Unavailable, err)
 	}
 	return n, err
 }
