@@ -241,13 +241,13 @@ func (cl *client) everywhere(n object.Name, when string) error {
 		return fmt.Errorf("%s: %w\n%s\n%s", when, err, cl.c.where(n), cl.c.trace.of(n.Key))
 	}
 	for _, id := range cl.c.ids() {
-		at := cl.c.node(id)
+		at, asked := cl.c.node(id), cl.placed(n, id)
 		err := at.serve(n, 0, func(s *fs.Store) error {
 			got, err = look(s, n)
 			return err
 		})
-		if err == nil && got == nothing && !cl.placed(n, id) {
-			continue // a target looks whether it is the one to be asked
+		if err == nil && got == nothing && !(asked && cl.placed(n, id)) {
+			continue // nobody asks it, or it looks whether it is the one to be asked
 		}
 		if err == nil && got != want && !cl.dead(id) {
 			return cl.wrong(n, when+", at "+id, got, want)
