@@ -23,7 +23,7 @@ stop: ## ends the playground, the data stays
 test: ## everything, from nothing; each stage has its time
 	$(STAGE) install 420 deploy/install.sh test
 	$(STAGE) compile 720 $(MAKE) build compile
-	$(STAGE) unit 400 $(MAKE) unit
+	$(STAGE) unit 240 $(MAKE) unit
 	$(STAGE) e2e 2400 $(MAKE) e2e
 
 compile: ## what takes minutes on a fresh machine, so that the stages after it time tests
@@ -33,7 +33,7 @@ compile: ## what takes minutes on a fresh machine, so that the stages after it t
 
 unit: ## every package's own tests, with the race detector; some wait more than they work, so four at a time
 	$(STATIC) go vet ./...
-	go test -race -p 4 -shuffle=on -timeout 390s $(UNIT)
+	go test -race -p 4 -shuffle=on -timeout 230s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
 	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 2380s ./internal/e2e/
@@ -59,9 +59,9 @@ bench: ## bench/ against a playground and nginx; see docs/performance.md
 
 test-long: ## what make test runs, but longer: full sizes, more seeds, more rounds
 	deploy/install.sh test
-	$(STATIC) go test -count=1 -run TestMountpath -timeout 20m ./fs/ -fs.every
+	$(STATIC) go test -count=1 -timeout 60m ./fs/ -fs.every
 	$(STATIC) go test -count=1 -run TestCrash -timeout 60m ./move/ -move.every
-	$(STATIC) go test -count=1 -run TestSpread -timeout 30m ./cluster/ -cluster.names 10000000
+	$(STATIC) go test -count=1 -timeout 30m ./cluster/ -cluster.names 10000000 -cluster.seeds 500
 	$(STATIC) AIS_E2E=long go test -count=1 -timeout 60m -v -skip '^TestConsistency$$' ./internal/e2e/
 	$(STATIC) AIS_E2E=long go test -count=1 -timeout 60m -v -run '^TestConsistency$$' ./internal/e2e/
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -176,12 +177,14 @@ func (m *model) advance(id string, node Node) {
 	c.sources = c.sources[1:]
 }
 
+var modelSeeds = flag.Uint64("cluster.seeds", 5, "how many histories TestNothingAcknowledgedIsMissed looks at")
+
 // TestNothingAcknowledgedIsMissed crashes and brings back targets at random, while
 // names are changed: at every moment the acting owner of a name has seen every change
 // of it that was acknowledged.
 func TestNothingAcknowledgedIsMissed(t *testing.T) {
 	happened := map[string]int{}
-	for seed := range uint64(15) {
+	for seed := range *modelSeeds {
 		for _, copies := range []int{2, 3} {
 			m := newModel(t, seed, copies)
 			for step := range 600 {
@@ -200,7 +203,7 @@ func TestNothingAcknowledgedIsMissed(t *testing.T) {
 		}
 	}
 	for _, what := range []string{"written", "held", "crashed", "returned", "lost a disk", "caught up", "began anew"} {
-		if happened[what] < 20 {
+		if happened[what] < int(*modelSeeds) {
 			t.Errorf("%q happened %d times", what, happened[what])
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"ais/object"
 )
 
-var spreadNames = flag.Int("cluster.names", 100_000, "how many names TestSpread places")
+var spreadNames = flag.Int("cluster.names", 20_000, "how many names TestSpread places")
 
 const (
 	spreadTargets = 1000

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -49,12 +50,17 @@ func (m *mountpath) gather(n object.Name) (*inventory, error) {
 
 // gather reads all that the index has of a name; nil for nothing. It sees one
 // moment.
-func (x *index) gather(n object.Name) (*inventory, error) {
+func (x *index) gather(n object.Name) (out *inventory, err error) {
 	moment := x.db.NewSnapshot()
 	defer func() { _ = moment.Close() }() // it is only read
+	it, err := moment.NewIter(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
 	e := &inventory{n: n}
 	for _, kind := range append(placedKinds(), kindAccess) {
-		if err := e.gatherKind(moment, kind); err != nil {
+		if err := e.gatherKind(moment, it, kind); err != nil {
 			return nil, err
 		}
 	}
@@ -64,15 +70,11 @@ func (x *index) gather(n object.Name) (*inventory, error) {
 	return e, nil
 }
 
-func (e *inventory) gatherKind(from pebble.Reader, kind byte) (err error) {
-	it, err := from.NewIter(&pebble.IterOptions{
-		LowerBound: appendName(nil, kind, e.n.Bucket, e.n.Key),
-		UpperBound: after(appendName(nil, kind, e.n.Bucket, e.n.Key)),
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+// gatherKind reads the records of a kind with an iterator that all kinds share: to make
+// one has every table of the index opened.
+func (e *inventory) gatherKind(from pebble.Reader, it *pebble.Iterator, kind byte) error {
+	low := appendName(nil, kind, e.n.Bucket, e.n.Key)
+	it.SetBounds(low, after(bytes.Clone(low)))
 	for it.First(); it.Valid(); it.Next() {
 		v, err := it.ValueAndErr()
 		if err != nil {

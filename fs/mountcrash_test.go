@@ -103,10 +103,10 @@ func furnished(t *testing.T, op mountOperation) (*faultfs.FS, *belongings) {
 	return base, b
 }
 
-// callsWorth returns which of the calls of an operation get a fault: of every fifth
-// label the first or the last, of the others in other operations; with -fs.every of
-// every label the first, the last and many in between.
-func callsWorth(t *testing.T, base *faultfs.FS, op mountOperation) []int {
+// callsWorth returns which of the calls of an operation get a fault: of every tenth
+// label the first or the last, of the others in other operations and in the other half,
+// 0 or 1; with -fs.every of every label the first, the last and many in between.
+func callsWorth(t *testing.T, base *faultfs.FS, op mountOperation, half int) []int {
 	t.Helper()
 	f := base.AfterKill()
 	s := open(t, mountConfig(f, 2))
@@ -121,11 +121,11 @@ func callsWorth(t *testing.T, base *faultfs.FS, op mountOperation) []int {
 		calls[label] = append(calls[label], i+1)
 	}
 	out := []int{len(trace) + 1}
-	turn := slices.IndexFunc(mountOperations(), func(o mountOperation) bool { return o.name == op.name })
+	turn := slices.IndexFunc(mountOperations(), func(o mountOperation) bool { return o.name == op.name }) + half*len(mountOperations())
 	for i, label := range slices.Sorted(maps.Keys(calls)) {
 		of := calls[label]
 		switch most := 60; {
-		case !*everyCall && (i+turn)%len(mountOperations()) != 0:
+		case !*everyCall && (i+turn)%(2*len(mountOperations())) != 0:
 		case !*everyCall && i%2 == 0:
 			out = append(out, of[0])
 		case !*everyCall:
@@ -143,7 +143,7 @@ func callsWorth(t *testing.T, base *faultfs.FS, op mountOperation) []int {
 	return out
 }
 
-var everyCall = flag.Bool("fs.every", false, "let nearly every call fail in tests of mountpaths that are changed")
+var everyCall = flag.Bool("fs.every", false, "let every call fail, or nearly, and look at all after it, in tests that else take a sample")
 
 // wantSame checks that all is there after a fault, before and after names are moved
 // on, and once more after a restart.
@@ -194,7 +194,7 @@ func TestMountpathPowerLoss(t *testing.T) {
 		t.Run(strings.ReplaceAll(op.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			base, b := furnished(t, op)
-			for _, n := range callsWorth(t, base, op) {
+			for _, n := range callsWorth(t, base, op, 0) {
 				f := base.AfterKill()
 				s := open(t, mountConfig(f, 2))
 				f.CutPower(n)
@@ -225,7 +225,7 @@ func TestMountpathFailingCalls(t *testing.T) {
 		t.Run(strings.ReplaceAll(op.name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
 			base, b := furnished(t, op)
-			for _, n := range callsWorth(t, base, op) {
+			for _, n := range callsWorth(t, base, op, 1) {
 				f := base.AfterKill()
 				c := mountConfig(f, 2)
 				s := open(t, c)
