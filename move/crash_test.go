@@ -89,7 +89,7 @@ func (g *guard) die() {
 }
 
 // lose leaves the target what survives.
-func (g *guard) lose() { g.n.disk = g.disk.AfterPowerLoss(g.percent, uint64(g.call)) }
+func (g *guard) lose() { g.n.setDisk(g.disk.AfterPowerLoss(g.percent, uint64(g.call))) }
 
 // revive starts the target again.
 func (g *guard) revive() {
@@ -253,7 +253,7 @@ func endOf(g *guard) error { g.end(); return nil }
 func (c *crashes) empty(id string) error {
 	n := c.node(id)
 	n.stop()
-	n.disk = faultfs.New()
+	n.setDisk(faultfs.New())
 	n.start()
 	return c.settle()
 }

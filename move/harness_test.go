@@ -177,10 +177,17 @@ func (n *node) crash(power bool) {
 	n.disk.CutPower(1)
 	n.stop()
 	if power {
-		n.disk = n.disk.AfterPowerLoss(50, uint64(time.Now().UnixNano()))
+		n.setDisk(n.disk.AfterPowerLoss(50, uint64(time.Now().UnixNano())))
 	} else {
-		n.disk = n.disk.AfterKill()
+		n.setDisk(n.disk.AfterKill())
 	}
+}
+
+// setDisk gives a node that does not run other disks.
+func (n *node) setDisk(f *faultfs.FS) {
+	n.in.mu.Lock()
+	defer n.in.mu.Unlock()
+	n.disk = f
 }
 
 // stop ends the node, which gives its lease back.
