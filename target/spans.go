@@ -88,6 +88,9 @@ func (a *spans) join(s *span) {
 		return
 	}
 	i := a.after(s.from)
+	if i == len(a.list) || a.list[i] != s { // it has no bytes
+		return
+	}
 	if i+1 < len(a.list) && a.list[i+1].complete() && a.list[i+1].from == s.end {
 		a.merge(i)
 	}

@@ -81,3 +81,12 @@ func TestSpansAtRandom(t *testing.T) {
 		}
 	}
 }
+
+// TestSpanWithoutBytes joins the span of an empty object, which has no neighbours.
+func TestSpanWithoutBytes(t *testing.T) {
+	a := &spans{}
+	a.join(a.take(0, 0))
+	if from, to, ok := a.gap(0); ok || a.ready(0) != 0 {
+		t.Errorf("an empty object lacks %d to %d, and has %d bytes", from, to, a.ready(0))
+	}
+}
