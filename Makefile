@@ -31,8 +31,9 @@ compile: ## what takes minutes on a fresh machine, so that the stages after it t
 	go test -race -run '^$$' $(UNIT) >/dev/null
 	$(STATIC) go vet ./...
 
-unit: ## every package's own tests, with the race detector; some wait more than they work, so four at a time
+unit: ## every package's own tests, with the race detector; some wait more than they work, so four at a time; what takes many names without it
 	$(STATIC) go vet ./...
+	$(STATIC) go test -run '^TestSpread$$' ./cluster -cluster.names 100000
 	go test -race -p 4 -shuffle=on -timeout 230s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
