@@ -14,50 +14,6 @@ import (
 	"ais/object"
 )
 
-// returning is what this target does while its copies are behind.
-type returning struct {
-	mu    sync.Mutex // guards the rest
-	owed  map[object.Name]struct{}
-	going atomic.Bool
-}
-
-func (r *returning) active() float64 {
-	if r.going.Load() {
-		return 1
-	}
-	return 0
-}
-
-// owe notes a name that is to be fetched before the copies are in sync: its owner was
-// told so, and goes on without this copy.
-func (r *returning) owe(n object.Name) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.owed == nil {
-		r.owed = make(map[object.Name]struct{})
-	}
-	r.owed[n] = struct{}{}
-}
-
-// owing returns what is owed, up to limit names.
-func (r *returning) owing(limit int) (names []object.Name) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for n := range r.owed {
-		if len(names) == limit {
-			break
-		}
-		names = append(names, n)
-	}
-	return names
-}
-
-func (r *returning) paid(n object.Name) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.owed, n)
-}
-
 // keepReturning brings this target's copies in sync whenever they are behind.
 func (k *Keeper) keepReturning() {
 	for k.ctx.Err() == nil {
@@ -101,6 +57,15 @@ func (k *Keeper) catchUp(self cluster.Node) (fetched int64, err error) {
 	if out := k.store.OutOfService(); len(out) > 0 {
 		return 0, object.E("replica.catchUp", out[0], object.Unavailable, errors.New("the mountpath is out of service"))
 	}
+	if k.returns.closedAt(self.Since) { // what was tried then may come true yet
+		if err := k.members.LeftOut(ctx, k.cfg.ID); err != nil {
+			return 0, err
+		}
+		if self = k.members.Self(); k.returns.closedAt(self.Since) {
+			return 0, errUndecided
+		}
+	}
+	k.returns.open()
 	state := k.members.State()
 	live := slices.DeleteFunc(state.Targets(), func(n cluster.Node) bool { return n.ID == k.cfg.ID || !state.IsLive(n.ID) })
 	if err := k.announce(ctx, live, self); err != nil {
@@ -137,8 +102,13 @@ func (k *Keeper) catchUp(self cluster.Node) (fetched int64, err error) {
 	if err := k.moves.Return(ctx); err != nil {
 		return d.fetched.Load(), err
 	}
+	if !k.returns.close(self.Since) {
+		return d.fetched.Load(), errOwed
+	}
 	return d.fetched.Load(), k.members.InSync(ctx, self.Since)
 }
+
+var errOwed = errors.New("a change was not taken meanwhile, and is to be fetched")
 
 var errSourceDown = errors.New("it may have changes that nobody else has, and is down")
 
@@ -345,6 +315,7 @@ func (d *drain) names(names []object.Name) error {
 	owners := make(map[string][]object.Name)
 	nodes := make(map[string]cluster.Node)
 	for _, n := range names {
+		debt := d.k.returns.debt(n)
 		if err := d.k.moves.Enter(d.ctx, n); err != nil { // what it was is nobody's copy any more
 			return err
 		}
@@ -361,7 +332,7 @@ func (d *drain) names(names []object.Name) error {
 			}
 		}
 		if !several || s.self < 0 || s.owns() {
-			d.k.returns.paid(n) // it is no copy any more, or nobody has a newer one
+			d.k.returns.paid(n, debt) // it is no copy any more, or nobody has a newer one
 			continue
 		}
 		owner := s.owner().Node
@@ -406,8 +377,7 @@ func (d *drain) ofOwner(owner cluster.Node, names []object.Name) error {
 		if err != nil {
 			return err
 		}
-		if have == want && !dirty && !d.k.store.Dirty(n) {
-			d.k.returns.paid(n)
+		if have == want && !dirty && !d.k.store.Dirty(n) && d.k.returns.debt(n) == 0 {
 			continue
 		}
 		differ = append(differ, n)
@@ -431,13 +401,14 @@ func (d *drain) ofOwner(owner cluster.Node, names []object.Name) error {
 // before it had left.
 func (d *drain) bring(n object.Name) error {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
-		ok, err := d.k.bring(d.ctx, n)
+		debt := d.k.returns.debt(n)
+		ok, err := d.k.bring(d.ctx, n, debt != 0)
 		if err != nil {
 			return err
 		}
 		if ok {
 			d.fetched.Add(1)
-			d.k.returns.paid(n)
+			d.k.returns.paid(n, debt)
 			return nil
 		}
 		if err := sleep(d.ctx, pause); err != nil {
@@ -446,8 +417,10 @@ func (d *drain) bring(n object.Name) error {
 	}
 }
 
-// bring is one try: false where the name is not settled, here or at its owner.
-func (k *Keeper) bring(ctx context.Context, n object.Name) (ok bool, err error) {
+// bring is one try: false where the name is not settled, here or at its owner. A change
+// that is on its way comes here as well, unless the name is owed: its owner may be about
+// to apply it without this copy.
+func (k *Keeper) bring(ctx context.Context, n object.Name, owed bool) (ok bool, err error) {
 	s, several, err := k.stand(n)
 	if err != nil {
 		return false, err
@@ -469,7 +442,7 @@ func (k *Keeper) bring(ctx context.Context, n object.Name) (ok bool, err error) 
 		return false, err
 	}
 	a, err := decodeVerdict(text)
-	if err != nil || a.verdict == stale || a.verdict == undecided {
+	if err != nil || a.verdict == stale || a.verdict == undecided || owed && a.verdict == inFlight {
 		return false, err
 	}
 	changes, err := k.store.Prepared(n)

@@ -82,11 +82,10 @@ func (k *Keeper) servePrepare(body []byte) ([]byte, error) {
 		return k.answer(done, c.Stamp), nil
 	case errors.Is(err, fs.ErrStale):
 		return k.answer(stale, fs.Stamp{}), nil
-	case !s.copies[s.self].InSync():
-		k.returns.owe(c.Name)
+	case !s.copies[s.self].InSync() && k.returns.owe(c.Name):
 		return k.answer(later, fs.Stamp{}), nil
 	}
-	return nil, err
+	return nil, err // where the copy is behind, it catches up anew
 }
 
 // maxAtOnce is how many bytes a copy that catches up fetches while a change waits for
