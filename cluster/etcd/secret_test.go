@@ -52,16 +52,20 @@ func TestClusterKeyFile(t *testing.T) {
 func TestTicketKeyRotation(t *testing.T) {
 	server := startTestServer(t)
 	p1 := server.open(t, cluster.Proxy, "p1")
-	p2 := server.open(t, cluster.Proxy, "p2")
+	later := func(id string) *Store {
+		c := server.config(t, cluster.Proxy, id)
+		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		return open(t, c)
+	}
+	p2, p3 := later("p2"), later("p3")
 	ctx := testContext(t)
 	first := p1.State().TicketKeys.Newest()
 
 	// Both find it due; one rotates.
 	var both sync.WaitGroup
-	for _, s := range []*Store{p1, p2} {
-		age := time.Since(p1.State().Map.Created) - time.Millisecond
+	for _, s := range []*Store{p2, p3} {
 		both.Go(func() {
-			if err := s.RotateTicketKeys(ctx, age); err != nil {
+			if err := s.RotateTicketKeys(ctx, 30*time.Minute); err != nil {
 				t.Error(err)
 			}
 		})
@@ -75,13 +79,13 @@ func TestTicketKeyRotation(t *testing.T) {
 	if len(keys) != 2 || bytes.Equal(keys[0], first) || !bytes.Equal(keys[1], first) {
 		t.Fatalf("%d keys after one rotation", len(keys))
 	}
-	if err := p1.RotateTicketKeys(ctx, 0); err != nil {
+	if err := p2.RotateTicketKeys(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
-	if now := p1.State().TicketKeys; len(now) != 2 || !bytes.Equal(now[1], keys[0]) {
+	if now := p2.State().TicketKeys; len(now) != 2 || !bytes.Equal(now[1], keys[0]) {
 		t.Error("the second rotation did not keep the key before")
 	}
-	if err := p1.RotateTicketKeys(ctx, time.Hour); err != nil || !bytes.Equal(p1.State().TicketKeys[1], keys[0]) {
+	if err := p2.RotateTicketKeys(ctx, time.Hour); err != nil || !bytes.Equal(p2.State().TicketKeys[1], keys[0]) {
 		t.Errorf("a rotation that is not due: %v", err)
 	}
 
