@@ -15,7 +15,7 @@ import (
 var remarks = map[Op]string{
 	ListBuckets:           "One's own buckets; all of them for administrators and while auth is off. In pages, with `prefix`.",
 	CreateBucket:          "Any `LocationConstraint` is taken. Object Lock is not.",
-	DeleteObjects:         "Each key is decided about by itself; conditions on ETag, size and time.",
+	DeleteObjects:         "Each key is decided about by itself; conditions on ETag, size and time. Where it is not known whether a key was removed, because its target died meanwhile, all is answered 503, and may be sent again.",
 	PostObject:            "Form uploads of browsers, with policies signed by V4 or V2.",
 	PutObject:             "Conditional writes, five additional checksums, tags and ACLs in headers. Server-side encryption is not built.",
 	CopyObject:            "Between any two buckets of the cluster, of any version.",
