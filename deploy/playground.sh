@@ -274,7 +274,12 @@ owner_of_port() {
   { ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/ (\1, pid \2)/p' | head -n 1; } || true
 }
 
+# check_port gives who was killed just now a second to let go of its port.
 check_port() {
+  for _ in {1..20}; do
+    listening "$1" || return 0
+    sleep 0.05
+  done
   if listening "$1"; then
     fail "port $1, wanted for $2, is taken by another program$(owner_of_port "$1"); end it or choose another --port"
   fi
