@@ -98,7 +98,7 @@ func (s *Store) admit(read values, revision int64, id clientv3.LeaseID, again bo
 	self.Joined = s.config.Now().UTC()
 	live := write{key: s.keys.live(self.ID), value: encode(cluster.Live{Boot: self.Boot, URL: self.URL}), lease: id}
 	if again {
-		if old := s.State(); old.Map.Cluster != state.Map.Cluster {
+		if old := s.State(); old != nil && old.Map.Cluster != state.Map.Cluster { // nil: the lease ended before the first State was here
 			return nil, bad(fmt.Errorf("etcd has cluster %s in the place of %s", state.Map.Cluster, old.Map.Cluster))
 		}
 		node, known := state.Node(self.ID)

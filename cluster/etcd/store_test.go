@@ -427,3 +427,21 @@ func (c *countingKV) count() int {
 	defer c.mu.Unlock()
 	return c.n
 }
+
+// TestLeaseEndsBeforeFirstState has a node whose lease ended while it waited for its first
+// State take another one.
+func TestLeaseEndsBeforeFirstState(t *testing.T) {
+	server := startTestServer(t)
+	server.open(t, cluster.Proxy, "p1")
+	opened := server.open(t, cluster.Target, "t1")
+	early := &Store{config: opened.config, log: opened.log, keys: opened.keys, decoder: opened.decoder, client: opened.client, ctx: opened.ctx}
+	keys := []string{early.keys.clusterMap(), early.keys.node("t1"), early.keys.live("t1"), early.keys.bucketID()}
+	read, revision, err := early.readAll(testContext(t), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes, err := early.admit(read, revision, 1, true)
+	if err != nil || len(writes) != 1 || writes[0].key != early.keys.live("t1") {
+		t.Errorf("%+v, %v", writes, err)
+	}
+}
