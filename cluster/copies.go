@@ -32,7 +32,7 @@ func (b *Bucket) Target() Placement {
 // their changes are not the matter of one target alone. The number of copies that the
 // bucket's properties ask for counts once names begin to be moved, not before: those of
 // a bucket that is to have one copy have several until then.
-func (b *Bucket) Several() bool { return b.Placement.Count() > 1 || b.Moving() }
+func (b *Bucket) Several() bool { return b.Count() > 1 || b.Moving() }
 
 // Copy is a target that a name is placed on.
 type Copy struct {

@@ -48,7 +48,7 @@ func (t *txn) handOff(c *Change) error {
 // misses changes; fewer are the last.
 func (s *Store) Handoffs(target string, after object.Name, limit int) ([]Handoff, error) {
 	var out []Handoff
-	err := s.eachMountpath(func(m *mountpath, x *index) error {
+	err := s.eachMountpath(func(x *index) error {
 		found := 0
 		return x.walkFrom(kindHandoff, 0, after, func(n object.Name, rest []byte, it *pebble.Iterator) (bool, error) {
 			if string(rest) != target {
@@ -115,9 +115,9 @@ func (s *Store) forgetHandoff(n object.Name, target string, before uint64) error
 	return t.commit(object.Process)
 }
 
-// eachMountpath calls f for every mountpath that names are on, while no name moves
+// eachMountpath calls f for the index of every mountpath that names are on, while no name moves
 // between them. Unavailable where one is failed.
-func (s *Store) eachMountpath(f func(m *mountpath, x *index) error) error {
+func (s *Store) eachMountpath(f func(x *index) error) error {
 	l := s.layout.Load()
 	defer s.stillMoves(l)()
 	for _, m := range l.all {
@@ -125,7 +125,7 @@ func (s *Store) eachMountpath(f func(m *mountpath, x *index) error) error {
 		if err != nil {
 			return err
 		}
-		err = f(m, x)
+		err = f(x)
 		x.leave()
 		if err != nil {
 			return err

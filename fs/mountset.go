@@ -179,7 +179,7 @@ func refuse(kind object.Kind, format string, args ...any) error {
 // with lost also those whose mirrored names are elsewhere.
 func (l *layout) inService(but *mountpath, lost bool) error {
 	for _, m := range l.all {
-		if m != but && !m.writes() && !(lost && l.set.isLost(m.id)) && l.set.Members[l.set.index(m.id)].State != memberOff {
+		if m != but && !m.writes() && (!lost || !l.set.isLost(m.id)) && l.set.Members[l.set.index(m.id)].State != memberOff {
 			return refuse(object.Refused,
 				"mountpath %s is out of service: have it repaired, or detach it by force, which loses the objects on it", m.dir)
 		}

@@ -31,7 +31,7 @@ func (s *Store) WalkNames(bucket uint64, after object.Name, limit int) ([]Known,
 		return nil, nil
 	}
 	var found []Known
-	err := s.eachMountpath(func(m *mountpath, x *index) error {
+	err := s.eachMountpath(func(x *index) error {
 		for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindStamp, kindPrepared} {
 			out, err := x.known(kind, bucket, after, limit)
 			if err != nil {

@@ -246,7 +246,7 @@ func (cl *client) everywhere(n object.Name, when string) error {
 			got, err = look(s, n)
 			return err
 		})
-		if err == nil && got == nothing && !(asked && cl.placed(n, id)) {
+		if err == nil && got == nothing && (!asked || !cl.placed(n, id)) {
 			continue // nobody asks it, or it looks whether it is the one to be asked
 		}
 		if err == nil && got != want && !cl.dead(id) {

@@ -183,12 +183,12 @@ func (m *Mover) Asks(n object.Name) (node cluster.Node, by uint64, ok bool) {
 		return cluster.Node{}, 0, false
 	}
 	owner := r.old.Owner()
-	return owner.Node, r.bucket.Placement.Number, owner.Live
+	return owner.Node, r.bucket.Number, owner.Live
 }
 
 // Answers reports whether this target is the one that had the name by the placement of
 // that number, and may answer reads of it.
 func (m *Mover) Answers(n object.Name, by uint64) bool {
 	r, moving, err := m.route(n)
-	return moving && err == nil && r.bucket.Placement.Number == by && r.had()
+	return moving && err == nil && r.bucket.Number == by && r.had()
 }

@@ -118,7 +118,7 @@ func TestTakeOver(t *testing.T) {
 	owner.kill()
 	other.drop.Store(nil)
 	c.inSync(owner, false)
-	if got := c.copies("key")[1-1]; got != owner {
+	if got := c.copies("key")[0]; got != owner {
 		t.Fatal("the order has changed")
 	}
 	other.has("key", "second") // it commits what it has prepared

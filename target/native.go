@@ -116,7 +116,7 @@ func (t *Target) answerNative(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	reads := asks.Kind == api.ObjectGet || asks.Kind == api.ObjectHead || asks.Kind == api.UploadParts
-	if home.ID != t.cfg.ID && !(reads && t.answersBefore(ctx, c.name)) {
+	if home.ID != t.cfg.ID && (!reads || !t.answersBefore(ctx, c.name)) {
 		return t.forward(ctx, "", home)
 	}
 	defer t.staying(asks.UploadID, b, c.name)()

@@ -11,7 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// HeaderAgain, on a 503, says that the node has done nothing about the request and
+// HeaderAgain is a header field that, on a 503, says that the node has done nothing about the request and
 // that another try will find what answers it: the node is about to end, or another
 // one acts for the name by now. The value is the etcd revision that the sender should
 // have reached before, 0 for none.

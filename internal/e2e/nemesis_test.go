@@ -193,11 +193,11 @@ func TestNemesisPlan(t *testing.T) {
 	slices.Sort(kinds)
 	met := map[string]int{}
 	for seed := range uint64(50) {
-		make := func() []fault {
+		planned := func() []fault {
 			return plan(seed, time.Minute, []string{"proxy1", "proxy2"}, []string{"target1", "target2", "target3", "target4"}, []string{"target5"}, kinds)
 		}
-		once := make()
-		if fmt.Sprint(once) != fmt.Sprint(make()) {
+		once := planned()
+		if fmt.Sprint(once) != fmt.Sprint(planned()) {
 			t.Fatalf("seed %d has two plans", seed)
 		}
 		for _, f := range once {

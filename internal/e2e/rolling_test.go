@@ -105,7 +105,10 @@ func (f *traffic) work(stop context.Context, sdk *s3.Client, prefix string, rand
 		}
 		f.requests.Add(1)
 		took := time.Since(began)
-		for old := f.slowest.Load(); int64(took) > old && !f.slowest.CompareAndSwap(old, int64(took)); old = f.slowest.Load() {
+		for old := f.slowest.Load(); int64(took) > old; old = f.slowest.Load() {
+			if f.slowest.CompareAndSwap(old, int64(took)) {
+				break
+			}
 		}
 		if err != nil {
 			f.t.Errorf("%s %s after %s: %v", what, key, took.Round(time.Millisecond), err)
