@@ -25,7 +25,7 @@ func (s *State) Due(b *Bucket) (Placement, bool) {
 	if b.Generation < s.Map.Toward || s.tooFew(b.Generation, to.Count()) && len(latest.Targets) >= to.Count() {
 		to.Generation = latest.Number
 	}
-	return to, to.Generation != b.Generation || to.Count() != b.Placement.Count()
+	return to, to.Generation != b.Generation || to.Count() != b.Count()
 }
 
 // wanted returns how many copies the bucket is to have.

@@ -85,7 +85,7 @@ func (s *State) ActingBy(b *Bucket, by Placement) ([]Node, error) {
 
 func (s *State) placed(b *Bucket, of func(*Bucket, Placement) ([]Node, error)) ([]Node, error) {
 	out, err := of(b, b.Placement)
-	if err != nil || !b.Moving() || b.Next.Generation == b.Generation && b.Next.Count() == b.Placement.Count() {
+	if err != nil || !b.Moving() || b.Next.Generation == b.Generation && b.Next.Count() == b.Count() {
 		return out, err
 	}
 	more, err := of(b, b.Next)

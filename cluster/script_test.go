@@ -315,7 +315,7 @@ func (w *world) describe() string {
 	for _, b := range s.Buckets() {
 		fmt.Fprintf(&out, "bucket %d %s in generation %d, %s", b.ID, b.URL(), b.Generation, b.Props.Checksum.Type)
 		if b.Several() {
-			fmt.Fprintf(&out, ", %d copies", b.Placement.Count())
+			fmt.Fprintf(&out, ", %d copies", b.Count())
 		}
 		if b.Moving() {
 			fmt.Fprintf(&out, ", moving to placement %d: generation %d, %d copies", b.Next.Number, b.Next.Generation, b.Next.Count())

@@ -409,8 +409,8 @@ func (c *nodes) misplaced(b *cluster.Bucket, want map[string]string) error {
 		}
 	}
 	for key := range want {
-		if copiesOf[key] != now.Placement.Count() {
-			return fmt.Errorf("%s has %d copies, not %d\n%s", key, copiesOf[key], now.Placement.Count(), c.where(object.Name{Bucket: b.ID, Key: key}))
+		if copiesOf[key] != now.Count() {
+			return fmt.Errorf("%s has %d copies, not %d\n%s", key, copiesOf[key], now.Count(), c.where(object.Name{Bucket: b.ID, Key: key}))
 		}
 	}
 	return nil

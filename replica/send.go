@@ -164,7 +164,7 @@ func (s *standing) counts(c *fs.Change) bool {
 	if c.Stamp.Placement == b.Target().Number {
 		return true
 	}
-	if !b.Moving() || c.Stamp.Placement != b.Placement.Number {
+	if !b.Moving() || c.Stamp.Placement != b.Number {
 		return false
 	}
 	had, err := s.state.CopiesBy(b, b.Placement, c.Name)

@@ -133,7 +133,7 @@ func (t *Target) ServeS3(r *s3api.Request) error {
 	if err != nil {
 		return err
 	}
-	if home.ID != t.cfg.ID && !(reads[r.Op] && t.answersBefore(r.Ctx(), c.name)) {
+	if home.ID != t.cfg.ID && (!reads[r.Op] || !t.answersBefore(r.Ctx(), c.name)) {
 		return t.forward(r.Ctx(), r.ID, home)
 	}
 	defer t.staying(uploadOf(&c), b, c.name)()

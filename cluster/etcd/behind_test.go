@@ -107,7 +107,7 @@ func TestMoveBucket(t *testing.T) {
 	}
 	twice := newBucket("twice")
 	twice.Props = cluster.DefaultProps(object.AIS, true, config)
-	if made, err := p1.CreateBucket(ctx, twice); err != nil || made.Placement.Count() != 2 || made.Moving() {
+	if made, err := p1.CreateBucket(ctx, twice); err != nil || made.Count() != 2 || made.Moving() {
 		t.Errorf("by the cluster's default: %+v, %v", made, err)
 	}
 	if _, err := p1.UpdateConfig(ctx, func(c *cluster.Config) error { c.Copies = 3; return nil }); !errors.Is(err, object.Invalid) {
@@ -120,7 +120,7 @@ func TestMoveBucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	moving, err := p1.StartMove(ctx, &b)
-	if err != nil || moving.Next.Count() != 2 || moving.Placement.Count() != 1 {
+	if err != nil || moving.Next.Count() != 2 || moving.Count() != 1 {
 		t.Fatalf("%+v, %v", moving, err)
 	}
 	if again, err := p1.StartMove(ctx, &b); err != nil || again.Next != moving.Next {

@@ -21,12 +21,12 @@ type View struct {
 
 // ViewOf is the view of a bucket of those who see it as b; by is what View.By is.
 func ViewOf(b *cluster.Bucket, by cluster.Placement) View {
-	return View{Placement: b.Placement.Number, Next: b.Next.Number, By: by.Number}
+	return View{Placement: b.Number, Next: b.Next.Number, By: by.Number}
 }
 
 // Is reports whether b is seen so in the state.
 func (v View) Is(state *cluster.State, b *cluster.Bucket) bool {
-	return v.Placement == b.Placement.Number && v.Next == b.Next.Number && (v.Map == 0 || v.Map == state.Map.Version)
+	return v.Placement == b.Number && v.Next == b.Next.Number && (v.Map == 0 || v.Map == state.Map.Version)
 }
 
 // viewTries bounds how often a question begins anew because a bucket's names begin
