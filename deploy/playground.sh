@@ -280,9 +280,7 @@ check_port() {
     listening "$1" || return 0
     sleep 0.05
   done
-  if listening "$1"; then
-    fail "port $1, wanted for $2, is taken by another program$(owner_of_port "$1"); end it or choose another --port"
-  fi
+  fail "port $1, wanted for $2, is taken by another program$(owner_of_port "$1"); end it or choose another --port"
 }
 
 check_ports_of() {

@@ -30,6 +30,14 @@ type Blob struct {
 	Size int64  // at least so many bytes of payload are needed
 }
 
+// SizeOf returns the bytes of payload of the blobs together.
+func SizeOf(blobs []Blob) (total int64) {
+	for _, b := range blobs {
+		total += b.Size
+	}
+	return total
+}
+
 // Empty reports whether the change does nothing but give the name a new stamp.
 func (c *Change) Empty() bool {
 	empty := true

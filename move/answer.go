@@ -48,7 +48,7 @@ func (m *Mover) Leave(q peer.MoveRequest) ([]byte, error) {
 		return nil, refused(&q)
 	}
 	if q.Large > 0 {
-		if e, err := m.store.Estate(r.n); err != nil || payloadOf(e) >= q.Large {
+		if e, err := m.store.Estate(r.n); err != nil || fs.SizeOf(e.Blobs) >= q.Large {
 			return encoded(e, err)
 		}
 	}
@@ -60,14 +60,6 @@ func encoded(e *fs.Estate, err error) ([]byte, error) {
 		return nil, err
 	}
 	return fs.EncodeEstate(e), nil
-}
-
-// payloadOf returns the bytes of payload of a name.
-func payloadOf(e *fs.Estate) (total int64) {
-	for _, b := range e.Blobs {
-		total += b.Size
-	}
-	return total
 }
 
 // leave returns all that is known of the name, which does not change here any more: by

@@ -256,7 +256,7 @@ func (f *fetching) ahead() (*fs.Estate, error) {
 	q := f.r.request()
 	q.Large = aheadFrom
 	e, err := f.ask(q)
-	if err != nil || payloadOf(e) < aheadFrom {
+	if err != nil || fs.SizeOf(e.Blobs) < aheadFrom {
 		return e, err
 	}
 	for _, b := range e.Blobs {

@@ -68,13 +68,21 @@ func (m *Mover) here(r *route) (bool, error) {
 		return true, nil
 	}
 	p, err := m.store.Stamp(r.n)
-	if err != nil || entered(p, r.to()) || !arrived(p, r.to()) {
-		return entered(p, r.to()), err
+	if err != nil {
+		return false, err
+	}
+	return m.inUse(r, p)
+}
+
+// inUse is here for a name that does not stay, whose stamp is p, or was just now.
+func (m *Mover) inUse(r *route, p fs.Stamp) (bool, error) {
+	if entered(p, r.to()) || !arrived(p, r.to()) {
+		return entered(p, r.to()), nil
 	}
 	if m.store.Dirty(r.n) {
 		return true, nil
 	}
-	p, err = m.store.Stamp(r.n) // what was prepared by the first look may be applied by the second
+	p, err := m.store.Stamp(r.n) // what was prepared by the first look may be applied by the second
 	return entered(p, r.to()), err
 }
 
@@ -140,7 +148,7 @@ func (m *Mover) Lists(n object.Name) bool {
 	if err != nil || r.gets() {
 		return err == nil && p.Placement >= r.to()
 	}
-	here, err := m.here(&r)
+	here, err := m.inUse(&r, p) // it does not stay: who gets it is another one
 	if err == nil && !here && arrived(p, r.to()) && m.members.Self().Behind != 0 {
 		m.unclear.Add(1)
 	}

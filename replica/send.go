@@ -80,11 +80,7 @@ func (k *Keeper) settle(c *fs.Change, fl *flight, commit bool, missing []string)
 // live and catch up. What others miss is noted. It waits for a copy in sync that does
 // not answer until the cluster goes on without it, or Config.Hold is over.
 func (k *Keeper) deliver(c *fs.Change, fl *flight) error {
-	var total int64
-	for _, b := range c.Blobs {
-		total += b.Size
-	}
-	giveUp := k.cfg.Now().Add(k.cfg.Hold + time.Duration(total/patience)*time.Second)
+	giveUp := k.cfg.Now().Add(k.cfg.Hold + time.Duration(fs.SizeOf(c.Blobs)/patience)*time.Second)
 	if len(c.Blobs) > 0 {
 		timer := time.NewTimer(stagePatience)
 		for _, b := range c.Blobs {

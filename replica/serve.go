@@ -109,7 +109,7 @@ func (k *Keeper) prepareHere(m *prepareMessage, c *fs.Change, owner cluster.Node
 	if err != nil {
 		return err
 	}
-	if behind && sizeOf(e.Blobs) > maxAtOnce {
+	if behind && fs.SizeOf(e.Blobs) > maxAtOnce {
 		return errLater
 	}
 	if err := k.adopt(owner, e); err != nil {
@@ -128,13 +128,6 @@ func (m *prepareMessage) carried(fetch fs.Fetch) fs.Fetch {
 		}
 		return fetch(b)
 	}
-}
-
-func sizeOf(blobs []fs.Blob) (total int64) {
-	for _, b := range blobs {
-		total += b.Size
-	}
-	return total
 }
 
 // serveSettle settles changes.
