@@ -235,13 +235,21 @@ func (x *index) close() (err error) {
 // apply commits a batch and closes it. When it returns nil the batch is in the
 // log: written, and with Power also synced. After any failure the index is
 // retired, and whether the batch will be there is not known.
-func (x *index) apply(b *pebble.Batch, d object.Durability) (err error) {
-	if x.readOnly {
-		return errors.Join(errReadOnly, b.Close())
-	}
+func (x *index) apply(b *pebble.Batch, d object.Durability) error {
 	if d == object.Power {
 		x.fs.power.Add(1)
 		defer x.fs.power.Add(-1)
+	}
+	return x.write(b, true)
+}
+
+// applyLazily is apply for what may be lost with the process: the batch is seen at
+// once, and written to the log along with the next one that waits for that.
+func (x *index) applyLazily(b *pebble.Batch) error { return x.write(b, false) }
+
+func (x *index) write(b *pebble.Batch, wait bool) (err error) {
+	if x.readOnly {
+		return errors.Join(errReadOnly, b.Close())
 	}
 	defer func() {
 		if err != nil {
@@ -255,10 +263,15 @@ func (x *index) apply(b *pebble.Batch, d object.Durability) (err error) {
 	if b.Empty() {
 		return b.Close()
 	}
-	if err := x.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
-		return err
+	if wait {
+		err = x.db.ApplyNoSyncWait(b, pebble.Sync)
+	} else {
+		err = x.db.Apply(b, pebble.NoSync)
 	}
-	if err := b.SyncWait(); err != nil {
+	if err == nil && wait {
+		err = b.SyncWait()
+	}
+	if err != nil {
 		return err
 	}
 	if x.fs.frozen.Load() {

@@ -49,7 +49,9 @@ func (s *Store) settlePrepared(end Settlement) error {
 }
 
 // SettleMany is Settle for many, with one index write for each mountpath and each
-// batchNames names. It returns an error for each, in its place.
+// batchNames names. It returns an error for each, in its place. What is committed, with
+// nothing to be noted, may be in doubt again when the process ends: whoever is asked
+// then says the same, and so does who takes over.
 func (s *Store) SettleMany(list []Settlement) []error {
 	errs := make([]error, len(list))
 	l := s.layout.Load()
@@ -101,9 +103,12 @@ func (s *Store) settleBatch(l *layout, m *mountpath, group []placed, list []Sett
 	defer s.putScratch(buf)
 	outcomes := make([]*outcome, 0, len(group))
 	deltas := make(map[uint64]count)
+	lazily := true
 	for _, p := range group {
 		t := &txn{s: s, m: m, x: x, n: p.n, b: b, from: x.db, buf: buf}
-		o, err := t.settle(list[p.i])
+		end := list[p.i]
+		lazily = lazily && end.Commit && len(end.Missing) == 0
+		o, err := t.settle(end)
 		if err != nil { // the batch may have a part of it
 			_ = b.Close()
 			return false
@@ -121,7 +126,12 @@ func (s *Store) settleBatch(l *layout, m *mountpath, group []placed, list []Sett
 			return false
 		}
 	}
-	if err = x.apply(b, object.Process); err != nil {
+	if lazily {
+		err = x.applyLazily(b)
+	} else {
+		err = x.apply(b, object.Process)
+	}
+	if err != nil {
 		for _, p := range group {
 			errs[p.i] = object.E("fs.SettleMany", p.n.Key, object.Unavailable, err)
 		}

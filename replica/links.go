@@ -27,14 +27,17 @@ type link struct {
 
 	mu      sync.Mutex   // guards the rest
 	queue   []settlement // that the target is to hear
-	sending bool         // somebody sends them
+	taken   int          // out of the queue so far, but for those that were put back
+	sending bool         // somebody sends what no change takes along
 }
 
 // maxCarried is how many settlements go along with a change.
 const maxCarried = 64
 
-// gather is how long a settlement waits for others, or for a change to go with.
-const gather = 3 * time.Millisecond
+// gather is how long a settlement waits for a change to go with, and for others, at
+// least; it is sent by itself before that has passed twice. A message of its own costs as
+// much as a change; until it arrives the copy sends readers of the name on to the owner.
+const gather = 20 * time.Millisecond
 
 // maxQueue bounds the settlements that wait for a target; what goes beyond is asked
 // for by the target.
@@ -108,9 +111,14 @@ func (l *links) settle(k *Keeper, id string, s settlement) {
 		return
 	}
 	one.queue = append(one.queue, s)
-	if !one.sending {
-		one.sending = true
-		go one.send(k)
+	one.wake(k)
+}
+
+// wake has what is in the queue sent; mu is held.
+func (l *link) wake(k *Keeper) {
+	if !l.sending {
+		l.sending = true
+		go l.send(k)
 	}
 }
 
@@ -118,6 +126,7 @@ func (l *links) settle(k *Keeper, id string, s settlement) {
 func (l *link) take(limit int) []settlement {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.taken += min(limit, len(l.queue))
 	if len(l.queue) <= limit {
 		all := l.queue
 		l.queue = nil
@@ -128,26 +137,33 @@ func (l *link) take(limit int) []settlement {
 	return some
 }
 
-// giveBack puts settlements back that did not arrive.
-func (l *link) giveBack(list []settlement) {
+// giveBack puts settlements back that may not have arrived.
+func (l *link) giveBack(k *Keeper, list []settlement) {
+	if len(list) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queue = append(list, l.queue...)
+	l.taken -= len(list)
+	l.wake(k)
 }
 
-// send sends what is in the queue until it is empty.
+// send sends what is in the queue, and has been for gather, until the queue is empty.
 func (l *link) send(k *Keeper) {
-	for {
+	for before := 0; ; {
 		if sleep(l.ctx, gather) != nil {
 			return
 		}
-		list := l.take(maxNames)
-		if len(list) == 0 && l.rest() {
+		first, end := l.waiting()
+		switch {
+		case first == end && l.rest():
 			return
-		}
-		if len(list) == 0 {
+		case first >= before: // all of them came since
+			before = end
 			continue
 		}
+		list := l.take(maxNames)
 		e := newMessage(64 * len(list))
 		e.text(k.cfg.ID)
 		e.settlements(list)
@@ -158,6 +174,14 @@ func (l *link) send(k *Keeper) {
 			k.cfg.Logger.Debug("changes were not settled at a copy", "node", l.id, "changes", len(list), "err", err)
 		}
 	}
+}
+
+// waiting returns the numbers of the first settlement that waits, and of the next one
+// that will.
+func (l *link) waiting() (first, end int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken, l.taken + len(l.queue)
 }
 
 // rest ends the sending where there is nothing to be sent.

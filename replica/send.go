@@ -231,7 +231,7 @@ func (k *Keeper) prepare(l *link, fl *flight, m prepareMessage, giveUp time.Time
 	k.metrics.prepares.Inc()
 	answer, err := k.caller.Send(ctx, l.node, peer.PathPrepare, m.encode()...)
 	if err != nil {
-		l.giveBack(m.settle)
+		l.giveBack(k, m.settle)
 		return verdictAnswer{}, fmt.Errorf("%w: %s: %w", errHeld, l.id, err)
 	}
 	return decodeVerdict(answer)
