@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -282,15 +283,24 @@ func (s *Server) panicked(r *Request, p any) error {
 	return object.E("s3api.Serve", "", object.Internal, fmt.Errorf("panic: %v", p))
 }
 
+// failureLevel returns how an answer is logged: what is wrong here as an error, what
+// passes by itself, such as a node that is down or about to end, as a warning.
+func failureLevel(e *Error) (level slog.Level, message string) {
+	switch {
+	case e.Status < http.StatusInternalServerError, e.Status == http.StatusNotImplemented, e.Code == SlowDown.Code:
+		return slog.LevelDebug, "request refused"
+	case e.Status == http.StatusServiceUnavailable:
+		return slog.LevelWarn, "request failed"
+	}
+	return slog.LevelError, "request failed"
+}
+
 // fail answers with an error. It is the only place that writes error XML, and
 // the one where an error is logged.
 func (s *Server) fail(r *Request, err error) {
 	e := FromError(err)
-	if e.Status >= http.StatusInternalServerError && e.Status != http.StatusNotImplemented && e.Code != SlowDown.Code {
-		s.config.Logger.Error("request failed", "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)
-	} else {
-		s.config.Logger.Debug("request refused", "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)
-	}
+	level, message := failureLevel(e)
+	s.config.Logger.Log(context.Background(), level, message, "request", r.ID, "op", r.Op.String(), "bucket", r.Bucket, "key", r.Key, "code", e.Code, "error", err)
 	r.code = e.Code
 	resp := &r.ctx.Response
 	// After a body that was not what it was said to be, nobody knows where the next

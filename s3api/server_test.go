@@ -289,6 +289,9 @@ func TestMetricsAndLog(t *testing.T) {
 		if r.Key == "bad" {
 			return errors.New("broken disk")
 		}
+		if r.Key == "away" {
+			return object.E("x", "t1", object.Unavailable, errors.New("about to end"))
+		}
 		r.Bytes([]byte("12345"))
 		return nil
 	}, func(c *Config) { c.Registerer, c.Logger = reg, slog.New(slog.NewTextHandler(&log, nil)) })
@@ -297,22 +300,28 @@ func TestMetricsAndLog(t *testing.T) {
 	n.get(t, "GET", "/bkt/key?torrent")
 	n.do(t, "PUT /bkt/key HTTP/1.1\r\nHost: n\r\nContent-Length: 7\r\n\r\n1234567")
 	n.do(t, "PUT /bkt/key HTTP/1.1\r\nHost: n\r\nContent-MD5: x\r\nContent-Length: 0\r\n\r\n")
+	n.get(t, "GET", "/bkt/away")
 	bad := n.get(t, "GET", "/bkt/bad")
 	for series, want := range map[string]float64{
 		"ais_s3_requests_total code=2xx op=GetObject":                 2,
 		"ais_s3_requests_total code=InternalError op=GetObject":       1,
+		"ais_s3_requests_total code=ServiceUnavailable op=GetObject":  1,
 		"ais_s3_requests_total code=NotImplemented op=NotImplemented": 1,
 		"ais_s3_requests_total code=2xx op=PutObject":                 1,
 		"ais_s3_requests_total code=InvalidDigest op=PutObject":       1,
 		"ais_s3_received_bytes_total op=PutObject":                    7,
-		"ais_s3_request_duration_seconds op=GetObject":                3,
+		"ais_s3_request_duration_seconds op=GetObject":                4,
 		"ais_s3_requests_in_flight":                                   0,
 	} {
 		eventually(t, series, func() bool { return gather(t, reg)[series] == want })
 	}
 	id := bad.Header.Get("x-amz-request-id")
-	if l := log.String(); !strings.Contains(l, "broken disk") || !strings.Contains(l, "request="+id) || strings.Count(l, "\n") != 1 {
-		t.Errorf("the log is %s", l)
+	passing, wrong, _ := strings.Cut(log.String(), "\n")
+	if !strings.Contains(passing, "level=WARN") || !strings.Contains(passing, "about to end") {
+		t.Errorf("the log begins with %s", passing)
+	}
+	if !strings.Contains(wrong, "level=ERROR") || !strings.Contains(wrong, "broken disk") || !strings.Contains(wrong, "request="+id) || strings.Count(wrong, "\n") != 1 {
+		t.Errorf("the log ends with %s", wrong)
 	}
 	m := newMetrics(nil)
 	if a := testing.AllocsPerRun(100, func() { m.observe(GetObject, 200, "", time.Millisecond, 1, 2) }); a != 0 {
