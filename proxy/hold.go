@@ -163,11 +163,12 @@ const (
 
 // hold calls try until it has an outcome or wants no other try, for HoldTime at most
 // from the first that failed: a target that is restarted is back by then. It tries
-// again at once when the state of the cluster has changed. Of all requests that this
+// again at once when the state of the cluster has changed. The time that a node had
+// which hung until it had no lease counts, too. Of all requests that this
 // node may serve half may be held, so that the targets that are up are not missed.
 // Where ctx is not nil it ends when the client has gone.
 func (p *Proxy) hold(ctx *fasthttp.RequestCtx, try func() (again bool, err error)) error {
-	changes := p.cluster.Changes()
+	began, changes := time.Now(), p.cluster.Changes()
 	again, err := try()
 	if err == nil || !again || p.cfg.HoldTime <= 0 {
 		return err
@@ -178,7 +179,11 @@ func (p *Proxy) hold(ctx *fasthttp.RequestCtx, try func() (again bool, err error
 	}
 	defer p.held.Add(-1)
 	p.metrics.holds.Inc()
-	over := time.NewTimer(p.cfg.HoldTime)
+	left := p.cfg.HoldTime
+	if peer.LetGo(err) { // it has waited long enough, but for whoever acts in the place of the node that hangs
+		left = max(left-time.Since(began), lastPause)
+	}
+	over := time.NewTimer(left)
 	defer over.Stop()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		soon := time.NewTimer(pause)

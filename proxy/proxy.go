@@ -89,6 +89,9 @@ func (p *Proxy) Run(ctx context.Context, listener net.Listener) error {
 	defer cancelTasks()
 	ended := make(chan error, 1)
 	go func() { ended <- p.server.Serve(listener) }()
+	following, unfollow := context.WithCancel(context.WithoutCancel(ctx)) // while requests end, too
+	defer unfollow()
+	go p.caller.Follow(following, p.cluster.Changes)
 	go p.finishDeletions(ctx)
 	go p.finishLeaving(ctx)
 	select {

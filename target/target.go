@@ -74,7 +74,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 		cluster: members,
 		caller:  peer.NewCaller(peers, cfg.ID, members.State, cfg.Now),
 		streams: &http.Client{Transport: &http.Transport{
-			MaxIdleConnsPerHost: 16, IdleConnTimeout: 20 * time.Second, DisableCompression: true, DialTLSContext: peers.DialTLS,
+			MaxIdleConnsPerHost: 16, IdleConnTimeout: 20 * time.Second, DisableCompression: true, DialContext: peers.Dial, DialTLSContext: peers.DialTLS,
 		}},
 		started: cfg.Now(),
 	}
@@ -118,6 +118,9 @@ func (t *Target) Run(ctx context.Context, listener net.Listener) error {
 	defer cancelTasks()
 	ended := make(chan error, 1)
 	go func() { ended <- t.server.Serve(listener) }()
+	following, unfollow := context.WithCancel(context.WithoutCancel(ctx)) // while requests end, too
+	defer unfollow()
+	go t.caller.Follow(following, t.cluster.Changes)
 	go t.dropRemoved(ctx)
 	go t.runLifecycles(ctx)
 	go t.watchSpace(ctx)

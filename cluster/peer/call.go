@@ -78,7 +78,7 @@ func (x *exchange) call(ctx context.Context, h *host, method string, message [][
 		x.client.metrics.retries.Inc()
 	}
 	var err error
-	if x.conn, err = h.dial(); err != nil {
+	if x.conn, err = h.dial(ctx); err != nil {
 		return 0, nil, err
 	}
 	return x.callOnce(ctx, method, message)

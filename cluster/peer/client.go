@@ -18,6 +18,7 @@ type Header struct{ Name, Value string }
 type Client struct {
 	config  Config
 	metrics *metrics
+	began   time.Time
 
 	exchanges sync.Pool // *exchange
 	uploads   sync.Pool // *[]byte of uploadBuffer bytes
@@ -38,6 +39,7 @@ type Client struct {
 func New(config Config) *Client {
 	c := &Client{
 		config: config.withDefaults(),
+		began:  time.Now(),
 		hosts:  make(map[string]*host),
 		conns:  make(map[*conn]struct{}),
 		done:   make(chan struct{}),

@@ -16,6 +16,7 @@ type Config struct {
 	UploadTimeout  time.Duration // the same after a request with a body
 	StallTimeout   time.Duration // a body that does not move for so long is given up
 	PourStall      time.Duration // likewise of the body of a Pouring, whose sender has others to serve
+	LeasePatience  time.Duration // a node that holds no lease, and is silent for so long, is not waited for any more; see Caller.Follow
 	MaxIdlePerHost int           // kept connections to one address
 
 	// TLS returns the configuration of a connection to a node that serves HTTPS;
@@ -35,6 +36,7 @@ func DefaultConfig() Config {
 		UploadTimeout:  2 * time.Minute,
 		StallTimeout:   time.Minute,
 		PourStall:      2 * time.Second,
+		LeasePatience:  3 * time.Second,
 		MaxIdlePerHost: 256,
 	}
 }
@@ -47,6 +49,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.UploadTimeout, d.UploadTimeout)
 	setDefault(&c.StallTimeout, d.StallTimeout)
 	setDefault(&c.PourStall, d.PourStall)
+	setDefault(&c.LeasePatience, d.LeasePatience)
 	setDefault(&c.MaxIdlePerHost, d.MaxIdlePerHost)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -24,6 +24,9 @@ type conn struct {
 	idleSince time.Time
 	closed    atomic.Bool
 
+	reads, writes atomic.Int64 // since when its user waits for the node, in Client.now; 0: it does not
+	gone          atomic.Bool  // it was let go
+
 	probe  func(fd uintptr) bool // made once, so that a probe allocates nothing
 	polled [1]unix.PollFd        // the probe's result
 }
@@ -36,11 +39,16 @@ const deadlineSlack = 5 * time.Second
 func (c *conn) arm(d time.Duration) error {
 	now := time.Now()
 	slack := min(deadlineSlack, d/2)
-	if left := c.armed.Sub(now); left >= d && left <= d+slack {
-		return nil
+	if left := c.armed.Sub(now); left < d || left > d+slack {
+		c.armed = now.Add(d + slack)
+		if err := c.SetDeadline(c.armed); err != nil {
+			return err
+		}
 	}
-	c.armed = now.Add(d + slack)
-	return c.SetDeadline(c.armed)
+	if c.gone.Load() {
+		return errLetGo
+	}
+	return nil
 }
 
 // quiet reports whether there is nothing to read: no byte, no end, no error. A
@@ -59,12 +67,28 @@ func (c *conn) quiet() bool {
 }
 
 func (c *conn) poll(fd uintptr) bool {
-	c.polled[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
+	poll(fd, &c.polled)
+	return true
+}
+
+// poll looks at what there is to read, without waiting.
+func poll(fd uintptr, polled *[1]unix.PollFd) {
+	polled[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
 	for {
-		if _, err := unix.Poll(c.polled[:], 0); err != unix.EINTR {
-			return true
+		if _, err := unix.Poll(polled[:], 0); err != unix.EINTR {
+			return
 		}
 	}
+}
+
+// silent is quiet for who is not the user of the connection, and may look while that reads.
+func (c *conn) silent() bool {
+	if c.raw == nil {
+		return false
+	}
+	var polled [1]unix.PollFd
+	err := c.raw.Control(func(fd uintptr) { poll(fd, &polled) })
+	return err == nil && polled[0].Revents == 0
 }
 
 func (c *conn) close() {
@@ -82,8 +106,10 @@ func (c *conn) close() {
 // host keeps the idle connections to one address, the one used last on top.
 type host struct {
 	client *Client
+	key    string // as of Address
 	addr   string // host:port
 	https  bool
+	lost   atomic.Bool // the node there holds no lease
 
 	mu   sync.Mutex
 	idle []*conn
@@ -99,7 +125,7 @@ func (c *Client) host(addr string) *host {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h = c.hosts[addr]; h == nil {
-		h = &host{client: c}
+		h = &host{client: c, key: addr}
 		h.addr, h.https = strings.CutPrefix(addr, httpsPrefix)
 		c.hosts[addr] = h
 	}
@@ -122,7 +148,7 @@ func (h *host) take(probe bool) *conn {
 		h.mu.Unlock()
 		h.client.idle.Add(-1)
 		cn.reused = true
-		if !probe || cn.quiet() {
+		if !cn.gone.Load() && (!probe || cn.quiet()) {
 			return cn
 		}
 		cn.close()
@@ -174,9 +200,10 @@ func (c *Client) isClosed() bool {
 }
 
 // dial opens a new connection.
-func (h *host) dial() (*conn, error) {
+func (h *host) dial(ctx context.Context) (*conn, error) {
 	c := h.client
-	nc, err := net.DialTimeout("tcp", h.addr, c.config.DialTimeout)
+	dialer := net.Dialer{Timeout: c.config.DialTimeout}
+	nc, err := dialer.DialContext(ctx, "tcp", h.addr)
 	if err != nil {
 		c.metrics.dialsFailed.Inc()
 		return nil, err
@@ -191,7 +218,7 @@ func (h *host) dial() (*conn, error) {
 	}
 	if h.https {
 		cn.tcp = nil
-		if cn.Conn, err = c.secure(context.Background(), nc, h.addr); err != nil {
+		if cn.Conn, err = c.secure(ctx, nc, h.addr); err != nil {
 			c.metrics.dialsFailed.Inc()
 			return nil, err
 		}

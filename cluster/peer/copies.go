@@ -78,7 +78,7 @@ func (c *Caller) Pour(node cluster.Node, path string) (*Pouring, error) {
 	h := c.client.host(Address(node))
 	var err error
 	if x.conn = h.take(true); x.conn == nil {
-		x.conn, err = h.dial()
+		x.conn, err = h.dial(context.Background())
 	}
 	if err == nil {
 		x.r, x.w, x.reusable = 0, 0, true
@@ -107,10 +107,12 @@ func (p *Pouring) Write(b []byte) (int, error) {
 	size := append(strconv.AppendInt(p.size[:0], int64(len(b)), 16), "\r\n"...)
 	p.pipes = append(p.pipes[:0], size, b, lineEnd)
 	pipes := p.pipes
+	p.x.conn.writes.Store(p.x.client.now())
 	n, err := pipes.WriteTo(p.x.conn.Conn)
+	p.x.conn.writes.Store(0)
 	p.x.client.metrics.sent.Add(float64(n))
 	if err != nil {
-		return 0, err
+		return 0, p.x.conn.why(err)
 	}
 	return len(b), nil
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -94,7 +95,7 @@ func (x *exchange) run(ctx *fasthttp.RequestCtx, addr string, add []Header, expe
 		x.client.metrics.retries.Inc()
 	}
 	var err error
-	if x.conn, err = h.dial(); err != nil {
+	if x.conn, err = h.dial(context.Background()); err != nil {
 		return err
 	}
 	return x.try(ctx, add, body, expect)

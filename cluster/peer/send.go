@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -115,7 +116,7 @@ func (x *exchange) sendAll(h *host, head []byte, body io.Reader, size int64) (*A
 		x.client.metrics.retries.Inc()
 	}
 	var err error
-	if x.conn, err = h.dial(); err != nil {
+	if x.conn, err = h.dial(context.Background()); err != nil {
 		return nil, err
 	}
 	return x.sendOnce(head, body, size)

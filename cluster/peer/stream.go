@@ -186,8 +186,13 @@ func (x *exchange) move(w io.Writer, pooled **[]byte) (int64, error) {
 // LimitedReader on a TCPConn for the standard library to see that it can.
 func (x *exchange) splice(w io.ReaderFrom) (int64, error) {
 	want := min(x.left, spliceSegment)
+	if x.conn.host.lost.Load() { // so that it is seen to be moved
+		want = min(want, spliceMin)
+	}
 	x.limited = io.LimitedReader{R: x.conn.tcp, N: want}
+	x.conn.reads.Store(x.client.now()) // or the client, while there is something to be read
 	n, err := w.ReadFrom(&x.limited)
+	x.conn.reads.Store(0)
 	x.client.metrics.received.Add(float64(n))
 	x.took(n)
 	if err == nil && n < want {

@@ -40,13 +40,21 @@ func (c *Client) secure(ctx context.Context, nc net.Conn, addr string) (net.Conn
 
 // DialTLS connects to a node that serves HTTPS, as the client itself does: for
 // an http.Transport that reads from nodes.
-func (c *Client) DialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: c.config.DialTimeout}
-	nc, err := dialer.DialContext(ctx, network, addr)
+func (c *Client) DialTLS(ctx context.Context, _, addr string) (net.Conn, error) {
+	return c.dialStream(ctx, httpsPrefix+addr)
+}
+
+// Dial is DialTLS for a node that serves HTTP.
+func (c *Client) Dial(ctx context.Context, _, addr string) (net.Conn, error) {
+	return c.dialStream(ctx, addr)
+}
+
+func (c *Client) dialStream(ctx context.Context, addr string) (net.Conn, error) {
+	cn, err := c.host(addr).dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return c.secure(ctx, nc, addr)
+	return streamConn{cn}, nil
 }
 
 // Certified reports whether a request came over TLS from one who showed a
