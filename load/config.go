@@ -11,7 +11,7 @@ import (
 // Config bounds a node.
 type Config struct {
 	MaxRequests int           // served at a time
-	MaxBytes    int64         // of the buffers of those; see Cost
+	MaxBytes    int64         // of the buffers of those; see Cost. And of those of connections; see Connections
 	MaxWaiting  int           // requests that wait for their turn
 	MaxWait     time.Duration // for it
 
@@ -22,6 +22,12 @@ type Config struct {
 // memory at most.
 func DefaultConfig() Config {
 	return Config{MaxRequests: 1024, MaxBytes: max(memory()/8, 64<<20), MaxWaiting: 4096, MaxWait: time.Second}
+}
+
+// Connections returns how many connections a node keeps at most, idle or not: as many as
+// have their buffers in MaxBytes, and never fewer than it may serve requests at a time.
+func (c *Config) Connections() int {
+	return int(max(c.MaxBytes/baseCost, int64(c.MaxRequests)*(1+maxHops)))
 }
 
 // Validate reports the first bound that cannot work.

@@ -87,6 +87,13 @@ func New(c Config) *Limiter {
 	return l
 }
 
+// Bound has the server refuse connections beyond Config.Connections, with 503. It is called
+// once, before the server serves.
+func (l *Limiter) Bound(server *fasthttp.Server) {
+	server.Concurrency = l.config.Connections()
+	watch(l.config.Registerer, server)
+}
+
 // errFull is told to a client that is to slow down.
 var errFull = errors.New("this node serves as many requests as it can")
 

@@ -1,9 +1,12 @@
 package load
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttputil"
 )
 
 func bounded(requests int) *Limiter {
@@ -251,3 +255,61 @@ func BenchmarkAdmit(b *testing.B) {
 		}
 	})
 }
+
+// A node keeps as many connections as have their buffers in its memory, and no more: the
+// next one is told so, and accepted once another one has ended.
+func TestConnections(t *testing.T) {
+	l := New(Config{MaxRequests: 1, MaxBytes: 6 * baseCost, MaxWaiting: 1, MaxWait: time.Second})
+	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }, Logger: quiet{}}
+	l.Bound(server)
+	listener := fasthttputil.NewInmemoryListener()
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	connect := func() (net.Conn, int) {
+		c, err := listener.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") //nolint:errcheck // one that is refused reads nothing
+		var answer fasthttp.Response
+		if err := answer.Read(bufio.NewReader(c)); err != nil {
+			t.Fatal(err)
+		}
+		return c, answer.StatusCode()
+	}
+	var idle []net.Conn
+	for i := range 6 {
+		c, status := connect()
+		if idle = append(idle, c); status != 200 {
+			t.Fatalf("connection %d: %d", i+1, status)
+		}
+	}
+	if c, status := connect(); status != 503 {
+		t.Errorf("connection 7: %d", status)
+	} else {
+		c.Close()
+	}
+	idle[0].Close()
+	for end := time.Now().Add(10 * time.Second); ; {
+		c, status := connect()
+		c.Close()
+		if status == 200 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a connection that has ended leaves no room")
+		}
+	}
+	for _, c := range idle[1:] {
+		c.Close()
+	}
+	if err := server.Shutdown(); err != nil {
+		t.Error(err)
+	}
+	<-done
+}
+
+// quiet logs nothing.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}

@@ -1,6 +1,9 @@
 package load
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+)
 
 type metrics struct {
 	refused, timedOut prometheus.Counter
@@ -32,4 +35,13 @@ func newMetrics(l *Limiter) *metrics {
 		gauge("ais_load_requests_queued", "Requests that wait for their turn.", func() float64 { return float64(l.waits) }),
 	)
 	return m
+}
+
+// watch registers how many connections a server has.
+func watch(r prometheus.Registerer, server *fasthttp.Server) {
+	if r != nil {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "ais_load_connections_open", Help: "Connections of clients and other nodes, idle ones included.",
+		}, func() float64 { return float64(max(server.GetOpenConnectionsCount(), 0)) }))
+	}
 }

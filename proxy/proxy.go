@@ -78,6 +78,7 @@ func New(cfg Config, members *etcd.Store, peers *peer.Client) (*Proxy, error) {
 	}
 	p.server = &fasthttp.Server{}
 	s3api.ConfigureServer(p.server, p.s3, p.handle, cfg.IdleTimeout)
+	p.load.Bound(p.server)
 	p.server.ExpectHandler = p.expectAny
 	p.server.HeaderReceived = announceProbes(p.server.HeaderReceived)
 	return p, nil

@@ -47,7 +47,6 @@ func ConfigureServer(f *fasthttp.Server, s *Server, h fasthttp.RequestHandler, i
 	f.IdleTimeout = idle
 	f.TCPKeepalive = true
 	f.SecureErrorLogMessage = true
-	f.Concurrency = 256 << 10
 }
 
 // bodyDeadline gives a body its time. ReadTimeout is one deadline for header and

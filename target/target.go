@@ -102,6 +102,7 @@ func New(cfg Config, store *fs.Store, members *etcd.Store, peers *peer.Client) (
 	}
 	t.server = &fasthttp.Server{}
 	s3api.ConfigureServer(t.server, t.s3, t.handle, cfg.IdleTimeout)
+	t.load.Bound(t.server)
 	t.server.ExpectHandler = t.expect
 	switch {
 	case cfg.Moves != nil: // and its keeper
