@@ -431,10 +431,6 @@ func TestBehind(t *testing.T) {
 			t.Fatalf("%v, %v", left, err)
 		}
 	}
-	n, err := owner.ForgetRemoved(7, func(object.Name, fs.Stamp) bool { return true })
-	if err != nil || n != 1 {
-		t.Fatal(n, err)
-	}
 	put(t, owner, name("gone"), small)
 	wantCopy(t, owner, replica)
 }

@@ -98,55 +98,6 @@ func (x *index) known(kind byte, bucket uint64, behind object.Name, limit int) (
 	return out, err
 }
 
-// ForgetRemoved removes the stamps of removed names of a bucket, 0 for all, that
-// forget chooses, and returns how many those were. A copy that comes back with such a
-// name takes it for its own, so all must be in sync.
-func (s *Store) ForgetRemoved(bucket uint64, forget func(n object.Name, p Stamp) bool) (removed int, err error) {
-	for after, more := (object.Name{}), true; more; {
-		page, err := s.WalkNames(bucket, after, batchNames)
-		if err != nil {
-			return removed, err
-		}
-		for _, k := range page {
-			if !k.Removed || k.Dirty || !forget(k.Name, k.Stamp) {
-				continue
-			}
-			done, err := s.forgetRemoved(k.Name, k.Stamp)
-			if err != nil {
-				return removed, fault("fs.ForgetRemoved", k.Name, err)
-			}
-			if done {
-				removed++
-			}
-		}
-		if more = len(page) == batchNames; more {
-			after = page[len(page)-1].Name
-		}
-	}
-	return removed, nil
-}
-
-// forgetRemoved removes the stamp of a name if it is still p and all that there is.
-func (s *Store) forgetRemoved(n object.Name, p Stamp) (done bool, err error) {
-	t, err := s.lockName(n)
-	if err != nil {
-		return false, err
-	}
-	defer t.end()
-	now, err := readStamp(t.x.db, n)
-	if err != nil || now != p || !t.x.marks.of(n).empty() {
-		return false, err
-	}
-	if there, err := t.x.hasData(n); err != nil || there {
-		return false, err
-	}
-	t.b = t.x.db.NewBatch()
-	if err := t.b.Delete(t.key(kindStamp), nil); err != nil {
-		return false, err
-	}
-	return true, t.commit(object.Process)
-}
-
 // CountListed is Count of what a listing shows, with Copying.Lists, by a walk over the
 // bucket; Count has every copy that is here.
 func (s *Store) CountListed(bucket uint64) (objects, bytes int64, err error) {
