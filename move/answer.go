@@ -130,29 +130,30 @@ func (m *Mover) Take(q peer.MoveRequest) error {
 	if !r.keeps() {
 		return refused(&q)
 	}
-	_, err = m.take(r)
+	_, _, err = m.take(r)
 	return err
 }
 
-// take makes what is here of the name what its next owner has. The caller has its turn.
-func (m *Mover) take(r *route) (bytes int64, err error) {
+// take makes what is here of the name what its next owner has, and returns the stamp that it
+// has here then. The caller has its turn.
+func (m *Mover) take(r *route) (p fs.Stamp, bytes int64, err error) {
 	f := &fetching{m: m, r: r, from: r.next.Owner().Node}
 	e, err := f.leave(true)
 	if err != nil {
-		return 0, err
+		return fs.Stamp{}, 0, err
 	}
 	now, err := m.store.Stamp(r.n)
 	if err != nil || now == e.Stamp {
-		return 0, err
+		return now, 0, err
 	}
 	if arrived(now, r.to()) && entered(e.Stamp, r.to()) && m.store.Dirty(r.n) {
-		return 0, nil // what is prepared may be newer than what the owner had; it is a copy like any other
+		return now, 0, nil // what is prepared may be newer than what the owner had; it is a copy like any other
 	}
 	e.Durability = object.Power
 	if err = m.store.Adopt(e, f.open); err == nil {
 		err = m.still(r.n)
 	}
-	return f.bytes, err
+	return e.Stamp, f.bytes, err
 }
 
 // still removes a name that came here while it became clear that it is not to be here.

@@ -189,10 +189,7 @@ func (m *Mover) finish(r *route) (bytes int64, err error) {
 	}
 	p, err := m.store.Stamp(r.n)
 	if err == nil && p.Placement < r.to() {
-		bytes, err = m.take(r)
-	}
-	if err == nil {
-		p, err = m.store.Stamp(r.n)
+		p, bytes, err = m.take(r)
 	}
 	if err == nil && p.Placement < r.to() { // the owner has nothing of it, and so does this one
 		err = m.drop(r.n)

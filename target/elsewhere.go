@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"ais/cluster"
 	"ais/cluster/peer"
@@ -58,23 +59,55 @@ func (t *Target) staying(uploadID string, b *cluster.Bucket, n object.Name) (end
 
 // tellOwner has the target that answers for a name by now, if that is another one, forget
 // what it keeps of the remote's object: that was written here, or removed.
-func (w *through) tellOwner(n object.Name) error {
-	b, ok := w.cluster.State().BucketByID(n.Bucket)
-	if !ok || !w.behind(b) {
-		return nil
+func (w *through) tellOwner(n object.Name) error { return w.tellOwners([]object.Name{n})[0] }
+
+// tellOwners is tellOwner for names of one bucket. Each owner is told once.
+func (w *through) tellOwners(names []object.Name) []error {
+	errs := make([]error, len(names))
+	if len(names) == 0 {
+		return errs
 	}
-	owner, err := w.owner(b, n)
-	if err != nil || owner.ID == w.cfg.ID {
-		return err
+	b, ok := w.cluster.State().BucketByID(names[0].Bucket)
+	if !ok || !w.behind(b) {
+		return errs
+	}
+	type share struct {
+		node cluster.Node
+		at   []int
+		keys []string
+	}
+	shares := map[string]*share{}
+	for i, n := range names {
+		owner, err := w.owner(b, n)
+		if err != nil || owner.ID == w.cfg.ID {
+			errs[i] = err
+			continue
+		}
+		s := shares[owner.ID]
+		if s == nil {
+			s = &share{node: owner}
+			shares[owner.ID] = s
+		}
+		s.at, s.keys = append(s.at, i), append(s.keys, n.Key)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), w.cfg.PeerTimeout)
 	defer cancel()
-	return w.caller.Ask(ctx, owner, peer.PathForget, peer.NameRequest{Bucket: n.Bucket, Key: n.Key}, &struct{}{})
+	var wg sync.WaitGroup
+	for _, s := range shares {
+		wg.Go(func() {
+			err := w.caller.Ask(ctx, s.node, peer.PathForget, peer.ForgetRequest{Bucket: b.ID, Keys: s.keys}, &struct{}{})
+			for _, i := range s.at {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	return errs
 }
 
 // nodeForget answers peer.PathForget. What is being read from the remote is not kept.
 func (t *Target) nodeForget(ctx *fasthttp.RequestCtx) error {
-	req, err := read[peer.NameRequest](ctx)
+	req, err := read[peer.ForgetRequest](ctx)
 	if err != nil {
 		return err
 	}
@@ -82,19 +115,28 @@ func (t *Target) nodeForget(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		return err
 	}
-	n := object.Name{Bucket: b.ID, Key: req.Key}
-	if !t.answersFor(n) {
-		return object.E("target.forget", n.Key, object.Unavailable, errElsewhere)
-	}
 	w, err := t.through(b)
 	if err != nil {
 		return err
 	}
-	if w != nil {
-		defer w.names.write(n)()
-		if _, err := w.forget(n); err != nil {
+	for _, key := range req.Keys {
+		n := object.Name{Bucket: b.ID, Key: key}
+		if !t.answersFor(n) {
+			return object.E("target.forget", key, object.Unavailable, errElsewhere)
+		}
+		if err := forgetKept(w, n); err != nil {
 			return err
 		}
 	}
 	return write(ctx, struct{}{})
+}
+
+// forgetKept is nodeForget for one name; w is nil where the bucket is no remote one any more.
+func forgetKept(w *through, n object.Name) error {
+	if w == nil {
+		return nil
+	}
+	defer w.names.write(n)()
+	_, err := w.forget(n)
+	return err
 }

@@ -34,12 +34,22 @@ func (w *through) deleteMany(list []fs.Removal) []error {
 	own := w.forgetMany(list, errs)
 	w.deleteThere(list, errs)
 	w.deleteOwn(own, list, errs)
+	w.tellRemoved(list, errs)
+	return errs
+}
+
+// tellRemoved tells the owners by now of the names that were removed.
+func (w *through) tellRemoved(list []fs.Removal, errs []error) {
+	var names []object.Name
+	var at []int
 	for i := range list {
 		if errs[i] == nil {
-			errs[i] = w.tellOwner(list[i].Name)
+			names, at = append(names, list[i].Name), append(at, i)
 		}
 	}
-	return errs
+	for j, err := range w.tellOwners(names) {
+		errs[at[j]] = err
+	}
 }
 
 // takeAll waits for the turns of all names, in an order that all follow, so that

@@ -32,7 +32,7 @@ const (
 	PathLookup  = "/_/lookup"  // LookupRequest → LookupAnswer
 	PathMembers = "/_/members" // MembersRequest → MembersAnswer
 	PathRename  = "/_/rename"  // RenameRequest → {}
-	PathForget  = "/_/forget"  // NameRequest → {}: what is kept of a remote bucket's object goes, for it was written to
+	PathForget  = "/_/forget"  // ForgetRequest → {}
 
 	PathRemoteList = "/_/remote-list" // ListRequest → a page of the remote bucket behind this one; it may be shorter than asked for
 )
@@ -89,6 +89,13 @@ type NameRequest struct {
 	// first, and where that has none and Synchronize is set, it goes here.
 	Latest      bool `json:"latest,omitempty"`
 	Synchronize bool `json:"synchronize,omitempty"`
+}
+
+// ForgetRequest tells the owner of objects of a remote bucket that what it keeps of them
+// goes: the sender has written to them, or removed them.
+type ForgetRequest struct {
+	Bucket uint64   `json:"bucket"`
+	Keys   []string `json:"keys"`
 }
 
 // RenameRequest asks the target that owns To for a copy of From, an object of the
