@@ -173,9 +173,7 @@ func newEntry(l ListMessage, e *object.Entry, node string) Entry {
 		out.Version = versionOf(m)
 	}
 	if l.Wants("copies") {
-		if out.Copies = 1; m.Mirror != "" {
-			out.Copies = 2
-		}
+		out.Copies = 1 + len(m.Mirrors)
 	}
 	if l.Wants("custom") {
 		out.Custom = formatCustom(customOf(m))

@@ -45,9 +45,8 @@ func NewObjectInfo(b Bucket, key string, m *object.Meta, node string) ObjectInfo
 	}
 	if m.Mountpath != "" {
 		i.Mountpaths = []string{m.Mountpath}
-		if m.Mirror != "" {
-			i.Copies, i.Mountpaths = 2, append(i.Mountpaths, m.Mirror)
-		}
+		i.Mountpaths = append(i.Mountpaths, m.Mirrors...)
+		i.Copies = len(i.Mountpaths)
 	} else if m.Custom[object.CustomSource] != "" { // at the remote only
 		i.Present, i.Copies, i.Accessed, node = false, 0, time.Time{}, ""
 	}

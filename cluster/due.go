@@ -109,7 +109,7 @@ func (s *State) Unmoved() []*Bucket {
 }
 
 // MaxMirrors is the most copies that a target keeps of an object on its mountpaths.
-const MaxMirrors = 2
+const MaxMirrors = 8
 
 // MaxCopies is the most copies that a bucket's objects may have on different targets.
 const MaxCopies = 8
@@ -123,8 +123,6 @@ func (m Map) CheckCopies(b *Bucket, had int) error {
 	switch mirrors := b.Props.Mirror.Count(); {
 	case mirrors > MaxMirrors:
 		return object.E(op, "mirror.copies", object.Unsupported, fmt.Errorf("mirror.copies: %d is the most that this version keeps of an object on the mountpaths of a target", MaxMirrors))
-	case mirrors > 1 && b.Props.Copies > 1:
-		return object.E(op, "mirror.enabled", object.Unsupported, errors.New("mirror.enabled: a bucket has several copies on the mountpaths of a target, or on several targets (copies), not both"))
 	case b.Props.Copies <= 1:
 		return nil
 	}

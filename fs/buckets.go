@@ -22,8 +22,8 @@ func (s *Store) Empty(bucket uint64) (bool, error) {
 // whether Copying lists them or not; see CountListed.
 func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	l := s.layout.Load()
-	if l.by(bucket).ghost != nil { // names are taken over: what shadows have of others counts, too
-		return s.CountListed(bucket)
+	if len(l.by(bucket).ghosts) > 0 { // names are taken over: what shadows have of others counts, too
+		return s.countNames(bucket, func(object.Name) bool { return true })
 	}
 	defer s.stillMoves(l)()
 	for _, m := range l.all {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 
 	"ais/object"
 )
@@ -160,6 +161,7 @@ func (s *Store) adoptEstate(e *Estate, held []segment, fetch Fetch, same bool) (
 	if err := h.bring(held, e.Blobs); err != nil {
 		return false, err
 	}
+	h.ahead()
 	if t, err = s.lockName(e.Name); err != nil {
 		return false, err
 	}
@@ -232,7 +234,7 @@ func (t *txn) adopt(e *Estate) (tried bool, err error) {
 	if err := t.commit(e.Durability); err != nil {
 		return true, err
 	}
-	t.x.marks.set(t.n, mark{})
+	t.setMark(mark{})
 	r.done(t, delta, e.Durability)
 	return true, nil
 }
@@ -245,7 +247,8 @@ func (s *Store) OpenBlob(n object.Name, id string) (r io.ReadCloser, size int64,
 	if err != nil {
 		return nil, 0, object.E("fs.OpenBlob", n.Key, object.Invalid, err)
 	}
-	for _, m := range s.layout.Load().by(n.Bucket).places(n.Digest()) {
+	l := s.layout.Load()
+	for _, m := range slices.Concat(l.by(n.Bucket).places(n.Digest()), l.mirrorsOf(n)) {
 		f, ferr := m.config.OS.OpenFile("blob.open", m.blobs.path(blob), os.O_RDONLY, 0)
 		if errors.Is(ferr, os.ErrNotExist) {
 			continue

@@ -48,10 +48,10 @@ func (t *txn) handOff(c *Change) error {
 // misses changes; fewer are the last.
 func (s *Store) Handoffs(target string, after object.Name, limit int) ([]Handoff, error) {
 	var out []Handoff
-	err := s.eachMountpath(func(x *index) error {
+	err := s.eachMountpath(0, func(x *index, has nameSet) error {
 		found := 0
 		return x.walkFrom(kindHandoff, 0, after, func(n object.Name, rest []byte, it *pebble.Iterator) (bool, error) {
-			if string(rest) != target {
+			if string(rest) != target || !has(n) {
 				return true, nil
 			}
 			v, err := it.ValueAndErr()
@@ -115,23 +115,70 @@ func (s *Store) forgetHandoff(n object.Name, target string, before uint64) error
 	return t.commit(object.Process)
 }
 
-// eachMountpath calls f for the index of every mountpath that names are on, while no name moves
-// between them. Unavailable where one is failed.
-func (s *Store) eachMountpath(f func(x *index) error) error {
-	l := s.layout.Load()
-	defer s.stillMoves(l)()
-	for _, m := range l.all {
-		x, err := m.use()
-		if err != nil {
+// eachMountpath calls f for the index of every mountpath, or shadow, that names of a
+// bucket, 0 for all, are on, while no name moves between them; has says which those are.
+// Unavailable where one is failed.
+func (s *Store) eachMountpath(bucket uint64, f func(x *index, has nameSet) error) error {
+	for {
+		l := s.layout.Load()
+		err := s.eachMountpathOf(l, bucket, f)
+		if err != errOut {
 			return err
 		}
-		err = f(x)
-		x.leave()
+		s.mayFailOver(bucket, object.Unavailable, l.listed(bucket)...)
+		if l == s.layout.Load() {
+			return object.Unavailable
+		}
+	}
+}
+
+// errOut says that f was not called, since a mountpath is out of service.
+var errOut = errors.New("a mountpath is out of service")
+
+func (s *Store) eachMountpathOf(l *layout, bucket uint64, f func(x *index, has nameSet) error) error {
+	defer s.stillMoves(l)()
+	var all []*index
+	var have []nameSet
+	defer func() {
+		for _, x := range all {
+			x.leave()
+		}
+	}()
+	for _, m := range l.everywhere() {
+		has := l.namesOn(m)
+		if has == nil || bucket != 0 && l.by(bucket) != l && l.set.isLost(m.id) {
+			continue
+		}
+		x, err := m.use()
 		if err != nil {
+			return errOut
+		}
+		all, have = append(all, x), append(have, has)
+	}
+	for i, x := range all {
+		if err := f(x, have[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// nameSet is a set of names.
+type nameSet func(object.Name) bool
+
+// namesOn returns the names that count where they are on a mountpath or shadow: on a
+// lost one those without mirrors, on a shadow those that are taken over. It is nil for
+// none.
+func (l *layout) namesOn(m *mountpath) nameSet {
+	switch {
+	case m.parent != nil && l.restsOn(m):
+		return nil
+	case m.parent != nil:
+		return func(n object.Name) bool { return l.isStray(m, n) }
+	case l.set.isLost(m.id):
+		return func(n object.Name) bool { return l.by(n.Bucket) == l }
+	}
+	return func(object.Name) bool { return true }
 }
 
 // walkFrom calls f for the records of a kind after all of a name, until it returns

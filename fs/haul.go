@@ -36,9 +36,17 @@ func (h *haul) bring(segments []segment, blobs []Blob) (err error) {
 	return nil
 }
 
-// others returns the other mountpaths, where another name may refer to the blob.
+// ahead brings what is here to where the mirrors of the name will be.
+func (h *haul) ahead() {
+	if len(h.held) > 0 {
+		h.s.ahead(h.n, h.m, h.d, h.held...)
+	}
+}
+
+// others returns the other mountpaths, where another name may refer to the blob, or a
+// mirror does.
 func (h *haul) others(id blobID) (sources []source) {
-	for _, m := range h.s.layout.Load().all {
+	for _, m := range h.s.layout.Load().everywhere() {
 		if m != h.m && m.index.Load() != nil {
 			sources = append(sources, m.has(id))
 		}

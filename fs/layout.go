@@ -22,8 +22,8 @@ type layout struct {
 	off  []*mountpath // disabled members, which have no names
 	sets []placing
 
-	mirrored *layout    // the same mountpaths, as mirrored names are placed on them; nil for none
-	ghost    *mountpath // of that: a lost one whose names are taken over, to place by
+	mirrored *layout // the same mountpaths, as mirrored names are placed on them; nil for none
+	ghosts   placing // of that: the lost ones whose names are taken over, to place by
 }
 
 // placing is mountpaths that names are placed over.
@@ -45,7 +45,7 @@ func (p placing) of(digest uint64) *mountpath {
 
 // settled reports whether every name is where it belongs.
 func (l *layout) settled() bool {
-	return len(l.sets) == 1 && l.ghost == nil && (l.mirrored == nil || l.mirrored.settled())
+	return len(l.sets) == 1 && len(l.ghosts) == 0 && (l.mirrored == nil || l.mirrored.settled())
 }
 
 // places returns where a name may be, the place where it belongs first.

@@ -16,9 +16,9 @@ type cursor struct {
 	x      *index
 	bucket uint64
 	it     *pebble.Iterator
-	reads  *pebble.Iterator         // of the access times of the same names; nil where they are not asked for
-	mirror func(object.Name) string // of a mirrored bucket
-	only   func(key []byte) bool    // which names are to be seen; nil for all
+	reads  *pebble.Iterator           // of the access times of the same names; nil where they are not asked for
+	mirror func(object.Name) []string // of a mirrored bucket
+	only   func(key []byte) bool      // which names are to be seen; nil for all
 }
 
 // cursors opens a walk over every mountpath. A list that leaves out a mountpath
@@ -57,7 +57,7 @@ func (s *Store) cursorsOver(l *layout, kind byte, bucket uint64, prefix string) 
 		}
 		c := cursor{m: m, x: x, bucket: bucket, it: it}
 		if l.by(bucket) != l {
-			c.mirror = s.mirrorDir
+			c.mirror = s.mirrorDirs
 		}
 		if m.parent != nil {
 			c.only = func(key []byte) bool { return l.isTakenFrom(m, key) }
@@ -75,7 +75,7 @@ func (l *layout) listed(bucket uint64) []*mountpath {
 		return l.all
 	}
 	out := slices.DeleteFunc(slices.Clone(l.all), func(m *mountpath) bool { return l.set.isLost(m.id) })
-	if v.ghost != nil {
+	if len(v.ghosts) > 0 {
 		for _, m := range v.sets[0] {
 			out = append(out, m.shadow.Load())
 		}
@@ -257,7 +257,7 @@ func (c *cursor) entry(e *object.Entry, full bool) error {
 	err = decodeRecord(string(v), &r)
 	e.Meta = c.m.result(&r)
 	if c.mirror != nil {
-		e.Meta.Mirror = c.mirror(object.Name{Bucket: c.bucket, Key: e.Key})
+		e.Meta.Mirrors = c.mirror(object.Name{Bucket: c.bucket, Key: e.Key})
 	}
 	if c.reads != nil {
 		e.Meta.Accessed = c.m.accessedAlong(c.reads, c.it.Key(), object.Name{Bucket: c.bucket, Key: e.Key})

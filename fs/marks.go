@@ -169,9 +169,10 @@ type InDoubt struct {
 // InDoubt returns the prepared changes, those of a name in their order. It costs
 // nothing where there are none.
 func (s *Store) InDoubt() (out []InDoubt) {
-	for _, m := range s.layout.Load().all {
-		if x := m.index.Load(); x != nil {
-			out = append(out, x.marks.all()...)
+	l := s.layout.Load()
+	for _, m := range l.everywhere() {
+		if x, has := m.index.Load(), l.namesOn(m); x != nil && has != nil {
+			out = append(out, slices.DeleteFunc(x.marks.all(), func(d InDoubt) bool { return !has(d.Name) })...)
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -12,9 +13,9 @@ import (
 	"ais/object"
 )
 
-// doubts are the names whose mirror may be ahead of the home: a change was written to
-// the mirror, and whether the home has it is not known. Each is noted in the shadow's
-// index, in the write that it is about.
+// doubts are the names whose mirror may not be as the home is: a change was, or was to
+// be, written to mirrors, and whether this one, or the home, has it is not known. Each
+// is noted in the shadow's index, in the write that it is about.
 type doubts struct {
 	mu    sync.Mutex // guards the rest
 	names map[object.Name]uint64
@@ -53,6 +54,22 @@ func (d *doubts) has(n object.Name) bool {
 	return is
 }
 
+// expect notes in memory that a name will be in doubt.
+func (d *doubts) expect(n object.Name) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, is := d.names[n]; !is {
+		d.names[n] = 0
+	}
+}
+
+// all returns the names that are in doubt.
+func (d *doubts) all() []object.Name {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.names))
+}
+
 // begin notes a doubt in memory and in the batch, and takes some that have ended out.
 func (d *doubts) begin(b *pebble.Batch, n object.Name, use uint64) error {
 	d.mu.Lock()
@@ -81,88 +98,128 @@ func (d *doubts) end(n object.Name) {
 	}
 }
 
-// findMirror enters the index that has the mirror of the name, whose lock is held,
+// findMirrors enters the indexes that have mirrors of the name, whose lock is held,
 // and makes sure that what is there is as at the home. Where names get their mirrors
 // only now, one that has none goes without. The mountpath that is out of service
 // comes with an error.
-func (t *txn) findMirror(l *layout) (out *mountpath, err error) {
-	v := l.by(t.n.Bucket)
-	if v == l {
-		return nil, nil
-	}
-	m := v.mirrorOf(t.n.Digest())
-	if m == nil {
-		return nil, nil
-	}
-	x, err := m.useToWrite()
-	if err != nil {
-		return m, err
-	}
-	t.mirror = place{m, x}
-	home := place{t.m, t.x}
-	switch whole := l.set.Mirrors.Buckets[t.n.Bucket]; {
-	case whole && !x.doubts.has(t.n):
-		return nil, nil
-	case whole:
-		_, err = t.s.equalize(t.n, home, t.mirror)
-		return nil, err
-	}
-	_, theirs, same, err := compare(t.n, home, t.mirror)
-	if err != nil || same {
-		return nil, err
-	}
-	if theirs != nil {
-		if err := t.s.wipe(m, x, theirs); err != nil {
+func (t *txn) findMirrors(l *layout) (out *mountpath, err error) {
+	for i, m := range l.mirrorsOf(t.n) {
+		x, err := m.useToWrite()
+		if err != nil {
+			return m, err
+		}
+		t.mirrors = append(t.mirrors, place{m, x})
+		keep, err := t.matches(place{m, x}, l.set.Mirrors.Buckets[t.n.Bucket].has(i))
+		if err != nil {
 			return nil, err
 		}
+		if !keep {
+			x.leave()
+			t.mirrors = t.mirrors[:len(t.mirrors)-1]
+		}
 	}
-	t.leaveMirror()
 	return nil, nil
 }
 
-func (t *txn) leaveMirror() {
-	if t.mirror.m != nil {
-		t.mirror.x.leave()
-		t.mirror = place{}
+// matches makes sure that a mirror is as the home is; false where there is none yet.
+// known says that there is one, which is as the home is unless it is in doubt.
+func (t *txn) matches(mirror place, known bool) (bool, error) {
+	home := place{t.m, t.x}
+	switch {
+	case known && !mirror.x.doubts.has(t.n):
+		return true, nil
+	case known:
+		_, err := t.s.equalize(t.n, home, mirror)
+		return true, err
 	}
+	ours, theirs, same, err := compare(t.n, home, mirror)
+	if same {
+		mirror.x.marks.set(t.n, ours.marked())
+	}
+	if err != nil || same {
+		return true, err
+	}
+	if theirs != nil {
+		err = t.s.wipe(mirror.m, mirror.x, theirs)
+	}
+	return false, err
 }
 
-// commitMirror writes the batch to the mirror. Where it fails nothing is written at
-// home, and the mirror is in doubt.
-func (t *txn) commitMirror(b *pebble.Batch, d object.Durability) error {
-	m, x := t.mirror.m, t.mirror.x
+func (t *txn) leaveMirrors() {
+	for _, p := range t.mirrors {
+		p.x.leave()
+	}
+	t.mirrors = nil
+}
+
+// commitMirrors writes the batch to the mirrors. Where one fails nothing is written at
+// home, and all are in doubt; it is the one that comes with the error.
+func (t *txn) commitMirrors(b *pebble.Batch, d object.Durability) (failed *mountpath, err error) {
+	if len(t.mirrors) == 0 {
+		return nil, nil
+	}
 	blobs, err := newRefs(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(blobs) > 0 || b.Len() > maxHead {
+	use, err := newUse(t.s.config.Rand)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range t.mirrors {
+		p.x.doubts.expect(t.n)
+	}
+	c := mirrorCommit{records: b.Repr(), blobs: blobs, use: use | 1, d: d}
+	errs := make([]error, len(t.mirrors))
+	var others sync.WaitGroup
+	for i := range t.mirrors[1:] {
+		others.Go(func() { errs[i+1] = t.commitMirror(t.mirrors[i+1], c) })
+	}
+	errs[0] = t.commitMirror(t.mirrors[0], c)
+	others.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return t.mirrors[i].m, err
+		}
+	}
+	return nil, nil
+}
+
+// mirrorCommit is what is written to mirrors.
+type mirrorCommit struct {
+	records []byte   // a batch
+	blobs   []blobID // that it refers to anew
+	use     uint64   // by which the doubt is noted
+	d       object.Durability
+}
+
+// commitMirror writes to one mirror.
+func (t *txn) commitMirror(mirror place, c mirrorCommit) error {
+	m, x := mirror.m, mirror.x
+	if len(c.blobs) > 0 || len(c.records) > maxHead {
 		if err := m.space.admit(0); err != nil {
 			return err
 		}
 	}
 	var held []blobID
-	defer func() { m.keep.unhold(append(held, m.arrivals.unstage(blobs)...)) }()
-	for _, id := range blobs {
-		if err := m.need(id, false, d, nil, t.m.has(id)); err != nil {
+	defer func() { m.keep.unhold(append(held, m.arrivals.unstage(c.blobs)...)) }()
+	for _, id := range c.blobs {
+		if err := m.need(id, false, c.d, nil, t.m.has(id)); err != nil {
 			return err
 		}
 		held = append(held, id)
 	}
-	use, err := newUse(t.s.config.Rand)
-	if err != nil {
-		return err
-	}
 	copied := x.db.NewBatch()
-	if err := copied.SetRepr(bytes.Clone(b.Repr())); err != nil {
+	if err := copied.SetRepr(bytes.Clone(c.records)); err != nil {
 		return err
 	}
-	if err := x.doubts.begin(copied, t.n, use|1); err != nil {
+	if err := x.doubts.begin(copied, t.n, c.use); err != nil {
 		return err
 	}
 	if t.x.versions.Load() {
 		x.versions.Store(true)
 	}
-	return x.apply(copied, d)
+	return x.apply(copied, c.d)
 }
 
 // newRefs returns the blobs that a batch refers to anew, each once.
@@ -182,32 +239,46 @@ func newRefs(b *pebble.Batch) (ids []blobID, err error) {
 
 // mirrored ends a change that home has.
 func (t *txn) mirrored(d object.Durability) {
-	if t.mirror.m == nil {
-		return
+	t.countMirrored(t.delta)
+	for _, p := range t.mirrors {
+		p.m.release(p.x, t.use, slices.Clone(t.freed), d)
 	}
-	if t.delta != (count{}) {
-		t.mirror.x.counters.add(t.n.Bucket, t.delta)
-	}
-	t.mirror.m.release(t.mirror.x, t.use, slices.Clone(t.freed), d)
 }
 
-// ahead copies a blob, which is sealed, to where the mirror of its name will be, so
-// that no lock is held meanwhile. What goes wrong here goes wrong again there.
-func (s *Store) ahead(n object.Name, w *blobWriter, d object.Durability) {
-	l := s.layout.Load()
-	v := l.by(n.Bucket)
-	if v == l {
+// countMirrored counts, where mirrors are, what a change has added.
+func (t *txn) countMirrored(delta count) {
+	if delta == (count{}) {
 		return
 	}
-	m := v.mirrorOf(n.Digest())
-	if m == nil || !m.writes() {
-		return
+	for _, p := range t.mirrors {
+		p.x.counters.add(t.n.Bucket, delta)
 	}
-	if err := m.need(w.id, false, d, nil, w.m.has(w.id)); err != nil {
-		m.noteWrite(err)
-		return
+}
+
+// setMark replaces the mark of the name, which its lock guards.
+func (t *txn) setMark(now mark) {
+	t.x.marks.set(t.n, now)
+	for _, p := range t.mirrors {
+		p.x.marks.set(t.n, now)
 	}
-	m.arrivals.stage(w.id, s.config.Now())
+}
+
+// ahead copies blobs, which are sealed, from a mountpath to where the mirrors of their
+// name will be, so that no lock is held meanwhile. What goes wrong here goes wrong
+// again there.
+func (s *Store) ahead(n object.Name, from *mountpath, d object.Durability, ids ...blobID) {
+	for _, m := range s.layout.Load().mirrorsOf(n) {
+		for _, id := range ids {
+			if !m.writes() {
+				break
+			}
+			if err := m.need(id, false, d, nil, from.has(id)); err != nil {
+				m.noteWrite(err)
+				break
+			}
+			m.arrivals.stage(id, s.config.Now())
+		}
+	}
 }
 
 // compare returns what two places have of a name, and whether that is the same but for
@@ -234,6 +305,14 @@ func (e *inventory) essence() []pair {
 	})
 }
 
+// marked returns the mark of the name; e may be nil.
+func (e *inventory) marked() mark {
+	if e == nil {
+		return mark{}
+	}
+	return e.mark
+}
+
 // equalize makes what is in a shadow of a name what its home has; done says that it
 // was not so. The name's lock is held.
 func (s *Store) equalize(n object.Name, home, mirror place) (done bool, err error) {
@@ -242,6 +321,7 @@ func (s *Store) equalize(n object.Name, home, mirror place) (done bool, err erro
 		return false, err
 	}
 	if same {
+		mirror.x.marks.set(n, ours.marked())
 		mirror.x.doubts.end(n)
 		return false, nil
 	}
@@ -272,6 +352,7 @@ func (s *Store) equalize(n object.Name, home, mirror place) (done bool, err erro
 		return false, object.E("fs.Mirror", n.Key, object.Unavailable, err)
 	}
 	mirror.x.counters.add(n.Bucket, delta)
+	mirror.x.marks.set(n, ours.marked())
 	mirror.x.doubts.end(n)
 	if theirs != nil {
 		for _, h := range theirs.holds {

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,15 +22,17 @@ import (
 	"ais/object"
 )
 
-// brokenDisk is a file system of which what is below a folder may be broken.
+// brokenDisk is a file system of which what is below some folders is broken.
 type brokenDisk struct {
 	store.OS
-	dir    string
-	broken atomic.Bool
+	broken atomic.Pointer[[]string]
 }
 
+func (b *brokenDisk) breakDown(dirs ...string) { b.broken.Store(&dirs) }
+
 func (b *brokenDisk) err(name string) error {
-	if b.broken.Load() && strings.HasPrefix(name, b.dir+"/") {
+	dirs := b.broken.Load()
+	if dirs != nil && slices.ContainsFunc(*dirs, func(dir string) bool { return strings.HasPrefix(name, dir+"/") }) {
 		return &fs.PathError{Op: "test", Path: name, Err: unix.EIO}
 	}
 	return nil
@@ -115,22 +116,22 @@ func (f *brokenFile) Sync() error {
 }
 
 // mirrored opens a store of n mountpaths whose bucket 7 is mirrored.
-func mirroredStore(t *testing.T, c store.Config) *store.Store {
+func mirroredStore(t *testing.T, c store.Config, copies int) *store.Store {
 	t.Helper()
 	s := open(t, c)
-	if err := s.SetCopies(7, 2); err != nil {
+	if err := s.SetCopies(7, copies); err != nil {
 		t.Fatal(err)
 	}
-	wantMirrored(t, s)
+	wantMirrored(t, s, copies)
 	return s
 }
 
-func wantMirrored(t *testing.T, s *store.Store) {
+func wantMirrored(t *testing.T, s *store.Store, want int) {
 	t.Helper()
 	waitFor(t, func() bool { // a mountpath may be coming back
 		return s.Resilver(context.Background(), &store.Progress{}) == nil && !s.Unsettled()
 	})
-	if copies, complete := s.Copies(7); copies != 2 || !complete {
+	if copies, complete := s.Copies(7); copies != want || !complete {
 		t.Fatal(copies, complete)
 	}
 }
@@ -242,8 +243,8 @@ func wantAll(t *testing.T, s *store.Store, clients []*client) {
 // detached by force, before anybody has asked for a name on it, and another one is
 // attached, under load.
 func TestDeadDiskIsReplaced(t *testing.T) {
-	disk := &brokenDisk{OS: faultfs.New(), dir: "/m1"}
-	s := mirroredStore(t, memConfig(disk))
+	disk := &brokenDisk{OS: faultfs.New()}
+	s := mirroredStore(t, memConfig(disk), 2)
 	clients := newClients(2, rand.Uint64())
 	for _, w := range clients {
 		for range 60 {
@@ -252,7 +253,7 @@ func TestDeadDiskIsReplaced(t *testing.T) {
 			}
 		}
 	}
-	disk.broken.Store(true)
+	disk.breakDown("/m1")
 	_ = s.CheckMountpath("/m1")
 	waitFor(t, func() bool { return slices.Equal(s.OutOfService(), []string{"/m1"}) })
 	if err := s.Detach("/m1", true); err != nil {
@@ -276,7 +277,7 @@ func TestDeadDiskIsReplaced(t *testing.T) {
 	}
 	resilver(t, s)
 	work.Wait()
-	wantMirrored(t, s)
+	wantMirrored(t, s, 2)
 	wantStates(t, s, "/m2 ok, /m3 ok")
 	wantAll(t, s, clients)
 	if err := s.Close(); err != nil {
@@ -284,13 +285,13 @@ func TestDeadDiskIsReplaced(t *testing.T) {
 	}
 }
 
-// A store keeps one copy, or two where it has two mountpaths, and no more.
+// A store keeps as many copies as it has mountpaths, and no more.
 func TestCopiesThatAreRefused(t *testing.T) {
 	c := memConfig(faultfs.New())
 	c.Mountpaths = []string{"/m1"}
 	s := open(t, c)
 	wantKind(t, s.SetCopies(7, 2), object.Refused)
-	wantKind(t, s.SetCopies(7, 3), object.Unsupported)
+	wantKind(t, s.SetCopies(7, 9), object.Unsupported)
 	if err := s.Attach("/m2"); err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func TestCopiesThatAreRefused(t *testing.T) {
 	if err := s.SetCopies(7, 2); err != nil {
 		t.Fatal(err)
 	}
-	wantMirrored(t, s)
+	wantMirrored(t, s, 2)
 	if n := mirrorsOf(t, s); n != 1 {
 		t.Fatal(n)
 	}
@@ -322,59 +323,63 @@ func mirrorsOf(t *testing.T, s *store.Store) (n int) {
 		t.Fatal(err)
 	}
 	for _, e := range page.Entries {
-		if e.Meta.Mirror != "" {
+		if len(e.Meta.Mirrors) > 0 {
 			n++
 		}
 	}
 	return n
 }
 
-// TestMirroredDiskLost breaks one disk under load, over and over, and repairs it: no
-// read or list fails, nothing acknowledged is lost, and what is back is like new.
-func TestMirroredDiskLost(t *testing.T) {
-	for _, mountpaths := range []int{2, 3} {
-		t.Run(strconv.Itoa(mountpaths), func(t *testing.T) {
+// TestMirroredDisksLost breaks disks under load, one after the other and over and over,
+// as many as there are mirrors, and repairs them: no read or list fails, nothing
+// acknowledged is lost, and what is back is like new.
+func TestMirroredDisksLost(t *testing.T) {
+	for _, c := range []struct{ mountpaths, copies int }{{2, 2}, {3, 2}, {3, 3}, {5, 3}} {
+		t.Run(fmt.Sprintf("%d of %d", c.copies, c.mountpaths), func(t *testing.T) {
 			t.Parallel() // it waits more than it works
-			loseMirroredDisks(t, mountpaths)
+			loseMirroredDisks(t, c.mountpaths, c.copies)
 		})
 	}
 }
 
-func loseMirroredDisks(t *testing.T, mountpaths int) {
+func loseMirroredDisks(t *testing.T, mountpaths, copies int) {
 	disk := &brokenDisk{OS: faultfs.New()}
 	c := memConfig(disk)
-	c.Mountpaths = []string{"/m1", "/m2", "/m3"}[:mountpaths]
-	s := mirroredStore(t, c)
+	c.Mountpaths = []string{"/m1", "/m2", "/m3", "/m4", "/m5"}[:mountpaths]
+	s := mirroredStore(t, c, copies)
 	clients := newClients(4, rand.Uint64())
 	for round := range 3 {
-		disk.dir = c.Mountpaths[round%mountpaths]
-		var work sync.WaitGroup
-		for _, w := range clients {
-			work.Go(func() {
-				for i := range 60 {
-					if w.id == 0 && i == 20 {
-						disk.broken.Store(true)
+		var broken []string
+		for lost := range copies - 1 {
+			broken = append(broken, c.Mountpaths[(round+lost)%mountpaths])
+			var work sync.WaitGroup
+			for _, w := range clients {
+				work.Go(func() {
+					for i := range 60 {
+						if w.id == 0 && i == 20 {
+							disk.breakDown(broken...)
+						}
+						if err := w.step(s); err != nil {
+							t.Errorf("client %d, round %d (%s): %v", w.id, round, states(s), err)
+							return
+						}
 					}
-					if err := w.step(s); err != nil {
-						t.Errorf("client %d, round %d (%s): %v", w.id, round, states(s), err)
-						return
-					}
-				}
-			})
-		}
-		work.Wait()
-		if t.Failed() {
-			return
-		}
-		wantAll(t, s, clients)
-		waitFor(t, func() bool { return strings.Contains(states(s), "failed") })
-		if round == 1 { // it may stay away for long
-			_ = s.Resilver(context.Background(), &store.Progress{})
+				})
+			}
+			work.Wait()
+			if t.Failed() {
+				return
+			}
 			wantAll(t, s, clients)
+			waitFor(t, func() bool { return len(s.OutOfService()) == len(broken) })
+			if round == 1 { // it may stay away for long
+				_ = s.Resilver(context.Background(), &store.Progress{})
+				wantAll(t, s, clients)
+			}
 		}
-		disk.broken.Store(false)
+		disk.breakDown()
 		waitHealthy(t, s)
-		wantMirrored(t, s)
+		wantMirrored(t, s, copies)
 		wantAll(t, s, clients)
 		if n, _, err := s.Count(7); err != nil {
 			t.Fatal(n, err)

@@ -64,7 +64,7 @@ func TestMirrorCrash(t *testing.T) {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
 			base := faultfs.New()
-			s := mirroredStore(t, mountConfig(base, 1))
+			s := mirroredStore(t, mountConfig(base, 1), 2)
 			put(t, s, name("k"), op.before)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -150,7 +150,7 @@ func (m mirrorCrash) look(t *testing.T, f *faultfs.FS, lost string, acknowledged
 		waitHealthy(t, s)
 		got = again
 	}
-	wantMirrored(t, s)
+	wantMirrored(t, s, 2)
 	if n, _, err := s.Count(7); err != nil || n > 1 || (n == 1) != (got != nil) {
 		t.Fatal(n, err)
 	}
@@ -167,7 +167,7 @@ func (m mirrorCrash) look(t *testing.T, f *faultfs.FS, lost string, acknowledged
 			t.Fatal(err)
 		}
 		waitHealthy(t, s)
-		wantMirrored(t, s)
+		wantMirrored(t, s, 2)
 	}
 }
 
@@ -176,12 +176,12 @@ func (m mirrorCrash) look(t *testing.T, f *faultfs.FS, lost string, acknowledged
 func TestDamageIsRepaired(t *testing.T) {
 	f := faultfs.New()
 	c := memConfig(f)
-	s := mirroredStore(t, c)
+	s := mirroredStore(t, c, 2)
 	data := content(3<<20, 5)
 	put(t, s, name("k"), data)
 	meta, err := s.Stat(name("k"), "")
-	if err != nil || meta.Mirror == "" || meta.Mirror == meta.Mountpath {
-		t.Fatal(meta.Mountpath, meta.Mirror, err)
+	if err != nil || len(meta.Mirrors) != 1 || meta.Mirrors[0] == meta.Mountpath {
+		t.Fatal(meta.Mountpath, meta.Mirrors, err)
 	}
 	path := blobUnder(t, f, meta.Mountpath)
 	if err := f.Flip(path, 1<<20+5); err != nil {
@@ -189,7 +189,7 @@ func TestDamageIsRepaired(t *testing.T) {
 	}
 	wantContent(t, s, name("k"), data)
 	waitFor(t, func() bool { return s.Repaired() == 1 })
-	if err := f.Remove("test.remove", blobUnder(t, f, meta.Mirror+"/mirror")); err != nil {
+	if err := f.Remove("test.remove", blobUnder(t, f, meta.Mirrors[0]+"/mirror")); err != nil {
 		t.Fatal(err)
 	}
 	wantContent(t, s, name("k"), data)

@@ -9,7 +9,7 @@ import (
 	"ais/object"
 )
 
-// mirrorPass gives every name of mirrored buckets its mirror, takes out what shadows
+// mirrorPass gives every name of mirrored buckets its mirrors, takes out what shadows
 // have besides, and notes that it is so.
 func (s *Store) mirrorPass(ctx context.Context, p *Progress) error {
 	l := s.layout.Load()
@@ -59,13 +59,14 @@ func (s *Store) noteWhole(l *layout) error {
 		return nil
 	}
 	next := l.set.clone()
-	for id := range next.Mirrors.Buckets {
-		next.Mirrors.Buckets[id] = true
+	for id, b := range next.Mirrors.Buckets {
+		b.Have = b.Copies
+		next.Mirrors.Buckets[id] = b
 	}
 	return s.change(next, nil, nil)
 }
 
-// mirrorName makes a name's mirror what its home has, and takes it out of all other
+// mirrorName makes a name's mirrors what its home has, and takes it out of all other
 // shadows.
 func (s *Store) mirrorName(l *layout, n object.Name) (done bool, bytes int64, err error) {
 	t, err := s.lockName(n)
@@ -76,10 +77,7 @@ func (s *Store) mirrorName(l *layout, n object.Name) (done bool, bytes int64, er
 	if s.layout.Load() != l {
 		return false, 0, object.E("fs.Mirror", n.Key, object.Busy, errRelaid)
 	}
-	var right *mountpath
-	if v := l.by(n.Bucket); v != l {
-		right = v.mirrorOf(n.Digest())
-	}
+	right := l.mirrorsOf(n)
 	for _, sh := range l.shadows() {
 		if l.set.isLost(sh.id) {
 			continue
@@ -88,8 +86,10 @@ func (s *Store) mirrorName(l *layout, n object.Name) (done bool, bytes int64, er
 		if err != nil {
 			return false, 0, err
 		}
-		if sh == right {
-			done, err = s.equalize(n, place{t.m, t.x}, place{sh, x})
+		if slices.Contains(right, sh) {
+			var made bool
+			made, err = s.equalize(n, place{t.m, t.x}, place{sh, x})
+			done = done || made
 		} else {
 			err = s.wipeName(sh, x, n)
 		}

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -9,55 +10,73 @@ import (
 	"ais/object"
 )
 
-// Names of mirrored buckets have a second copy, the mirror, on another mountpath: in
-// the order of the hash the first mountpath is a name's home, and the second has its
-// mirror. A mirror is a record of the index, and blobs, as the home's, but in a store
+// Names of mirrored buckets have more copies, the mirrors, on other mountpaths: in the
+// order of the hash the first mountpath is a name's home, and the next ones have its
+// mirrors. A mirror is a record of the index, and blobs, as the home's, but in a store
 // of their own below the mountpath, its shadow, where no reader, listing or count
 // looks: to them the home is all that there is.
 //
-// A change goes to the mirror first, durably, and then to the home; that is what makes
+// A change goes to the mirrors first, durably, and then to the home; that is what makes
 // it visible. A mountpath that is out of service is lost for mirrored names: they are
 // placed as if it were not there, and those that had it for home are found in the
-// shadow of the next one, from where a resilver takes them over. When it is back, what
-// it has of them is removed before it is used for them again.
+// shadow of the next one, from where a resilver takes them over. As many may be lost,
+// one after the other, as names are known to have mirrors. When one is back, what
+// it has of such names is removed before it is used for them again.
 
 // mirrors is what the set of mountpaths says of mirrored buckets.
 type mirrors struct {
-	// Buckets are those that are mirrored, by id; true where every name has its
-	// mirror, so that a mountpath may be lost.
-	Buckets map[uint64]bool `json:"buckets"`
-	Lost    []string        `json:"lost,omitempty"`    // uuids of mountpaths whose mirrored names are elsewhere
-	Earlier [][]string      `json:"earlier,omitempty"` // as mountset.Earlier, for mirrored names only
-	From    *member         `json:"from,omitempty"`    // the lost one whose names are being taken over from mirrors
+	Buckets map[uint64]mirrored `json:"mirrored"`          // those that are mirrored, by id
+	Lost    []string            `json:"lost,omitempty"`    // uuids of mountpaths whose mirrored names are elsewhere
+	Earlier [][]string          `json:"earlier,omitempty"` // as mountset.Earlier, for mirrored names only
+	From    []member            `json:"from,omitempty"`    // the lost ones whose names are being taken over from mirrors
 }
 
+// mirrored says of a bucket how many copies its names are to have, counting the home,
+// and how many each is known to have, in the order of the hash, as far as there are
+// mountpaths.
+type mirrored struct {
+	Copies int `json:"copies"`
+	Have   int `json:"have"`
+}
+
+// has reports whether every name has the i-th of its mirrors, counted from 0.
+func (b mirrored) has(i int) bool { return i+1 < b.Have }
+
 // maxCopies is how many copies a target can have of a name.
-const maxCopies = 2
+const maxCopies = 8
 
 func (g *mirrors) clone() *mirrors {
 	if g == nil {
 		return nil
 	}
-	out := &mirrors{Buckets: make(map[uint64]bool), Lost: slices.Clone(g.Lost), Earlier: slices.Clone(g.Earlier), From: g.From}
-	for id, whole := range g.Buckets {
-		out.Buckets[id] = whole
-	}
-	return out
+	return &mirrors{Buckets: maps.Clone(g.Buckets), Lost: slices.Clone(g.Lost), Earlier: slices.Clone(g.Earlier), From: slices.Clone(g.From)}
 }
 
-// whole reports whether every mirrored name has its mirror.
+// whole reports whether every mirrored name has all its mirrors.
 func (g *mirrors) whole() bool {
-	for _, whole := range g.Buckets {
-		if !whole {
+	for _, b := range g.Buckets {
+		if b.Have < b.Copies {
 			return false
 		}
 	}
 	return true
 }
 
-func (g *mirrors) broken() {
-	for id := range g.Buckets {
-		g.Buckets[id] = false
+// spare reports whether every mirrored name has a mirror.
+func (g *mirrors) spare() bool {
+	for _, b := range g.Buckets {
+		if !b.has(0) {
+			return false
+		}
+	}
+	return true
+}
+
+// lessen notes that names may have so many copies less than they had.
+func (g *mirrors) lessen(by int) {
+	for id, b := range g.Buckets {
+		b.Have = max(b.Have-by, 1)
+		g.Buckets[id] = b
 	}
 }
 
@@ -102,31 +121,39 @@ func mirroredLayout(l *layout, by map[string]*mountpath) *layout {
 			v.sets = append(v.sets, p)
 		}
 	}
-	if from := l.set.Mirrors.From; from != nil {
-		v.ghost = &mountpath{hash: object.HashString(from.ID), weight: from.Weight}
+	for _, from := range l.set.Mirrors.From {
+		v.ghosts = append(v.ghosts, &mountpath{hash: object.HashString(from.ID), weight: from.Weight})
 	}
 	return v
 }
 
-// takenOver reports whether a name was the lost mountpath's, and is found in the
+// takenOver reports whether a name was a lost mountpath's, and is found in the
 // shadow of its home until it is moved.
 func (l *layout) takenOver(digest uint64) bool {
-	if l.ghost == nil {
+	if len(l.ghosts) == 0 {
 		return false
 	}
 	home := l.sets[0].of(digest)
-	return placing{home, l.ghost}.of(digest) == l.ghost
+	return slices.Concat(placing{home}, l.ghosts).of(digest) != home
 }
 
-// mirrorOf returns the shadow that has the mirror of a name; nil where there is only
-// one mountpath.
-func (l *layout) mirrorOf(digest uint64) *mountpath {
-	home := l.sets[0].of(digest)
-	rest := slices.DeleteFunc(slices.Clone(l.sets[0]), func(m *mountpath) bool { return m == home })
-	if len(rest) == 0 {
+// mirrorsOf returns the shadows that have the mirrors of a name, or are to have them, in
+// the order of the hash; fewer where there are not so many mountpaths.
+func (l *layout) mirrorsOf(n object.Name) (shadows []*mountpath) {
+	v := l.by(n.Bucket)
+	if v == l {
 		return nil
 	}
-	return rest.of(digest).shadow.Load()
+	digest := n.Digest()
+	order := slices.Clone(v.sets[0])
+	for i := range min(l.set.Mirrors.Buckets[n.Bucket].Copies, len(order)) {
+		best := i + slices.Index(order[i:], order[i:].of(digest))
+		order[i], order[best] = order[best], order[i]
+		if i > 0 {
+			shadows = append(shadows, order[i].shadow.Load())
+		}
+	}
+	return shadows
 }
 
 // shadows returns the shadows of all mountpaths.
@@ -183,32 +210,25 @@ func (s *Store) Copies(bucket uint64) (copies int, complete bool) {
 	if set.Mirrors == nil {
 		return 1, true
 	}
-	whole, mirrored := set.Mirrors.Buckets[bucket]
-	if !mirrored {
+	b, is := set.Mirrors.Buckets[bucket]
+	if !is {
 		return 1, true
 	}
-	return maxCopies, whole
+	return b.Copies, b.Have >= b.Copies
 }
 
-// mirrorDir returns the directory of the mountpath that has the mirror of a name, ""
-// where there is none.
-func (s *Store) mirrorDir(n object.Name) string {
+// mirrorDirs returns the directories of the mountpaths that have mirrors of a name.
+func (s *Store) mirrorDirs(n object.Name) (dirs []string) {
 	l := s.layout.Load()
-	v := l.by(n.Bucket)
-	if v == l {
-		return ""
+	for i, m := range l.mirrorsOf(n) {
+		if m.writes() && (l.set.Mirrors.Buckets[n.Bucket].has(i) || m.mustHave(n) == nil) {
+			dirs = append(dirs, m.parent.dir)
+		}
 	}
-	m := v.mirrorOf(n.Digest())
-	if m == nil || !m.writes() {
-		return ""
-	}
-	if !l.set.Mirrors.Buckets[n.Bucket] && m.mustHave(n) != nil {
-		return ""
-	}
-	return m.parent.dir
+	return dirs
 }
 
-// SetCopies decides how many copies a target keeps of a bucket's names, 1 or 2; names
+// SetCopies decides how many copies a target keeps of a bucket's names, 1 to 8; names
 // get, or lose, theirs with the next Resilver. Errors: Unsupported for more, Refused
 // where there are fewer mountpaths, or one is out of service, or names are being moved.
 func (s *Store) SetCopies(bucket uint64, copies int) error {
@@ -232,7 +252,11 @@ func (s *Store) SetCopies(bucket uint64, copies int) error {
 		return err
 	}
 	if next.Mirrors == nil {
-		next.Mirrors = &mirrors{Buckets: make(map[uint64]bool)}
+		next.Mirrors = &mirrors{Buckets: make(map[uint64]mirrored)}
+	}
+	was := next.Mirrors.Buckets[bucket]
+	if copies < was.Copies {
+		s.unverified.Store(true) // what is more than that is taken out
 	}
 	if copies <= 1 {
 		delete(next.Mirrors.Buckets, bucket)
@@ -244,7 +268,7 @@ func (s *Store) SetCopies(bucket uint64, copies int) error {
 			return refuse(object.Unavailable, "mountpath %s takes no mirrors", m.dir)
 		}
 	}
-	next.Mirrors.Buckets[bucket] = false
+	next.Mirrors.Buckets[bucket] = mirrored{Copies: copies, Have: min(max(was.Have, 1), copies)}
 	return s.change(next, nil, nil)
 }
 
@@ -270,8 +294,12 @@ func (g *mountset) relaid(before *mountset) {
 	if g.Mirrors == nil || before.Mirrors == nil {
 		return
 	}
-	if !slices.Equal(g.mirrorPlacing(), before.mirrorPlacing()) {
-		g.Mirrors.broken()
+	now, then := g.mirrorPlacing(), before.mirrorPlacing()
+	gone := slices.DeleteFunc(slices.Clone(then), func(id string) bool { return slices.Contains(now, id) })
+	if len(now)+len(gone) == len(then) { // the order of those that stay is the same
+		g.Mirrors.lessen(len(gone))
+	} else {
+		g.Mirrors.lessen(maxCopies)
 	}
 }
 
@@ -308,7 +336,7 @@ func (s *Store) failOver(m *mountpath) bool {
 	}
 	i := l.set.index(home.id)
 	next := l.set.clone()
-	if i < 0 || next.Mirrors == nil || !next.Mirrors.whole() || l.set.isLost(home.id) || !l.settled() {
+	if i < 0 || next.Mirrors == nil || !next.Mirrors.spare() || l.set.isLost(home.id) || len(l.sets) > 1 || len(l.mirrored.sets) > 1 {
 		return false
 	}
 	next.Mirrors.Lost = append(next.Mirrors.Lost, home.id)
@@ -316,15 +344,35 @@ func (s *Store) failOver(m *mountpath) bool {
 		return false
 	}
 	if next.Members[i].places() {
-		from := next.Members[i]
-		next.Mirrors.From = &from
+		next.Mirrors.From = append(next.Mirrors.From, next.Members[i])
 	}
+	l.remark(home)
 	if err := s.change(next, nil, home); err != nil {
 		home.logger.Error("names with mirrors cannot be served by other mountpaths", "err", err)
 		return false
 	}
 	home.logger.Warn("names with mirrors are served by other mountpaths")
 	return true
+}
+
+// remark reads again what names are in the middle of whose mirrors are in doubt, and
+// count without their home, which is out of service: so nobody changes them.
+func (l *layout) remark(home *mountpath) {
+	for _, sh := range l.shadows() {
+		x, err := sh.use()
+		if err != nil {
+			continue
+		}
+		for _, n := range x.doubts.all() {
+			if v := l.by(n.Bucket); v == l || v.sets[0].of(n.Digest()) != home {
+				continue
+			}
+			if e, err := x.gather(n); err == nil {
+				x.marks.set(n, e.marked())
+			}
+		}
+		x.leave()
+	}
 }
 
 // isOut reports whether the mountpath does not take changes, and not for a moment.

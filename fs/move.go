@@ -136,7 +136,7 @@ func (s *Store) lockAmong(l *layout, places []*mountpath, n object.Name, digest 
 		home, _ = h.at(places[0])
 	}
 	t := &txn{s: s, m: home.m, x: home.x, n: n, from: home.x.db, held: h, buf: s.scratch()}
-	return s.withMirror(t, l)
+	return s.withMirrors(t, l)
 }
 
 var (

@@ -123,7 +123,7 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 			w.m.noteWrite(err)
 			return object.Part{}, fault("fs.CommitPart", w.n, err)
 		}
-		w.s.ahead(w.n, w.blob, w.options.Durability)
+		w.s.ahead(w.n, w.m, w.options.Durability, w.blob.id)
 		r.Segments = []segment{w.blob.segment(w.number)}
 	}
 	applied, err := w.s.putPart(w.n, w.upload, r, w.place(), w.options.Durability)

@@ -237,7 +237,7 @@ func estates(t testing.TB, s *fs.Store) map[object.Name]string {
 	t.Helper()
 	out := make(map[object.Name]string)
 	for after, more := (object.Name{}), true; more; {
-		page, err := s.WalkNames(0, after, 3)
+		page, err := s.WalkNames(7, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ type couple struct {
 	mountpaths  map[*side][]string
 	known       map[string][]byte   // what is acknowledged; nil for a removal
 	unsure      map[string][][]byte // what may be there instead
+	kills       int                 // a process is killed after one of so many changes
 }
 
 func (c *couple) config(p *side) fs.Config {
@@ -100,7 +101,7 @@ func (c *couple) change(t *testing.T, i int) {
 	case object.KindOf(err) == object.Unavailable:
 		c.unsure[key] = append(c.unsure[key], data)
 	default:
-		t.Fatal(key, err)
+		t.Fatalf("%s: %v (%s)", key, err, states(s))
 	}
 }
 
@@ -128,9 +129,19 @@ func (c *couple) look(t *testing.T, s *fs.Store) {
 // that was acknowledged.
 func TestModelOfCopies(t *testing.T) {
 	const rounds, steps = 4, 60
+	c := newCouple(t)
+	for round := range rounds {
+		c.round(t, round, steps)
+		c.takeOver(t, uint64(round+2))
+	}
+}
+
+// newCouple makes an owner and a copy.
+func newCouple(t *testing.T) *couple {
+	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	c := &couple{rng: rand.New(rand.NewPCG(seed, 1)), known: map[string][]byte{}, unsure: map[string][][]byte{}}
+	c := &couple{rng: rand.New(rand.NewPCG(seed, 1)), known: map[string][]byte{}, unsure: map[string][][]byte{}, kills: 20}
 	c.owner, c.copy = joined()
 	c.mountpaths = map[*side][]string{c.owner: {"/o1", "/o2", "/o3"}, c.copy: {"/r1", "/r2"}}
 	c.disks = map[*side]*faultfs.FS{c.owner: faultfs.New(), c.copy: faultfs.New()}
@@ -138,35 +149,44 @@ func TestModelOfCopies(t *testing.T) {
 		p.open(t, c.config(p))
 		p.streams = true
 	}
-	for round := range rounds {
-		c.owner.refuse, c.owner.lose, c.owner.after = c.sometimes(12), c.sometimes(12), c.sometimes(12)
-		for i := range steps {
-			c.change(t, round*steps+i)
-			c.owner.settles = c.rng.IntN(2) == 0
-			if c.rng.IntN(20) == 0 {
-				c.kill(t, []*side{c.owner, c.copy}[c.rng.IntN(2)])
-			}
-			if c.rng.IntN(20) == 0 {
-				c.owner.settle(t)
-			}
+	return c
+}
+
+// round makes changes, and looks at what has come of them.
+func (c *couple) round(t *testing.T, round, steps int) {
+	t.Helper()
+	c.steps(t, round*steps, steps)
+	wantCopy(t, c.owner.store.Load(), c.copy.store.Load())
+	c.reshape(t)
+	for _, p := range []*side{c.owner, c.copy} {
+		s := p.store.Load()
+		sweep(t, s)
+		for n := range estates(t, s) {
+			wantWhole(t, s, n)
 		}
-		c.owner.refuse, c.owner.lose, c.owner.after = nil, nil, nil
-		c.look(t, c.owner.store.Load())
-		c.owner.settle(t)
-		wantCopy(t, c.owner.store.Load(), c.copy.store.Load())
-		c.reshape(t)
-		for _, p := range []*side{c.owner, c.copy} {
-			s := p.store.Load()
-			sweep(t, s)
-			for n := range estates(t, s) {
-				wantWhole(t, s, n)
-			}
-			if t.Failed() {
-				t.Fatalf("in round %d", round)
-			}
+		if t.Failed() {
+			t.Fatalf("in round %d", round)
 		}
-		c.takeOver(t, uint64(round+2))
 	}
+}
+
+// steps makes changes while messages and processes are lost, and settles all.
+func (c *couple) steps(t *testing.T, first, count int) {
+	t.Helper()
+	c.owner.refuse, c.owner.lose, c.owner.after = c.sometimes(12), c.sometimes(12), c.sometimes(12)
+	for i := range count {
+		c.change(t, first+i)
+		c.owner.settles = c.rng.IntN(2) == 0
+		if c.rng.IntN(c.kills) == 0 {
+			c.kill(t, []*side{c.owner, c.copy}[c.rng.IntN(2)])
+		}
+		if c.rng.IntN(20) == 0 {
+			c.owner.settle(t)
+		}
+	}
+	c.owner.refuse, c.owner.lose, c.owner.after = nil, nil, nil
+	c.look(t, c.owner.store.Load())
+	c.owner.settle(t)
 }
 
 // reshape moves the copy's names between its mountpaths, some of them in doubt.

@@ -132,6 +132,7 @@ func (s *Store) prepare(c *Change, held []segment, fetch Fetch) (again bool, err
 	if err := h.bring(held, c.Blobs); err != nil {
 		return false, err
 	}
+	h.ahead()
 	t, err := s.lockName(c.Name)
 	if err != nil {
 		return false, err
@@ -212,7 +213,7 @@ func (t *txn) prepare(c *Change, held []segment, keep int) (tried bool, err erro
 	kept := *c
 	kept.Records = bytes.Clone(c.Records) // the caller's may be those of a request, and change when it ends
 	now.chain = append(now.chain[:keep:keep], prepared{c.Stamp, since, use, &kept})
-	t.x.marks.set(t.n, now)
+	t.setMark(now)
 	t.releaseAll(dropped, c.Durability)
 	return true, nil
 }
@@ -284,8 +285,8 @@ func (s *Store) Prepared(n object.Name) ([]*Change, error) {
 func (t *txn) releaseAll(held []holding, d object.Durability) {
 	for _, h := range held {
 		t.m.release(t.x, h.use, blobsOf(h.segments), d)
-		if t.mirror.m != nil {
-			t.mirror.m.release(t.mirror.x, h.use, blobsOf(h.segments), d)
+		for _, p := range t.mirrors {
+			p.m.release(p.x, h.use, blobsOf(h.segments), d)
 		}
 	}
 }

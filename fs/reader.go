@@ -28,9 +28,11 @@ func (s *Store) Stat(n object.Name, version string) (object.Meta, error) {
 	for at := s.lookup(n); ; {
 		out, err := s.statAt(at.m, n, version)
 		if !at.another(err) {
-			if m := s.mirrorFor(n); m != nil && damaged(fault("fs.Stat", n, err)) {
-				if meta, merr := s.statAt(m, n, version); (merr == nil || mayBeElsewhere(merr)) && !m.inDoubt(n) {
-					return meta, fault("fs.Stat", n, merr)
+			if damaged(fault("fs.Stat", n, err)) {
+				for _, m := range s.mirrorsFor(n) {
+					if meta, merr := s.statAt(m, n, version); (merr == nil || mayBeElsewhere(merr)) && !m.inDoubt(n) {
+						return meta, fault("fs.Stat", n, merr)
+					}
 				}
 			}
 			if tries < listTries && s.awaitVerdict(n.Bucket, err) {
@@ -59,7 +61,7 @@ func (s *Store) statAt(m *mountpath, n object.Name, version string) (object.Meta
 		}
 		if err == nil {
 			out := m.result(r)
-			out.Mirror = s.mirrorDir(n)
+			out.Mirrors = s.mirrorDirs(n)
 			if version == "" {
 				out.Accessed = m.accessed(x, buf, n)
 			}
@@ -94,9 +96,9 @@ type Reader struct {
 	starts []int64 // of each segment in the object; nil for at most one
 	closed bool
 
-	name     object.Name
-	alt      *mountpath // that has the same blobs; nil for none
-	switched bool       // to alt
+	name object.Name
+	from *mountpath   // that blobs are read from; nil for m
+	alt  []*mountpath // others that have the same blobs
 }
 
 // Open returns a Reader of a version, named as for Stat. Errors: those of Stat,
@@ -163,10 +165,7 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, versio
 	if err := x.read(buf, n, version, rec); err != nil {
 		return nil, err
 	}
-	r := &Reader{s: s, m: m, use: rec.Use, name: n}
-	if m.parent == nil {
-		r.alt = s.mirrorFor(n)
-	}
+	r := &Reader{s: s, m: m, use: rec.Use, name: n, alt: s.mirrorsFor(n)}
 	var err error
 	switch {
 	case rec.Payload == payloadInline:
@@ -190,7 +189,7 @@ func (s *Store) open(m *mountpath, x *index, buf *scratch, n object.Name, versio
 		}
 	}
 	r.meta = m.result(rec)
-	r.meta.Mirror = s.mirrorDir(n)
+	r.meta.Mirrors = s.mirrorDirs(n)
 	return r, nil
 }
 
@@ -289,7 +288,7 @@ func (r *Reader) openSegment(i int) (f File, own bool, err error) {
 	for {
 		f, err = r.openBlob(r.segs[i].Blob)
 		if errors.Is(err, os.ErrNotExist) {
-			r.m.suspect(err)
+			r.at().suspect(err)
 			err = r.corrupt(err)
 		} else if err != nil {
 			err = r.readFault(err)
@@ -306,9 +305,9 @@ func (r *Reader) openSegment(i int) (f File, own bool, err error) {
 // corrupt counts damage, logs it (where an answer has begun already, nobody else
 // can), and returns it as an error.
 func (r *Reader) corrupt(err error) error {
-	r.m.stats.corrupt.Add(1)
-	r.s.config.Logger.Error("stored data is corrupt", "mountpath", r.m.dir, "size", r.meta.Size, "err", err)
-	return object.E("fs.Read", r.m.dir, object.Corrupt, err)
+	r.at().stats.corrupt.Add(1)
+	r.s.config.Logger.Error("stored data is corrupt", "mountpath", r.at().dir, "size", r.meta.Size, "err", err)
+	return object.E("fs.Read", r.at().dir, object.Corrupt, err)
 }
 
 // ReadAt implements io.ReaderAt over the object's bytes.
@@ -364,9 +363,9 @@ func (r *Reader) readFault(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return r.corrupt(io.ErrUnexpectedEOF)
 	}
-	r.m.stats.getErrors.Add(1)
-	r.m.suspect(err)
-	return object.E("fs.Read", r.m.dir, object.Internal, err)
+	r.at().stats.getErrors.Add(1)
+	r.at().suspect(err)
+	return object.E("fs.Read", r.at().dir, object.Internal, err)
 }
 
 // Verify checks the blocks that cover n bytes from off on against their
@@ -430,7 +429,7 @@ func (r *Reader) verifyFile(f File, t *trailer, off, n int64) error {
 // Range returns n bytes from off on, which must lie inside the object.
 func (r *Reader) Range(off, n int64) (*Section, error) {
 	if off < 0 || n < 0 || off+n > r.meta.Size {
-		return nil, object.E("fs.Range", r.m.dir, object.RangeInvalid, nil)
+		return nil, object.E("fs.Range", r.at().dir, object.RangeInvalid, nil)
 	}
 	return &Section{r: r, off: off, size: n, left: n}, nil
 }

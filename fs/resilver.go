@@ -181,7 +181,7 @@ func (s *Store) pass(ctx context.Context, l *layout, p *Progress) (found int64, 
 // shadow, and nothing is being taken over.
 func (l *layout) restsOn(m *mountpath) bool {
 	if m.parent != nil {
-		return l.mirrored.ghost == nil || l.set.isLost(m.id)
+		return len(l.mirrored.ghosts) == 0 || l.set.isLost(m.id)
 	}
 	off := l.set.Members[l.set.index(m.id)].State == memberOff
 	return len(l.sets) == 1 && (l.set.isLost(m.id) || l.settled() && off)

@@ -47,16 +47,16 @@ func (c *Section) leaveSegment() {
 	c.file, c.own, c.sent, c.trailer = nil, false, false, nil
 }
 
-// next is nextAt, from the mirror where what is at home cannot be read.
+// next is nextAt, from a mirror where what is at home cannot be read.
 func (c *Section) next() (int64, error) {
 	n, err := c.nextAt()
-	if err != nil && c.switchOver(err) {
+	for err != nil && c.switchOver(err) {
 		n, err = c.nextAt()
 	}
 	return n, err
 }
 
-// switchOver goes on with the mirror.
+// switchOver goes on with the next mirror.
 func (c *Section) switchOver(err error) bool {
 	own := c.own
 	if !c.r.switchOver(err) {

@@ -184,7 +184,7 @@ func (t *txn) settle(end Settlement) (*outcome, error) {
 
 // settled is called when the batch is in the log.
 func (o *outcome) settled() {
-	o.t.x.marks.set(o.t.n, o.after)
+	o.t.setMark(o.after)
 	o.done(o.t, o.delta, object.Process)
 }
 
@@ -265,9 +265,7 @@ func (r *replay) end(t *txn) (delta count, err error) {
 func (r *replay) done(t *txn, delta count, d object.Durability) {
 	if delta != (count{}) {
 		t.x.counters.add(t.n.Bucket, delta)
-		if t.mirror.m != nil {
-			t.mirror.x.counters.add(t.n.Bucket, delta)
-		}
+		t.countMirrored(delta)
 	}
 	if r.current {
 		t.m.reads.forget(t.n)

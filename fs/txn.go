@@ -20,7 +20,7 @@ type txn struct {
 	lock uint64        // the name's digest, by which it is locked where held is nil
 	buf  *scratch
 
-	mirror place // where the change goes first; the zero value for nowhere
+	mirrors []place // where the change goes first
 
 	old    *record // the current version; nil for none, or a delete marker
 	stored string  // old as it is stored
@@ -100,15 +100,15 @@ func (s *Store) lock(n object.Name, digest uint64) (*txn, error) {
 		t.end()
 		return nil, errRelaid
 	}
-	return s.withMirror(t, l)
+	return s.withMirrors(t, l)
 }
 
-// withMirror finds where the mirror of a locked name is, if it is to have one.
-func (s *Store) withMirror(t *txn, l *layout) (*txn, error) {
+// withMirrors finds where the mirrors of a locked name are, if it is to have any.
+func (s *Store) withMirrors(t *txn, l *layout) (*txn, error) {
 	if l.mirrored == nil {
 		return t, nil
 	}
-	out, err := t.findMirror(l)
+	out, err := t.findMirrors(l)
 	if err == nil {
 		return t, nil
 	}
@@ -124,7 +124,7 @@ func (t *txn) end() {
 	if t.b != nil {
 		_ = t.b.Close() // of a batch that was not applied
 	}
-	t.leaveMirror()
+	t.leaveMirrors()
 	if t.held != nil {
 		t.held.release()
 	} else {
@@ -315,22 +315,22 @@ func (t *txn) applyHere(d object.Durability) error {
 func (t *txn) commit(d object.Durability) error {
 	b := t.b
 	t.b = nil
-	if t.mirror.m != nil {
-		if err := t.commitMirror(b, d); err != nil {
-			t.mirror.m.noteWrite(err)
-			kind := object.Unavailable
-			if writeKind(err) == object.NoSpace {
-				kind = object.NoSpace
-			}
-			return object.E("fs.Mirror", t.n.Key, kind, errors.Join(err, b.Close()))
+	if failed, err := t.commitMirrors(b, d); err != nil {
+		if failed != nil {
+			failed.noteWrite(err)
 		}
+		kind := object.Unavailable
+		if writeKind(err) == object.NoSpace {
+			kind = object.NoSpace
+		}
+		return object.E("fs.Mirror", t.n.Key, kind, errors.Join(err, b.Close()))
 	}
 	if err := t.x.apply(b, d); err != nil {
 		// Whether the change will be there after a restart is not known.
 		return object.E("fs.apply", t.n.Key, object.Unavailable, err)
 	}
-	if t.mirror.m != nil {
-		t.mirror.x.doubts.end(t.n)
+	for _, p := range t.mirrors {
+		p.x.doubts.end(t.n)
 	}
 	return nil
 }

@@ -31,9 +31,9 @@ func (s *Store) WalkNames(bucket uint64, after object.Name, limit int) ([]Known,
 		return nil, nil
 	}
 	var found []Known
-	err := s.eachMountpath(func(x *index) error {
+	err := s.eachMountpath(bucket, func(x *index, has nameSet) error {
 		for _, kind := range []byte{kindObject, kindVersion, kindUpload, kindStamp, kindPrepared} {
-			out, err := x.known(kind, bucket, after, limit)
+			out, err := x.known(kind, bucket, after, limit, has)
 			if err != nil {
 				return err
 			}
@@ -74,9 +74,9 @@ func (k *Known) merge(other Known) {
 }
 
 // known returns the first names after a name that have records of a kind.
-func (x *index) known(kind byte, bucket uint64, behind object.Name, limit int) (out []Known, err error) {
+func (x *index) known(kind byte, bucket uint64, behind object.Name, limit int, has nameSet) (out []Known, err error) {
 	err = x.walkFrom(kind, bucket, behind, func(n object.Name, _ []byte, it *pebble.Iterator) (bool, error) {
-		if last := len(out) - 1; last >= 0 && out[last].Name == n {
+		if last := len(out) - 1; last >= 0 && out[last].Name == n || !has(n) {
 			return true, nil
 		}
 		if len(out) == limit {
@@ -101,6 +101,11 @@ func (x *index) known(kind byte, bucket uint64, behind object.Name, limit int) (
 // CountListed is Count of what a listing shows, with Copying.Lists, by a walk over the
 // bucket; Count has every copy that is here.
 func (s *Store) CountListed(bucket uint64) (objects, bytes int64, err error) {
+	return s.countNames(bucket, s.lists)
+}
+
+// countNames counts those of a bucket's names that are in a set.
+func (s *Store) countNames(bucket uint64, in nameSet) (objects, bytes int64, err error) {
 	all, err := s.cursors(kindObject, bucket, "")
 	if err != nil {
 		return 0, 0, fault("fs.CountListed", object.Name{Bucket: bucket}, err)
@@ -109,7 +114,7 @@ func (s *Store) CountListed(bucket uint64) (objects, bytes int64, err error) {
 	for c := least(all); c != nil && err == nil; c = least(all) {
 		var e object.Entry
 		var n object.Name
-		if n.Bucket, n.Key, _, err = parseName(c.it.Key()); err == nil && s.lists(n) {
+		if n.Bucket, n.Key, _, err = parseName(c.it.Key()); err == nil && in(n) {
 			err = c.entry(&e, false)
 			objects++
 			bytes += e.Meta.Size

@@ -235,7 +235,7 @@ func (w *Writer) commit(m object.Meta, terms Terms) (out object.Meta, tried bool
 		if err := w.seal(&blobInfo{Name: w.n, Meta: m}); err != nil {
 			return out, false, err
 		}
-		w.s.ahead(w.n, w.blob, w.options.Durability)
+		w.s.ahead(w.n, w.m, w.options.Durability, w.blob.id)
 		r.Payload, r.Segments = payloadBlob, []segment{w.blob.segment(0)}
 	} else if w.used > 0 {
 		extra := w.s.scratch()

@@ -55,7 +55,7 @@ type Meta struct {
 	// with the object.
 	Accessed  time.Time // last read or write; zero if not known
 	Mountpath string    // directory of the mountpath that holds it
-	Mirror    string    // of the one that holds its mirror; "" where it has none
+	Mirrors   []string  // of those that hold its mirrors; nil where it has none
 }
 
 // Clone returns a copy that shares no map or slice with m.
@@ -65,6 +65,7 @@ func (m Meta) Clone() Meta {
 	m.Tags = cloneMap(m.Tags)
 	m.Sums = append([]Checksum(nil), m.Sums...)
 	m.Parts = append([]Part(nil), m.Parts...)
+	m.Mirrors = append([]string(nil), m.Mirrors...)
 	return m
 }
 

@@ -122,14 +122,10 @@ func (t *Target) keepResilvering(ctx context.Context) {
 }
 
 // setMirrors has the store keep as many copies of each bucket's names as its
-// properties say. A bucket whose names are on several targets, or are being moved
-// between them, has none of its own here.
+// properties say.
 func (t *Target) setMirrors() {
 	for _, b := range t.cluster.State().Buckets() {
 		want := b.Props.Mirror.Count()
-		if b.Several() {
-			want = 1
-		}
 		if now, _ := t.store.Copies(b.ID); now == want {
 			t.mirrorless.Delete(b.ID)
 			continue

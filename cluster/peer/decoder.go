@@ -66,6 +66,18 @@ func (d *decoder) string() string {
 	return s
 }
 
+func (d *decoder) strings() []string {
+	n := d.count(1)
+	if n == 0 {
+		return nil
+	}
+	out := make([]string, n)
+	for i := range out {
+		out[i] = d.string()
+	}
+	return out
+}
+
 func (d *decoder) time() time.Time {
 	seconds, nanos := d.int(), d.uint()
 	if nanos >= 1e9 {

@@ -29,7 +29,7 @@ const (
 	metaOwner
 	metaACL
 	metaTags
-	metaMirror
+	metaMirrors
 	metaEnd
 )
 
@@ -66,7 +66,7 @@ func maskOf(m *object.Meta) uint64 {
 		bit(metaOwner, m.Owner != "") |
 		bit(metaACL, m.ACL != "") |
 		bit(metaTags, len(m.Tags) > 0) |
-		bit(metaMirror, m.Mirror != "")
+		bit(metaMirrors, len(m.Mirrors) > 0)
 }
 
 func bit(field uint64, given bool) uint64 {
@@ -131,8 +131,8 @@ func appendMeta(dst []byte, m *object.Meta, mask uint64) []byte {
 	if mask&metaTags != 0 {
 		dst = appendMap(dst, m.Tags)
 	}
-	if mask&metaMirror != 0 {
-		dst = appendString(dst, m.Mirror)
+	if mask&metaMirrors != 0 {
+		dst = appendStrings(dst, m.Mirrors)
 	}
 	return dst
 }
@@ -196,8 +196,8 @@ func (d *decoder) meta(m *object.Meta) {
 	if mask&metaTags != 0 {
 		m.Tags = d.stringMap()
 	}
-	if mask&metaMirror != 0 {
-		m.Mirror = d.string()
+	if mask&metaMirrors != 0 {
+		m.Mirrors = d.strings()
 	}
 }
 
@@ -211,6 +211,14 @@ func headerFields(h *object.Header) [7]*string {
 func appendUint(dst []byte, n uint64) []byte { return binary.AppendUvarint(dst, n) }
 
 func appendString(dst []byte, s string) []byte { return append(appendUint(dst, uint64(len(s))), s...) }
+
+func appendStrings(dst []byte, list []string) []byte {
+	dst = appendUint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendString(dst, s)
+	}
+	return dst
+}
 
 func appendTime(dst []byte, t time.Time) []byte {
 	return appendUint(binary.AppendVarint(dst, t.Unix()), uint64(t.Nanosecond()))

@@ -27,7 +27,7 @@ func fullMeta() object.Meta {
 		},
 		VersionID: "0000000000000001ffffffffffffffff", DeleteMarker: true,
 		Owner: "user", ACL: "acl", Tags: map[string]string{"a": "", "b": "c"},
-		Accessed: now.Add(-time.Hour), Mountpath: "/mnt/a", Mirror: "/mnt/b",
+		Accessed: now.Add(-time.Hour), Mountpath: "/mnt/a", Mirrors: []string{"/mnt/b", "/mnt/c"},
 	}
 }
 
