@@ -44,13 +44,14 @@ func (t *txn) handOff(c *Change) error {
 	return nil
 }
 
-// Handoffs returns up to limit names after a name, by bucket and key, of which target
-// misses changes; fewer are the last.
-func (s *Store) Handoffs(target string, after object.Name, limit int) ([]Handoff, error) {
+// Handoffs returns up to limit names of a bucket, 0 for all, after a name, by bucket and
+// key, of which target misses changes; fewer are the last. Unavailable where a mountpath
+// is failed that names of the bucket are on.
+func (s *Store) Handoffs(bucket uint64, target string, after object.Name, limit int) ([]Handoff, error) {
 	var out []Handoff
-	err := s.eachMountpath(0, func(x *index, has nameSet) error {
+	err := s.eachMountpath(bucket, func(x *index, has nameSet) error {
 		found := 0
-		return x.walkFrom(kindHandoff, 0, after, func(n object.Name, rest []byte, it *pebble.Iterator) (bool, error) {
+		return x.walkFrom(kindHandoff, bucket, after, func(n object.Name, rest []byte, it *pebble.Iterator) (bool, error) {
 			if string(rest) != target || !has(n) {
 				return true, nil
 			}
@@ -75,7 +76,7 @@ func (s *Store) Handoffs(target string, after object.Name, limit int) ([]Handoff
 // ForgetHandoffs removes what is noted for target of changes by terms below before.
 func (s *Store) ForgetHandoffs(target string, before uint64) error {
 	for after, more := (object.Name{}), true; more; {
-		page, err := s.Handoffs(target, after, batchNames)
+		page, err := s.Handoffs(0, target, after, batchNames)
 		if err != nil {
 			return err
 		}

@@ -371,6 +371,9 @@ func loseMirroredDisks(t *testing.T, mountpaths, copies int) {
 				return
 			}
 			wantAll(t, s, clients)
+			for _, dir := range broken { // nobody may have asked for it since
+				_ = s.CheckMountpath(dir)
+			}
 			waitFor(t, func() bool { return len(s.OutOfService()) == len(broken) })
 			if round == 1 { // it may stay away for long
 				_ = s.Resilver(context.Background(), &store.Progress{})

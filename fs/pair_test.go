@@ -403,7 +403,7 @@ func TestBehind(t *testing.T) {
 	a.alone.Store(false)
 	var missed []string
 	for after, more := (object.Name{}), true; more; {
-		page, err := owner.Handoffs("peer", after, 3)
+		page, err := owner.Handoffs(7, "peer", after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +426,7 @@ func TestBehind(t *testing.T) {
 		if err := owner.ForgetHandoffs("peer", before); err != nil {
 			t.Fatal(err)
 		}
-		left, err := owner.Handoffs("peer", object.Name{}, 10)
+		left, err := owner.Handoffs(7, "peer", object.Name{}, 10)
 		if want := map[uint64]int{5: 4, 6: 0}[before]; err != nil || len(left) != want {
 			t.Fatalf("%v, %v", left, err)
 		}

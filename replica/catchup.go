@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -251,33 +252,30 @@ func (k *Keeper) serveMissed(body []byte) ([]byte, error) {
 	if err := in.err(); err != nil {
 		return nil, err
 	}
-	var names []object.Name
-	next, more := m.after, false
-	if m.all {
-		page, err := k.store.WalkNames(0, m.after, maxNames)
-		if err != nil {
-			return nil, err
-		}
-		if more = len(page) == maxNames; more {
-			next = page[len(page)-1].Name
-		}
-		for _, known := range page {
-			s, several, err := k.stand(known.Name)
-			if err == nil && several && s.owns() && s.copies.Index(m.sender) >= 0 || k.moves.Had(known.Name, m.sender) {
-				names = append(names, known.Name)
+	list := k.known
+	if !m.all {
+		list = func(bucket uint64, after object.Name, limit int) (names []object.Name, err error) {
+			page, err := k.store.Handoffs(bucket, m.sender, after, limit)
+			for _, h := range page {
+				names = append(names, h.Name)
 			}
+			return names, err
 		}
-	} else {
-		page, err := k.store.Handoffs(m.sender, m.after, maxNames)
-		if err != nil {
-			return nil, err
-		}
-		if more = len(page) == maxNames; more {
-			next = page[len(page)-1].Name
-		}
-		for _, h := range page {
-			names = append(names, h.Name)
-		}
+	}
+	names, err := k.page(m.after, (*cluster.Bucket).Several, list)
+	if err != nil {
+		return nil, err
+	}
+	next, more := m.after, len(names) == maxNames
+	if more {
+		next = names[len(names)-1]
+	}
+	if m.all {
+		names = slices.DeleteFunc(names, func(n object.Name) bool {
+			s, several, err := k.stand(n)
+			has := err == nil && several && s.owns() && s.copies.Index(m.sender) >= 0
+			return !has && !k.moves.Had(n, m.sender)
+		})
 	}
 	e := newMessage(64 * len(names))
 	e.name(next)
@@ -286,19 +284,47 @@ func (k *Keeper) serveMissed(body []byte) ([]byte, error) {
 	return e, nil
 }
 
+// page returns up to maxNames names after a name, by bucket and key, that list has of
+// some buckets; fewer are the last. It goes bucket by bucket: what is on a failed
+// mountpath only hides what is not elsewhere, too.
+func (k *Keeper) page(after object.Name, of func(*cluster.Bucket) bool,
+	list func(bucket uint64, after object.Name, limit int) ([]object.Name, error)) (out []object.Name, err error) {
+	buckets := slices.DeleteFunc(slices.Clone(k.members.State().Buckets()), func(b *cluster.Bucket) bool { return b.ID < after.Bucket || !of(b) })
+	slices.SortFunc(buckets, func(a, b *cluster.Bucket) int { return cmp.Compare(a.ID, b.ID) })
+	for _, b := range buckets {
+		from := object.Name{}
+		if b.ID == after.Bucket {
+			from = after
+		}
+		names, err := list(b.ID, from, maxNames-len(out))
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, names...); len(out) == maxNames {
+			break
+		}
+	}
+	return out, nil
+}
+
+// known lists the names of a bucket that anything is here of.
+func (k *Keeper) known(bucket uint64, after object.Name, limit int) (names []object.Name, err error) {
+	page, err := k.store.WalkNames(bucket, after, limit)
+	for _, known := range page {
+		names = append(names, known.Name)
+	}
+	return names, err
+}
+
 // own looks at every name that is here: what nobody else knows of any more goes.
 func (d *drain) own() error {
 	for after, more := (object.Name{}), true; more; {
-		page, err := d.k.store.WalkNames(0, after, maxNames)
+		names, err := d.k.page(after, func(*cluster.Bucket) bool { return true }, d.k.known)
 		if err != nil {
 			return err
 		}
-		if more = len(page) == maxNames; more {
-			after = page[len(page)-1].Name
-		}
-		names := make([]object.Name, len(page))
-		for i := range page {
-			names[i] = page[i].Name
+		if more = len(names) == maxNames; more {
+			after = names[len(names)-1]
 		}
 		if err := d.names(names); err != nil {
 			return err
