@@ -108,26 +108,19 @@ func (s *State) Unmoved() []*Bucket {
 	return out
 }
 
-// MaxMirrors is the most copies that a target keeps of an object on its mountpaths.
-const MaxMirrors = 8
-
 // MaxCopies is the most copies that a bucket's objects may have on different targets.
 const MaxCopies = 8
 
 // CheckCopies reports whether the bucket can have the copies that its properties ask
 // for, where they asked for had before: only where nothing of it is remote, and not
 // more than there are targets that new objects are placed on. The error is of kind
-// Invalid and names the property; Unsupported for mirrors that are not built.
+// Invalid and names the property.
 func (m Map) CheckCopies(b *Bucket, had int) error {
-	const op = "cluster.CheckCopies"
-	switch mirrors := b.Props.Mirror.Count(); {
-	case mirrors > MaxMirrors:
-		return object.E(op, "mirror.copies", object.Unsupported, fmt.Errorf("mirror.copies: %d is the most that this version keeps of an object on the mountpaths of a target", MaxMirrors))
-	case b.Props.Copies <= 1:
+	if b.Props.Copies <= 1 {
 		return nil
 	}
 	if _, remote := b.Remote(); remote {
-		return object.E(op, "copies", object.Invalid, errors.New("only ais:// buckets without a remote one behind them have more than one copy: what is remote can be read again"))
+		return object.E("cluster.CheckCopies", "copies", object.Invalid, errors.New("only ais:// buckets without a remote one behind them have more than one copy: what is remote can be read again"))
 	}
 	if b.Props.Copies > had {
 		return m.CheckCount(b.Props.Copies)

@@ -110,6 +110,10 @@ func (t *txn) findMirrors(l *layout) (out *mountpath, err error) {
 		}
 		t.mirrors = append(t.mirrors, place{m, x})
 		keep, err := t.matches(place{m, x}, l.set.Mirrors.Buckets[t.n.Bucket].has(i))
+		if err != nil && ofDisk(err) {
+			m.noteWrite(err)
+			return nil, object.E("fs.Mirror", t.n.Key, object.Unavailable, err)
+		}
 		if err != nil {
 			return nil, err
 		}

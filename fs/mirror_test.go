@@ -291,7 +291,7 @@ func TestCopiesThatAreRefused(t *testing.T) {
 	c.Mountpaths = []string{"/m1"}
 	s := open(t, c)
 	wantKind(t, s.SetCopies(7, 2), object.Refused)
-	wantKind(t, s.SetCopies(7, 9), object.Unsupported)
+	wantKind(t, s.SetCopies(7, 33), object.Unsupported)
 	if err := s.Attach("/m2"); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ type mirrored struct {
 func (b mirrored) has(i int) bool { return i+1 < b.Have }
 
 // maxCopies is how many copies a target can have of a name.
-const maxCopies = 8
+const maxCopies = 32
 
 func (g *mirrors) clone() *mirrors {
 	if g == nil {
@@ -228,7 +228,7 @@ func (s *Store) mirrorDirs(n object.Name) (dirs []string) {
 	return dirs
 }
 
-// SetCopies decides how many copies a target keeps of a bucket's names, 1 to 8; names
+// SetCopies decides how many copies a target keeps of a bucket's names, 1 to 32; names
 // get, or lose, theirs with the next Resilver. Errors: Unsupported for more, Refused
 // where there are fewer mountpaths, or one is out of service, or names are being moved.
 func (s *Store) SetCopies(bucket uint64, copies int) error {
@@ -373,6 +373,17 @@ func (l *layout) remark(home *mountpath) {
 		}
 		x.leave()
 	}
+}
+
+// ServesAll reports whether no name of a bucket is on a mountpath that is out of
+// service. Names with mirrors are served by others from then on.
+func (s *Store) ServesAll(bucket uint64) bool {
+	for _, m := range s.layout.Load().everywhere() {
+		if m.out.Load() {
+			s.failOver(m)
+		}
+	}
+	return !slices.ContainsFunc(s.layout.Load().listed(bucket), func(m *mountpath) bool { return m.out.Load() })
 }
 
 // isOut reports whether the mountpath does not take changes, and not for a moment.

@@ -53,10 +53,10 @@ func (t *Target) leaveOrJoin(left bool) bool {
 	return !serves
 }
 
-// fallBehind marks this target as behind while a mountpath is out of service, if
-// there may be copies of its names elsewhere.
+// fallBehind marks this target as behind while a mountpath is out of service with
+// names of which there may be copies on other targets, and no mirrors here.
 func (t *Target) fallBehind(ctx context.Context, left bool) error {
-	if left || len(t.store.OutOfService()) == 0 || t.cluster.Self().Behind != 0 || !hasCopies(t.cluster.State()) {
+	if left || len(t.store.OutOfService()) == 0 || t.cluster.Self().Behind != 0 || !t.lacksCopies() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.SyncTimeout)
@@ -72,7 +72,7 @@ func (t *Target) fallBehind(ctx context.Context, left bool) error {
 // target must not answer for its names any more before they were compared with the
 // copies that others have.
 func (t *Target) giveUp(dir string, force bool) error {
-	if !force || !slices.Contains(t.store.OutOfService(), dir) || !hasCopies(t.cluster.State()) {
+	if !force || !slices.Contains(t.store.OutOfService(), dir) || !t.lacksCopies() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.SyncTimeout)
@@ -80,12 +80,10 @@ func (t *Target) giveUp(dir string, force bool) error {
 	return t.cluster.MarkBehind(ctx, true)
 }
 
-// hasCopies reports whether a bucket's objects have copies on several targets.
-func hasCopies(s *cluster.State) bool {
-	for _, b := range s.Buckets() {
-		if b.Several() {
-			return true
-		}
-	}
-	return false
+// lacksCopies reports whether this target cannot serve all names of a bucket whose
+// objects have copies on several targets.
+func (t *Target) lacksCopies() bool {
+	return slices.ContainsFunc(t.cluster.State().Buckets(), func(b *cluster.Bucket) bool {
+		return b.Several() && !t.store.ServesAll(b.ID)
+	})
 }
