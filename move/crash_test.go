@@ -83,8 +83,11 @@ func (g *guard) die() {
 		g.n.stop()
 	}
 	g.lose()
-	if g.back != after {
-		g.revive()
+	if g.back == after {
+		return
+	}
+	if err := g.revive(); err != nil {
+		g.n.in.failed(fmt.Errorf("%s does not start again: %w", g.id, err))
 	}
 }
 
@@ -92,13 +95,16 @@ func (g *guard) die() {
 func (g *guard) lose() { g.n.setDisk(g.disk.AfterPowerLoss(g.percent, uint64(g.call))) }
 
 // revive starts the target again.
-func (g *guard) revive() {
+func (g *guard) revive() error {
 	lease := g.n.members
-	g.n.start()
+	if err := g.n.tryStart(); err != nil {
+		return err
+	}
 	if g.back == within {
 		lease.Close() // that of the process before, which another one has by now
 	}
 	g.dead.Store(false)
+	return nil
 }
 
 // begin starts a target that was armed: it may be cut before it runs.
@@ -132,7 +138,6 @@ func (g *guard) deaf(id string) bool {
 type crashes struct {
 	*nodes
 	runs int
-	cuts int
 }
 
 func startCrashes(t *testing.T) *crashes { return &crashes{nodes: startNodes(t, "t1", "t2", "t3")} }
@@ -150,7 +155,29 @@ func (c *crashes) with(copies int, do func(cl *client) error) error {
 	if err == nil {
 		err = c.keeper.RemoveBucket(c.context(), &deleting)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	c.trace.clear()
+	return c.drop(b.ID)
+}
+
+// drop takes a bucket that is no more off the disks: what all the runs before left
+// would be copied whenever a disk is cut.
+func (c *crashes) drop(bucket uint64) error {
+	for _, id := range c.ids() {
+		s := c.node(id).running()
+		if s == nil {
+			return fmt.Errorf("%s does not run", id)
+		}
+		if err := s.DropBucket(bucket); err != nil {
+			return err
+		}
+		if _, err := s.Sweep(c.t.Context()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle waits until every target is in sync and no name moves.
@@ -233,10 +260,9 @@ func (c *crashes) replicate(k cut, copies int) (hit bool, calls int, err error) 
 		}
 		hit, calls = g.end()
 		if hit && k.back == after {
-			if err := cl.listed(); err != nil {
+			if err := errors.Join(cl.listed(), g.revive()); err != nil {
 				return err
 			}
-			g.revive()
 		}
 		if err := c.settle(); err != nil {
 			return err
@@ -328,7 +354,7 @@ func (c *crashes) move(k cut, copies int, off bool) (hit bool, calls int, err er
 		if k.back == after && err == nil {
 			hit, calls = g.end()
 			if hit {
-				g.revive()
+				err = g.revive()
 			}
 		}
 		if err == nil {
@@ -345,91 +371,143 @@ func (c *crashes) move(k cut, copies int, off bool) (hit bool, calls int, err er
 	return hit, calls, err
 }
 
-// points calls run with calls at which a target is cut: all, until it is not cut any more,
-// or some of them.
-func (c *crashes) points(t *testing.T, some int, random *rand.Rand, run func(call int) (hit bool, calls int, err error)) {
-	t.Helper()
-	one := func(call int) (hit bool, calls int) {
-		began := time.Now()
-		hit, calls, err := run(call)
-		if hit {
-			c.cuts++
-		}
-		if err != nil {
-			t.Fatalf("call %d: %v", call, err)
-		}
-		t.Logf("call %d: %v of %d, %v", call, hit, calls, time.Since(began))
-		return hit, calls
-	}
-	if *everyCall {
-		for call, hit := 1, true; hit; call++ {
-			hit, _ = one(call)
-		}
-		return
-	}
-	_, calls := one(1 << 30)
-	for range some {
-		one(1 + random.IntN(calls))
-	}
-}
-
 // TestCrashCopies cuts a target while its names, or copies, are changed.
 func TestCrashCopies(t *testing.T) {
-	crashTest(t, 2, []string{"t1", "t2"}, func(c *crashes, k cut, random *rand.Rand) (bool, int, error) {
-		return c.replicate(k, 2+random.IntN(2))
+	ways := waysOf([]string{"t1", "t2"}, []int{2, 3}, []int{within, atOnce, after})
+	crashTest(t, 2, ways, func(c *crashes, w way, call int) (bool, int, error) {
+		return c.replicate(w.at(call), w.copies)
 	})
 }
 
 // TestCrashReturn cuts a target that catches up, or the one that it catches up with.
 func TestCrashReturn(t *testing.T) {
-	crashTest(t, 2, []string{"t1", "t2"}, func(c *crashes, k cut, random *rand.Rand) (bool, int, error) {
-		k.back = min(k.back, atOnce) // nobody has what it has
-		return c.comeBack(k, 2+random.IntN(2))
+	ways := waysOf([]string{"t1", "t2"}, []int{2, 3}, []int{within, atOnce}) // nobody has what it has
+	crashTest(t, 2, ways, func(c *crashes, w way, call int) (bool, int, error) {
+		return c.comeBack(w.at(call), w.copies)
 	})
 }
 
-// TestCrashMove cuts a target while names are moved.
+// TestCrashMove cuts a target while names are moved, off it and to it.
 func TestCrashMove(t *testing.T) {
-	crashTest(t, 1, []string{"t1", "t3"}, func(c *crashes, k cut, random *rand.Rand) (hit bool, calls int, err error) {
+	ids := []string{"t1", "t3"}
+	ways := append(waysOf(ids, []int{1}, []int{within, atOnce}), waysOf(ids, []int{2}, []int{within, atOnce, after})...)
+	crashTest(t, 1, ways, func(c *crashes, w way, call int) (hit bool, calls int, err error) {
 		for _, off := range []bool{true, false} {
-			copies := 1 + random.IntN(2)
-			if copies == 1 {
-				k.back = min(k.back, atOnce)
+			cut, counted, failed := c.move(w.at(call), w.copies, off)
+			hit, calls = hit || cut, max(calls, counted)
+			if failed != nil {
+				return hit, calls, fmt.Errorf("off it %v: %w", off, failed)
 			}
-			cut, counted, failed := c.move(k, copies, off)
-			hit, calls, err = hit || cut, max(calls, counted), errors.Join(err, failed)
 		}
-		return hit, calls, err
+		return hit, calls, nil
 	})
 }
 
-// crashTest cuts each of some targets, at some or at every call, with kill -9 and with a
-// loss of power.
-func crashTest(t *testing.T, some int, ids []string, run func(c *crashes, k cut, random *rand.Rand) (hit bool, calls int, err error)) {
+// way is how targets are cut, at each of many calls.
+type way struct {
+	cut
+	durability object.Durability
+	copies     int
+}
+
+func (w way) at(call int) cut {
+	k := w.cut
+	k.call = call
+	return k
+}
+
+func (w way) String() string {
+	return fmt.Sprintf("%s-%s-%d%%-%s-%d", w.id, w.durability, w.percent, [...]string{"within", "at-once", "later"}[w.back], w.copies)
+}
+
+// waysOf returns all ways to cut some targets, with kill -9 and with a loss of power.
+func waysOf(ids []string, copies, backs []int) (ways []way) {
+	for _, id := range ids {
+		for _, how := range []way{{durability: object.Process, cut: cut{percent: 100}}, {durability: object.Power}, {durability: object.Power, cut: cut{percent: 50}}} {
+			for _, back := range backs {
+				for _, count := range copies {
+					w := how
+					w.id, w.back, w.copies = id, back, count
+					ways = append(ways, w)
+				}
+			}
+		}
+	}
+	return ways
+}
+
+// crashTest cuts a target at every call in every way, or at some in one way for each target.
+// run does what is cut at a call, and returns how many calls it had.
+func crashTest(t *testing.T, some int, ways []way, run func(c *crashes, w way, call int) (hit bool, calls int, err error)) {
+	if *everyCall {
+		for _, w := range ways {
+			t.Run(w.String(), func(t *testing.T) {
+				t.Parallel()
+				for next := 1; next > 0; { // after a failure with new targets
+					from := next
+					next = 0
+					t.Run(fmt.Sprint("from ", from), func(t *testing.T) { sweepCalls(t, w, from, &next, run) })
+				}
+			})
+		}
+		return
+	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	c := startCrashes(t)
-	hows := []struct {
-		d       object.Durability
-		percent int
-	}{{object.Process, 100}, {object.Power, 0}, {object.Power, 50}}
-	for _, id := range ids {
-		chosen := random.IntN(len(hows))
-		for i, how := range hows {
-			if i != chosen && !*everyCall {
-				continue
+	left := slices.Clone(ways)
+	for len(left) > 0 {
+		id := left[0].id
+		of := slices.DeleteFunc(slices.Clone(left), func(w way) bool { return w.id != id })
+		left = slices.DeleteFunc(left, func(w way) bool { return w.id == id })
+		calls := 0
+		for i := range some + 1 {
+			w, call := of[random.IntN(len(of))], 1<<30 // the first counts
+			if i > 0 {
+				call = 1 + random.IntN(calls)
 			}
-			c.durability = how.d
-			c.points(t, some, random, func(call int) (bool, int, error) {
-				k := cut{id, call, how.percent, random.IntN(3)}
-				hit, calls, err := run(c, k, random)
-				if err != nil {
-					err = fmt.Errorf("%v: %w", k, err)
-				}
-				return hit, calls, err
-			})
+			_, counted, err := c.point(t, w, call, run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls = max(calls, counted)
 		}
 	}
-	t.Logf("%d runs, cut in %d", c.runs, c.cuts)
+}
+
+// sweepCalls cuts a target at every call from one on, until it is not cut any more: what
+// works in the background makes some more or fewer calls. next becomes where to go on
+// after a failure.
+func sweepCalls(t *testing.T, w way, from int, next *int, run func(c *crashes, w way, call int) (hit bool, calls int, err error)) {
+	c := startCrashes(t)
+	cuts := 0
+	for call, missed := from, 0; missed < 2; call++ {
+		*next = call + 1
+		hit, _, err := c.point(t, w, call, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hit {
+			cuts++
+			missed = 0
+		} else {
+			missed++
+		}
+	}
+	*next = 0
+	t.Logf("%v: cut at %d calls", w, cuts)
+}
+
+// point cuts a target at one call.
+func (c *crashes) point(t *testing.T, w way, call int, run func(c *crashes, w way, call int) (hit bool, calls int, err error)) (hit bool, calls int, err error) {
+	began := time.Now()
+	c.durability = w.durability
+	hit, calls, err = run(c, w, call)
+	err = errors.Join(err, c.failure())
+	t.Logf("%v, call %d: %v of %d, %v", w, call, hit, calls, time.Since(began).Round(time.Millisecond))
+	if err != nil {
+		err = fmt.Errorf("%v: %w", w.at(call), err)
+	}
+	return hit, calls, err
 }

@@ -39,8 +39,25 @@ type nodes struct {
 	durability object.Durability                          // of changes
 	refuse     atomic.Pointer[func(id, path string) bool] // what a target does not answer
 
-	mu  sync.Mutex // guards all, and what changes in a node when it starts
-	all map[string]*node
+	mu       sync.Mutex // guards the rest, and what changes in a node when it starts
+	all      map[string]*node
+	failures []error // of what was done beside the test
+}
+
+// failed notes that something failed beside the test.
+func (c *nodes) failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failures = append(c.failures, err)
+}
+
+// failure returns what was noted, once.
+func (c *nodes) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := errors.Join(c.failures...)
+	c.failures = nil
+	return err
 }
 
 func (c *nodes) node(id string) *node {
@@ -326,11 +343,15 @@ func (c *nodes) bucket(name string, copies int) *cluster.Bucket {
 
 // state is the newest state.
 func (c *nodes) state() *cluster.State {
-	state, err := c.keeper.Sync(c.context())
-	if err != nil {
-		c.t.Fatal(err)
+	for deadline := time.Now().Add(patience); ; {
+		state, err := c.keeper.Sync(c.t.Context())
+		if err == nil {
+			return state
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatal(err)
+		}
 	}
-	return state
 }
 
 // settled waits until no bucket moves or is due.

@@ -28,6 +28,13 @@ func (tr *trace) note(body []byte, format string, args ...any) {
 	tr.events = append(tr.events, event{time.Now(), fmt.Sprintf(format, args...), bytes.Clone(body)})
 }
 
+// clear forgets what happened.
+func (tr *trace) clear() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.events = nil
+}
+
 // of returns what happened to a key, and to the cluster.
 func (tr *trace) of(key string) string {
 	tr.mu.Lock()
