@@ -17,7 +17,7 @@ import (
 // errRetired is what is asked of an index that has failed, or is closed.
 var errRetired = errors.New("the index was closed after a failure")
 
-// indexFS is Pebble's file system over the store's OS, with two additions.
+// indexFS is Pebble's file system over the store's OS, with three additions.
 //
 // The sync gate. Every commit is a pebble.Sync one, so that it waits for the
 // write(2) of the log; whether the log is also synced is decided here: power
@@ -38,6 +38,12 @@ var errRetired = errors.New("the index was closed after a failure")
 // as if the process had been killed at that moment. The index is told before the
 // failed call returns, so no commit that depends on it is acknowledged; the
 // mountpath then opens another index, which recovers as from a kill.
+//
+// The order of a marker. Pebble has a marker's name say which manifest counts, and makes
+// the new one and removes the old one before it syncs their directory. A file system that
+// keeps no order might after a loss of power have the marker without the manifest, or no
+// marker, which is an empty index. So the directory is synced before a marker is made, for
+// the manifest, and after that, before the old one can go.
 type indexFS struct {
 	os    OS
 	power atomic.Int64
@@ -129,7 +135,19 @@ func (x *indexFS) read(op, name string) (File, error) {
 
 // Create implements vfs.FS.
 func (x *indexFS) Create(name string, _ vfs.DiskWriteCategory) (vfs.File, error) {
-	return x.create("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if label(name) != "marker" {
+		return x.create("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	}
+	order := func() { // what fails freezes, as all that is vital
+		dir := filepath.Dir(name)
+		_ = x.change("indexdir.sync", true, func() error { return syncDir(x.os, "indexdir.open", dir) })
+	}
+	order()
+	f, err := x.create("create", name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err == nil {
+		order()
+	}
+	return f, err
 }
 
 // Link implements vfs.FS. Pebble links tables into a checkpoint, and copies them
