@@ -36,6 +36,7 @@ type nodes struct {
 	keeper *etcd.Store
 	trace  trace
 
+	lease      time.Duration                              // of a target
 	durability object.Durability                          // of changes
 	refuse     atomic.Pointer[func(id, path string) bool] // what a target does not answer
 
@@ -99,7 +100,7 @@ type node struct {
 func startNodes(t *testing.T, ids ...string) *nodes {
 	t.Helper()
 	urls := []string{freeURL(t), freeURL(t)}
-	c := &nodes{t: t, etcd: urls[0], all: map[string]*node{}, durability: object.Process}
+	c := &nodes{t: t, etcd: urls[0], all: map[string]*node{}, lease: 2 * time.Second, durability: object.Process}
 	var err error
 	c.keeper, err = etcd.Open(c.context(), etcd.Config{
 		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
@@ -171,13 +172,14 @@ func (n *node) tryStart() error {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	n.members, err = etcd.Open(ctx, etcd.Config{
-		Endpoints: []string{n.in.etcd}, ClusterKey: make([]byte, 32), LeaseTTL: 2 * time.Second, Logger: slog.New(slog.DiscardHandler),
+	members, err := etcd.Open(ctx, etcd.Config{
+		Endpoints: []string{n.in.etcd}, ClusterKey: make([]byte, 32), LeaseTTL: n.in.lease, Logger: slog.New(slog.DiscardHandler),
 		Self: cluster.Node{ID: n.id, Kind: cluster.Target, URL: "http://" + n.addr, Weight: 1},
 	})
 	if err != nil {
 		return errors.Join(err, l.Close(), n.store.Close())
 	}
+	n.members = members
 	n.peers = peer.New(peer.DefaultConfig())
 	caller := peer.NewCaller(n.peers, n.id, n.members.State, time.Now)
 	n.mover.Start(move.Watch{}, n.store, n.members, caller, http.DefaultClient)

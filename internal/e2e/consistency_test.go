@@ -150,6 +150,9 @@ func consistencyBuckets(t *testing.T, c *Cluster) []string {
 	return names
 }
 
+// watchers is how many clients do nothing but read, of targets straight.
+const watchers = 4
+
 // attack lets clients work while the nemesis does.
 func (w *workload) attack(n *nemesis, faults []fault, length time.Duration) {
 	stop := make(chan struct{})
@@ -162,6 +165,10 @@ func (w *workload) attack(n *nemesis, faults []fault, length time.Duration) {
 		k := w.client(i, nodes, []time.Duration{2 * time.Second, 4 * time.Second, 15 * time.Second}[i%3])
 		k.goes = i%4 == 2
 		working.Go(func() { k.run(stop) })
+	}
+	for i := range watchers {
+		k := w.client(20+i, w.c.Names("target"), time.Second)
+		working.Go(func() { k.watch(stop) })
 	}
 	working.Go(func() { n.run(faults, stop) })
 	<-time.After(length - w.h.Now())

@@ -38,7 +38,7 @@ func (f fault) String() string {
 var faultKinds = map[string][2]time.Duration{
 	"kill-target":  {500 * time.Millisecond, 15 * time.Second},
 	"kill-proxy":   {500 * time.Millisecond, 8 * time.Second}, // of the first: etcd, too
-	"pause-target": {time.Second, 10 * time.Second},
+	"pause-target": {time.Second, 14 * time.Second},           // half of them for longer than its lease and until others have replaced it
 	"pause-proxy":  {time.Second, 10 * time.Second},
 	"cut":          {time.Second, 12 * time.Second}, // between two nodes
 	"cut-one-way":  {time.Second, 12 * time.Second},

@@ -107,6 +107,22 @@ func (k *client) run(stop <-chan struct{}) {
 	}
 }
 
+// watch reads from one target after the other until stop is closed, and waits for none: a
+// target that others have replaced, because it slept or lost etcd, is asked what it knows
+// as soon as it can say anything, while the other clients still wait for it.
+func (k *client) watch(stop <-chan struct{}) {
+	for {
+		bucket, key := k.w.buckets[k.r.IntN(len(k.w.buckets))], k.w.keys[k.r.IntN(len(k.w.keys))]
+		how := []string{"GET", "HEAD"}[k.r.IntN(2)]
+		k.get(history.Op{Client: k.id, Node: k.nodes[k.r.IntN(len(k.nodes))], Bucket: bucket, Key: key}, how)
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(10+k.r.IntN(20)) * time.Millisecond):
+		}
+	}
+}
+
 // step does one random operation and reports whether it was answered.
 func (k *client) step() bool {
 	bucket, key := k.w.buckets[k.r.IntN(len(k.w.buckets))], k.w.keys[k.r.IntN(len(k.w.keys))]
