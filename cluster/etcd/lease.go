@@ -186,7 +186,7 @@ func (s *Store) keepAliveOnce(ctx context.Context, id clientv3.LeaseID) (*etcdse
 // noticeLag starts catching up with a revision that etcd has told of. The watch
 // brings it by itself, unless the member that it goes to is silent.
 func (s *Store) noticeLag(revision int64) {
-	if s.State().Revision >= revision {
+	if state := s.State(); state == nil || state.Revision >= revision { // nil: the first one is on its way
 		return
 	}
 	s.tasks.Go(func() {

@@ -445,3 +445,16 @@ func TestLeaseEndsBeforeFirstState(t *testing.T) {
 		t.Errorf("%+v, %v", writes, err)
 	}
 }
+
+// TestLeaseIsRenewedBeforeFirstState has a node renew its lease while it still waits for its
+// first State.
+func TestLeaseIsRenewedBeforeFirstState(t *testing.T) {
+	server := startTestServer(t)
+	opened := server.open(t, cluster.Target, "t1")
+	early := &Store{config: opened.config, log: opened.log, keys: opened.keys, decoder: opened.decoder, client: opened.client, ctx: opened.ctx}
+	id, _ := opened.Tenure()
+	early.lease.id, early.lease.kept = clientv3.LeaseID(id), opened.ctx
+	if err := early.renew(5 * time.Second); err != nil || early.Fenced() {
+		t.Errorf("%v, fenced %v", err, early.Fenced())
+	}
+}
