@@ -79,11 +79,16 @@ func readTrailer(f File) (*trailer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readTrailerAt(f, info.Size())
+}
+
+// readTrailerAt is readTrailer for a file of all bytes.
+func readTrailerAt(f io.ReaderAt, all int64) (*trailer, error) {
 	var foot [footerSize]byte
-	if info.Size() < footerSize {
+	if all < footerSize {
 		return nil, errors.New("the blob has no trailer")
 	}
-	if _, err := f.ReadAt(foot[:], info.Size()-footerSize); err != nil {
+	if _, err := f.ReadAt(foot[:], all-footerSize); err != nil {
 		return nil, err
 	}
 	size := binary.BigEndian.Uint64(foot[0:])
@@ -94,7 +99,7 @@ func readTrailer(f File) (*trailer, error) {
 		return nil, errors.New("the blob does not end in a trailer")
 	case binary.BigEndian.Uint64(foot[16:]) != blockSize:
 		return nil, errors.New("the blob's blocks have an unknown size")
-	case size > uint64(info.Size()) || int64(size)+body+footerSize != info.Size():
+	case size > uint64(all) || int64(size)+body+footerSize != all:
 		return nil, errors.New("the blob's length does not agree with its trailer")
 	case sums != 0 && sums != (int64(size)+blockSize-1)/blockSize:
 		return nil, errors.New("the blob has a wrong number of checksums")

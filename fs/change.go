@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -75,19 +76,29 @@ func appendChange(dst []byte, c *Change) []byte {
 	return dst
 }
 
+// maxChangeHead is how long a change's form is at most before its records.
+const maxChangeHead = object.MaxKeyLength + 128
+
 // DecodeChange reads what EncodeChange wrote, which must not be changed as long as the
-// Change is used. Invalid where it is malformed, or has records that are not of its
+// Change's Records are used. Invalid where it is malformed, or has records that are not of its
 // name.
 func DecodeChange(b []byte) (*Change, error) {
 	if len(b) > maxWire {
 		return nil, object.E("fs.DecodeChange", "", object.Invalid, errTooLong)
 	}
-	d := decoder{s: string(b)}
+	head := b[:min(len(b), maxChangeHead)]
+	d := decoder{s: string(head)}
 	if d.byte() != wireVersion {
 		d.fail()
 	}
 	c := &Change{Name: d.wireName(), Base: d.stamp(), Stamp: d.stamp(), Durability: d.durability()}
-	c.Records = d.bytesOf(b)
+	c.Name.Key = strings.Clone(c.Name.Key) // which outlives the rest
+	size := d.uint()
+	if rest := b[len(head)-len(d.s):]; size <= uint64(len(rest)) && d.err() == nil {
+		c.Records, d.s = rest[:size:size], string(rest[size:])
+	} else {
+		d.fail()
+	}
 	c.Blobs, c.Handoff = d.blobs(), d.handoff()
 	err := d.end()
 	if err == nil {

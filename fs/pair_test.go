@@ -1,6 +1,7 @@
 package fs_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -590,4 +591,55 @@ func (p *side) keep(t *testing.T, e *fs.Estate) map[string]string {
 		out[b.ID] = string(data)
 	}
 	return out
+}
+
+// TestBlobOfABlob stages a blob whose payload is the file of another one, cut where that
+// ends: it looks whole before it is.
+func TestBlobOfABlob(t *testing.T) {
+	s := open(t, memConfig(faultfs.New()))
+	file := func(key string, payload []byte) (id string, data []byte) {
+		t.Helper()
+		if err := putOp(key, payload)(s, object.Power); err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.Estate(name(key))
+		if err != nil || len(e.Blobs) != 1 {
+			t.Fatal(e, err)
+		}
+		r, _, err := s.OpenBlob(name(key), e.Blobs[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if data, err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+		return e.Blobs[0].ID, data
+	}
+	_, inner := file("inner", large)
+	id, outer := file("outer", inner)
+	if !bytes.HasPrefix(outer, inner) {
+		t.Fatal("the payload is not as it was written")
+	}
+	for _, damaged := range []bool{false, true} {
+		for _, cut := range []int{len(inner), 0, 7000} {
+			there := open(t, memConfig(faultfs.New()))
+			w, err := there.Stage(name("outer"), id, -1, object.Power)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent := bytes.Clone(outer)
+			if damaged {
+				sent[100] ^= 1
+			}
+			for _, piece := range [][]byte{sent[:cut], sent[cut:]} {
+				if _, err := w.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); damaged && object.KindOf(err) != object.Corrupt || !damaged && err != nil {
+				t.Errorf("damaged: %v, cut at %d: %v", damaged, cut, err)
+			}
+		}
+	}
 }

@@ -114,9 +114,13 @@ func (s *Store) Prepare(c *Change, fetch Fetch) error {
 	return fault("fs.Prepare", c.Name, err)
 }
 
+// lookFirst is from how many bytes of payload on it costs less to look whether a change
+// fits before they are brought, and once more then.
+const lookFirst = 1 << 20
+
 // prepare is one try of Prepare; again says that the name was moved meanwhile.
 func (s *Store) prepare(c *Change, held []segment, fetch Fetch) (again bool, err error) {
-	if len(held) > 0 { // a change that does not fit needs no bytes
+	if SizeOf(c.Blobs) > lookFirst { // a change that does not fit needs no bytes
 		t, err := s.lockName(c.Name)
 		if err != nil {
 			return false, err

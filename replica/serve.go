@@ -58,7 +58,7 @@ func (k *Keeper) servePrepare(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := fs.DecodeChange(bytes.Clone(m.change)) // the store keeps it, the server uses the body's memory again
+	c, err := fs.DecodeChange(m.change)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,7 @@ func (p *pourings) begin() {
 	if len(small) > 0 {
 		_, _ = p.Write(small) // who does not take it is left out
 	}
+	p.k.pours.reuse(small)
 }
 
 // pours are the streams of blobs that the copies have not answered yet,
@@ -71,6 +72,29 @@ type pours struct {
 	byBlob   map[string]*pourings
 	carried  map[string]*carrying
 	carrying int // bytes
+
+	spare sync.Pool // of *[]byte with a capacity of carryMax
+}
+
+// poolFrom is from which size on the bytes of a blob are kept in memory that is used again.
+const poolFrom = 32 << 10
+
+// room returns where so many bytes of a blob, or more, are kept.
+func (p *pours) room(size int) []byte {
+	if size < poolFrom {
+		return make([]byte, 0, size)
+	}
+	if b, ok := p.spare.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, carryMax)
+}
+
+// reuse gives back what room has returned. Nobody may have it any more.
+func (p *pours) reuse(b []byte) {
+	if cap(b) == carryMax {
+		p.spare.Put(&b)
+	}
 }
 
 // carrying is a small blob that waits for its change.
@@ -92,14 +116,15 @@ func (p *pours) begin(all *pourings) {
 func (p *pours) carry(blob string, bytes []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.carrying+len(bytes) > maxCarrying {
+	if p.carrying+cap(bytes) > maxCarrying {
+		p.reuse(bytes)
 		return
 	}
 	if p.carried == nil {
 		p.carried = make(map[string]*carrying)
 	}
-	p.carrying += len(bytes)
-	p.carried[blob] = &carrying{bytes, time.AfterFunc(carryFor, func() { p.drop(blob) })}
+	p.carrying += cap(bytes)
+	p.carried[blob] = &carrying{bytes, time.AfterFunc(carryFor, func() { p.take(blob) })}
 }
 
 // small returns those of the blobs that are carried.
@@ -114,16 +139,23 @@ func (p *pours) small(blobs []fs.Blob) (list []carriedBlob) {
 	return list
 }
 
-// drop lets go of a blob that was carried.
-func (p *pours) drop(blob string) {
+// take takes a blob out that was carried. A change that waits for its copies may be
+// sending it.
+func (p *pours) take(blob string) (bytes []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.carried[blob]; c != nil {
-		c.timer.Stop()
-		delete(p.carried, blob)
-		p.carrying -= len(c.bytes)
+	c := p.carried[blob]
+	if c == nil {
+		return nil
 	}
+	c.timer.Stop()
+	delete(p.carried, blob)
+	p.carrying -= cap(c.bytes)
+	return c.bytes
 }
+
+// drop lets go of a blob that was carried, and that nobody sends any more.
+func (p *pours) drop(blob string) { p.reuse(p.take(blob)) }
 
 func (p *pours) end(all *pourings) {
 	p.mu.Lock()
@@ -188,7 +220,7 @@ func (p *pourings) Write(b []byte) (int, error) {
 	if !p.begun {
 		if len(p.small)+len(b) <= carryMax {
 			if p.small == nil {
-				p.small = make([]byte, 0, len(b)+4<<10) // the trailer follows
+				p.small = p.k.pours.room(len(b) + 4<<10) // the trailer follows
 			}
 			p.small = append(p.small, b...)
 			return len(b), nil

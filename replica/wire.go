@@ -131,15 +131,16 @@ type carriedBlob struct {
 	bytes []byte
 }
 
-// encode returns the message in pieces: those with a blob's bytes are the blob itself.
+// encode returns the message in pieces: those with the change, or a blob's bytes, are
+// these themselves.
 func (m *prepareMessage) encode() [][]byte {
-	e := newMessage(len(m.sender) + len(m.change) + 64*len(m.settle) + 48*len(m.blobs))
+	e := newMessage(len(m.sender) + 64*len(m.settle))
 	e.text(m.sender)
 	e.bool(m.again)
 	e.settlements(m.settle)
-	e.bytes(m.change)
-	e.uint(uint64(len(m.blobs)))
-	var pieces [][]byte
+	e.uint(uint64(len(m.change)))
+	pieces := append(make([][]byte, 0, 3+2*len(m.blobs)), e, m.change)
+	e = binary.AppendUvarint(make([]byte, 0, 48), uint64(len(m.blobs)))
 	for _, b := range m.blobs {
 		e.text(b.id)
 		e.uint(uint64(len(b.bytes)))

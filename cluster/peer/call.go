@@ -1,11 +1,12 @@
 package peer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,11 +24,12 @@ const maxCallAnswer = 64 << 20
 func (c *Client) Call(ctx context.Context, addr, method, path string, headers []Header, body ...[]byte) (status int, answer []byte, err error) {
 	c.metrics.calls.Inc()
 	x := c.acquire()
-	head := appendCall(x.buf[:0], c.host(addr).addr, method, path, headers, body)
+	head := appendCall(x.small[:0], c.host(addr).addr, method, path, headers, body)
 	for len(body) > 0 && len(head)+len(body[0]) <= exchangeBuffer {
 		head, body = append(head, body[0]...), body[1:]
 	}
-	message := append(make([][]byte, 0, 1+len(body)), bytes.Clone(head)) // x.buf is for the answer
+	x.small = head // x.buf is for the answer
+	message := append(make([][]byte, 0, 1+len(body)), head)
 	message = append(message, body...)
 	status, answer, err = x.call(ctx, c.host(addr), method, message)
 	never := !x.sent
@@ -98,11 +100,12 @@ func (x *exchange) callOnce(ctx context.Context, method string, message [][]byte
 			}
 		}()
 	}
-	for _, piece := range message {
-		if err := x.write(piece, x.client.config.UploadTimeout); err != nil {
-			x.reusable = false
-			return 0, nil, x.stale(err)
-		}
+	pieces := net.Buffers(slices.Clone(message)) // for one vectored write, which uses them up
+	n, err := pieces.WriteTo(cn.Conn)
+	x.client.metrics.sent.Add(float64(n))
+	if err != nil {
+		x.reusable = false
+		return 0, nil, x.stale(err)
 	}
 	x.sent = true
 	if err = x.readAnswer(method == "HEAD", false); err == nil && !x.ended {

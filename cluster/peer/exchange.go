@@ -31,7 +31,7 @@ type exchange struct {
 
 	consumed bool   // a byte of the client's body was taken: no second try
 	sent     bool   // the node may have all of the request
-	small    []byte // the client's body, where it was short and all of it was taken
+	small    []byte // the client's body, where it was short and all of it was taken; of a call its head, and what fits with it
 	early    bool   // the node answered before it had the whole body
 	reusable bool   // the connection can carry another exchange after this one
 
