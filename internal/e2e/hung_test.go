@@ -112,7 +112,7 @@ func TestHungTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = hung.signal(syscall.SIGCONT) })
-	time.AfterFunc(25*time.Second, func() { close(end) }) // longer than any request may take
+	time.AfterFunc(16*time.Second, func() { close(end) }) // longer than any request may take
 	all.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
