@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"bench/...":           {"bench"},
 	"cmd/...":             {"..."},
 	"internal/history":    {},
+	"internal/loopback":   {},
 	"internal/e2e":        {"api", "object", "internal/history"},
 }
 

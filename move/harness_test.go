@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +23,7 @@ import (
 	"ais/cluster/peer"
 	"ais/fs"
 	"ais/fs/faultfs"
+	"ais/internal/loopback"
 	"ais/move"
 	"ais/object"
 	"ais/replica"
@@ -99,7 +99,7 @@ type node struct {
 
 func startNodes(t *testing.T, ids ...string) *nodes {
 	t.Helper()
-	urls := []string{freeURL(t), freeURL(t)}
+	urls := []string{loopback.URL(t), loopback.URL(t)}
 	c := &nodes{t: t, etcd: urls[0], all: map[string]*node{}, lease: 2 * time.Second, durability: object.Process}
 	var err error
 	c.keeper, err = etcd.Open(c.context(), etcd.Config{
@@ -124,20 +124,10 @@ func (c *nodes) context() context.Context {
 	return ctx
 }
 
-func freeURL(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
-}
-
 // join adds a target.
 func (c *nodes) join(id string) *node {
 	c.t.Helper()
-	n := &node{in: c, id: id, disk: faultfs.New(), addr: strings.TrimPrefix(freeURL(c.t), "http://")}
+	n := &node{in: c, id: id, disk: faultfs.New(), addr: loopback.Addr(c.t)}
 	c.mu.Lock()
 	c.all[id] = n
 	c.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
+	"ais/internal/loopback"
 	"ais/s3api"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,16 +28,7 @@ var root = s3api.Credentials{AccessKey: "ROOT-KEY", Secret: "secret-of-root-in-t
 // can reach. It listens on nothing: it is handed requests.
 func startProxy(t *testing.T) *Proxy {
 	t.Helper()
-	urls := make([]string, 2)
-	for i := range urls {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		urls[i] = "http://" + l.Addr().String()
-		l.Close()
-	}
+	url := loopback.URL(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	open := func(c etcd.Config) *etcd.Store {
@@ -49,11 +41,11 @@ func startProxy(t *testing.T) *Proxy {
 		return s
 	}
 	members := open(etcd.Config{
-		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
+		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: url, PeerURL: loopback.URL(t)},
 		Self:  cluster.Node{ID: "p1", Kind: cluster.Proxy, URL: "http://127.0.0.1:1"},
 		Root:  cluster.AccessKey{ID: root.AccessKey, Secret: cluster.Secret(root.Secret)},
 	})
-	open(etcd.Config{Endpoints: urls[:1], Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2"}})
+	open(etcd.Config{Endpoints: []string{url}, Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2"}})
 	if _, err := members.Sync(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
 	"ais/fs"
+	"ais/internal/loopback"
 	"ais/object"
 	"ais/s3api"
 	"ais/target"
@@ -32,17 +33,11 @@ import (
 // memory that the cluster's remote buckets are in: the bucket "mem".
 func startRemote(t *testing.T, auth string) (*Proxy, *backendtest.Mem) {
 	t.Helper()
-	var listeners [3]net.Listener
-	var urls [3]string
-	for i := range listeners {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		listeners[i], urls[i] = l, "http://"+l.Addr().String()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	listeners[0].Close()
-	listeners[1].Close()
+	url := loopback.URL(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	open := func(c etcd.Config) *etcd.Store {
@@ -55,7 +50,7 @@ func startRemote(t *testing.T, auth string) (*Proxy, *backendtest.Mem) {
 		return s
 	}
 	first := etcd.Config{
-		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
+		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: url, PeerURL: loopback.URL(t)},
 		Self:  cluster.Node{ID: "p1", Kind: cluster.Proxy, URL: "http://127.0.0.1:1"},
 	}
 	if auth == cluster.AuthOn {
@@ -63,8 +58,8 @@ func startRemote(t *testing.T, auth string) (*Proxy, *backendtest.Mem) {
 	}
 	members := open(first)
 	mem := backendtest.NewMem()
-	runTarget(t, open(etcd.Config{Endpoints: urls[:1], Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: urls[2]}}), mem, listeners[2])
-	_, err := members.UpdateConfig(ctx, func(c *cluster.Config) error { _, err := c.Set("backend.aws.enabled", "true"); return err })
+	runTarget(t, open(etcd.Config{Endpoints: []string{url}, Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://" + listener.Addr().String()}}), mem, listener)
+	_, err = members.UpdateConfig(ctx, func(c *cluster.Config) error { _, err := c.Set("backend.aws.enabled", "true"); return err })
 	if err != nil {
 		t.Fatal(err)
 	}

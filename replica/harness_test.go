@@ -18,6 +18,7 @@ import (
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
 	"ais/fs"
+	"ais/internal/loopback"
 	"ais/object"
 )
 
@@ -51,21 +52,12 @@ type node struct {
 // start returns a cluster of so many targets and a bucket of so many copies.
 func start(t *testing.T, targets, copies int) *nodes {
 	t.Helper()
-	c := &nodes{t: t}
-	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.etcd = append(c.etcd, "http://"+l.Addr().String())
-		defer l.Close()
-		l.Close()
-	}
+	c := &nodes{t: t, etcd: []string{loopback.URL(t)}}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var err error
 	c.members, err = etcd.Open(ctx, etcd.Config{
-		Embed:      &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: c.etcd[0], PeerURL: c.etcd[1]},
+		Embed:      &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: c.etcd[0], PeerURL: loopback.URL(t)},
 		Self:       cluster.Node{ID: "p1", Kind: cluster.Proxy, URL: "http://127.0.0.1:1"},
 		ClusterKey: make([]byte, 32),
 	})
@@ -118,7 +110,7 @@ func (n *node) open() {
 		t.Fatal(err)
 	}
 	if n.addr == "" {
-		n.addr = "127.0.0.1:0"
+		n.addr = loopback.Addr(t) // also after a restart
 	}
 	l, err := net.Listen("tcp", n.addr)
 	if err != nil {

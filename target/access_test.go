@@ -13,6 +13,7 @@ import (
 	"ais/cluster"
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
+	"ais/internal/loopback"
 	"ais/object"
 
 	"github.com/valyala/fasthttp"
@@ -22,7 +23,7 @@ import (
 // and the proxy's view of the cluster.
 func startTarget(t *testing.T) (*Target, *etcd.Store) {
 	t.Helper()
-	urls := freeURLs(t)
+	url := loopback.URL(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	open := func(c etcd.Config) *etcd.Store {
@@ -35,11 +36,11 @@ func startTarget(t *testing.T) (*Target, *etcd.Store) {
 		return s
 	}
 	proxy := open(etcd.Config{
-		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
+		Embed: &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: url, PeerURL: loopback.URL(t)},
 		Self:  cluster.Node{ID: "p1", Kind: cluster.Proxy, URL: "http://127.0.0.1:1"},
 		Root:  cluster.AccessKey{ID: "ROOT-KEY", Secret: "secret-of-root-in-tests"},
 	})
-	members := open(etcd.Config{Endpoints: urls[:1], Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2", PublicURL: "http://127.0.0.1:2"}})
+	members := open(etcd.Config{Endpoints: []string{url}, Self: cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2", PublicURL: "http://127.0.0.1:2"}})
 	target := newTarget(t, members, func(c *Config) { c.Store.Registerer = c.Registry })
 	if _, err := proxy.Sync(ctx); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 // A target without a mountpath that serves is no live member, and is one again when
 // the disk is back, without a restart.
 func TestNoMountpathServes(t *testing.T) {
-	target, _ := startAlone(t)
+	target, _ := startAlone(t, onDisk(t.TempDir()))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); target.watchDisks(ctx) }()

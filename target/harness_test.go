@@ -17,34 +17,20 @@ import (
 	"ais/cluster/etcd"
 	"ais/cluster/peer"
 	"ais/fs"
+	"ais/fs/faultfs"
+	"ais/internal/loopback"
 	"ais/object"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// freeURLs returns two URLs that nobody serves, for an etcd.
-func freeURLs(t *testing.T) []string {
-	t.Helper()
-	urls := make([]string, 2)
-	for i := range urls {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		urls[i] = "http://" + l.Addr().String()
-		l.Close()
-	}
-	return urls
-}
-
-// newTarget returns a target "t1" with a mountpath of its own, configured by edit.
+// newTarget returns a target "t1" with a mountpath in memory, configured by edit.
 func newTarget(t *testing.T, members *etcd.Store, edit func(*Config)) *Target {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.ID, cfg.Registry, cfg.Logger = "t1", prometheus.NewRegistry(), slog.New(slog.DiscardHandler)
-	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Mountpaths = "test", "t1", []string{t.TempDir()}
-	cfg.Store.Logger = cfg.Logger
+	cfg.Store.Cluster, cfg.Store.Target, cfg.Store.Logger = "test", "t1", cfg.Logger
+	cfg.Store.OS, cfg.Store.Mountpaths = faultfs.New(), []string{"/mp"}
 	edit(&cfg)
 	store, err := fs.Open(cfg.Store)
 	if err != nil {
@@ -58,6 +44,11 @@ func newTarget(t *testing.T, members *etcd.Store, edit func(*Config)) *Target {
 	return target
 }
 
+// onDisk has a target's mountpaths be directories, which a test can move away and damage.
+func onDisk(dirs ...string) func(*Config) {
+	return func(c *Config) { c.Store.OS, c.Store.Mountpaths = fs.RealOS{}, dirs }
+}
+
 // testChunk is Config.FetchChunk where a test starts a target: little, so that few
 // bytes make many chunks.
 const testChunk = 2 << 20
@@ -67,11 +58,10 @@ const testChunk = 2 << 20
 // on nothing: it is handed requests.
 func startAlone(t *testing.T, edits ...func(*Config)) (*Target, *backendtest.Mem) {
 	t.Helper()
-	urls := freeURLs(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	members, err := etcd.Open(ctx, etcd.Config{
-		Embed:      &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: urls[0], PeerURL: urls[1]},
+		Embed:      &etcd.Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: loopback.URL(t), PeerURL: loopback.URL(t)},
 		Self:       cluster.Node{ID: "t1", Kind: cluster.Target, URL: "http://127.0.0.1:2"},
 		ClusterKey: make([]byte, 32),
 	})

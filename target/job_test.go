@@ -14,6 +14,7 @@ import (
 	"ais/cluster"
 	"ais/cluster/peer"
 	"ais/fs"
+	"ais/fs/faultfs"
 	"ais/object"
 )
 
@@ -356,15 +357,22 @@ func TestMakeRoom(t *testing.T) {
 }
 
 func TestKeeps(t *testing.T) {
-	target, _ := startAlone(t)
+	target, _ := startAlone(t, halfFull)
 	n := object.Name{Bucket: 1, Key: "k"}
 	if !target.keeps(n) {
-		t.Skip("the disk is full")
+		t.Error("not kept on a mountpath that is half full")
 	}
 	setSpace(t, target, "1")
 	if target.keeps(n) {
 		t.Error("kept, although the mountpath is fuller than that")
 	}
+}
+
+// halfFull has a target whose mountpath is half full.
+func halfFull(c *Config) {
+	disk := faultfs.New()
+	disk.SetUsage(fs.Usage{Capacity: 2 << 30, Free: 1 << 30})
+	c.Store.OS = disk
 }
 
 // setSpace gives all watermarks the same value.

@@ -16,7 +16,7 @@ import (
 // write, and the disk that is back has all again.
 func TestMirroredBucket(t *testing.T) {
 	dirs := []string{filepath.Join(t.TempDir(), "1"), filepath.Join(t.TempDir(), "2")}
-	target, _ := startAlone(t, func(c *Config) { c.Store.Mountpaths = dirs })
+	target, _ := startAlone(t, onDisk(dirs...))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); target.keepResilvering(ctx) }()

@@ -3,13 +3,13 @@ package target
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"ais/backend"
 	"ais/backend/backendtest"
 	"ais/fs"
+	"ais/fs/faultfs"
 	"ais/object"
 )
 
@@ -122,10 +122,7 @@ func (g *rig) replaceRemote(b backend.Backend) {
 func (g *rig) again(t *testing.T) *rig {
 	t.Helper()
 	cfg := g.cfg.Store
-	cfg.Mountpaths = []string{t.TempDir()}
-	if err := os.CopyFS(cfg.Mountpaths[0], os.DirFS(g.cfg.Store.Mountpaths[0])); err != nil {
-		t.Fatal(err)
-	}
+	cfg.OS = cfg.OS.(*faultfs.FS).AfterKill()
 	store, err := fs.Open(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"ais/cluster"
+	"ais/internal/loopback"
 	"ais/object"
 )
 
@@ -37,7 +37,7 @@ func startTestServer(t *testing.T) *testServer {
 
 func newEmbed(t *testing.T) Embed {
 	t.Helper()
-	return Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: freeURL(t), PeerURL: freeURL(t)}
+	return Embed{Dir: filepath.Join(t.TempDir(), "etcd"), ClientURL: loopback.URL(t), PeerURL: loopback.URL(t)}
 }
 
 func (s *testServer) start(t *testing.T) {
@@ -134,16 +134,6 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 		}
 		<-tick.C
 	}
-}
-
-func freeURL(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "http://" + l.Addr().String()
 }
 
 // testLogger writes to the test's log until the test has ended.
