@@ -178,8 +178,9 @@ func TestBodyFaults(t *testing.T) {
 
 // TestSlowReader reads slower than the timeout: that is not the store's fault.
 func TestSlowReader(t *testing.T) {
+	const timeout = 2 * time.Second // in which the store answers also on a busy machine
 	f := startFake(t)
-	b := f.open(t, 100*time.Millisecond)
+	b := f.open(t, timeout)
 	text := strings.Repeat("x", 1<<20)
 	if err := put(b, "k", text); err != nil {
 		t.Fatal(err)
@@ -189,20 +190,13 @@ func TestSlowReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer opened.Body.Close()
-	got := 0
-	for buffer := make([]byte, 1<<19); ; {
-		n, err := io.ReadFull(opened.Body, buffer)
-		got += n
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(300 * time.Millisecond)
+	some := make([]byte, len(text)/2)
+	if _, err := io.ReadFull(opened.Body, some); err != nil {
+		t.Fatal(err)
 	}
-	if got != len(text) {
-		t.Errorf("%d bytes", got)
+	time.Sleep(timeout + timeout/4)
+	if rest, err := io.ReadAll(opened.Body); err != nil || len(some)+len(rest) != len(text) {
+		t.Errorf("%d bytes and %d of %d, %v", len(some), len(rest), len(text), err)
 	}
 }
 
@@ -283,17 +277,17 @@ func TestOwnBodyFails(t *testing.T) {
 // TestNoLeak fails a thousand times, in every way.
 func TestNoLeak(t *testing.T) {
 	f := startFake(t)
-	b := f.open(t, 50*time.Millisecond)
-	if err := put(b, "k", strings.Repeat("x", 100_000)); err != nil {
+	if err := put(f.open(t, 20*time.Second), "k", strings.Repeat("x", 100_000)); err != nil {
 		t.Fatal(err)
 	}
+	b := f.open(t, 50*time.Millisecond) // nothing succeeds
 	goroutines, files := count(t)
 	faults := []backendtest.Fault{
-		{Status: 503, Code: "SlowDown"}, {Hang: true}, {Reset: true}, {Hang: true, After: 1000}, {Reset: true, After: 1000}, {Length: 7},
+		{Status: 503, Code: "SlowDown"}, {Hang: true}, {Reset: true}, {Hang: true, After: 1000}, {Reset: true, After: 1000},
 	}
 	failures := make(chan error)
 	const rounds = 1000 / 5
-	for _, fault := range faults[:5] {
+	for _, fault := range faults {
 		f.Clear()
 		f.Inject(fault)
 		for range 20 {
@@ -312,7 +306,7 @@ func TestNoLeak(t *testing.T) {
 	}
 	f.Clear()
 	b.(*bucket).stores.Close()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		g, n := count(t)
 		if g <= goroutines+10 && n <= files+10 {
