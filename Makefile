@@ -1,4 +1,4 @@
-# AIS: make play to try it, make test before you commit.
+# AIS: make play to try it, make unit while you work, make test before you commit.
 
 # GOFLAGS and the like are taken from the environment.
 STAGE  := tools/stage.sh
@@ -9,7 +9,7 @@ STATIC := CGO_ENABLED=0
 UNIT    = ais/fs ais/target ais/cluster/etcd ais/move $$(go list ./... | grep -v /internal/e2e)
 FUZZ_TIME ?= 20s
 
-.PHONY: build compile play stop test test-ml unit e2e race lint fuzz bench fmt clean test-long
+.PHONY: build compile play stop test test-ml unit race race-many e2e lint fuzz bench fmt clean test-long
 
 build: ## the binaries, in bin/
 	$(STATIC) go build -o bin/ ./cmd/...
@@ -23,19 +23,25 @@ stop: ## ends the playground, the data stays
 
 test: ## everything, from nothing; each stage has its time
 	$(STAGE) install 420 deploy/install.sh test
-	$(STAGE) compile 720 $(MAKE) build compile
-	$(STAGE) unit 300 $(MAKE) unit
+	$(STAGE) compile 900 $(MAKE) build compile
+	$(STAGE) unit 180 $(MAKE) unit
+	$(STAGE) race 360 $(MAKE) race
 	$(STAGE) e2e 2400 $(MAKE) e2e
 
 compile: ## what takes minutes on a fresh machine, so that the stages after it time tests
 	go build -race -o .cache/race/ ./cmd/...
 	go test -race -run '^$$' $(UNIT) >/dev/null
+	$(STATIC) go test -run '^$$' $(UNIT) >/dev/null
 	$(STATIC) go vet ./...
 
-unit: ## every package's own tests, with the race detector; some wait more than they work, so four at a time; what takes many names without it
+# Some tests wait more than they work, so four packages at a time.
+unit: ## every package's own tests, as the programs are built; and a test of many names, which takes too long with the race detector
 	$(STATIC) go vet ./...
 	$(STATIC) go test -run '^TestSpread$$' ./cluster -cluster.names 100000
-	go test -race -p 4 -shuffle=on -timeout 290s $(UNIT)
+	$(STATIC) go test -p 4 -shuffle=on -timeout 170s $(UNIT)
+
+race: ## the same tests with the race detector
+	go test -race -p 4 -shuffle=on -timeout 350s $(UNIT)
 
 e2e: ## clusters of real processes, real clients
 	$(STATIC) AIS_E2E=1 go test -count=1 -timeout 2380s ./internal/e2e/
@@ -45,7 +51,7 @@ test-ml: ## TensorFlow, PyTorch and other readers of training data; a download o
 	$(STATIC) go vet -tags ml ./internal/e2e/
 	$(STAGE) ml 1200 env $(STATIC) AIS_E2E=1 go test -tags ml -count=1 -timeout 1180s -v -run '^TestML' ./internal/e2e/
 
-race: ## the unit tests again and again
+race-many: ## the same again and again
 	go test -race -shuffle=on -count=5 $(UNIT)
 
 lint: ## golangci-lint, of the version in tools/go.mod (the first run compiles it)
