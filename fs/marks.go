@@ -139,17 +139,16 @@ func (k *marks) all() (out []InDoubt) {
 	return out
 }
 
-// mark returns the mark of a name, wherever it is here.
+// mark returns the mark of a name, wherever it is here. Its mirrors have the same.
 func (s *Store) mark(n object.Name) mark {
-	l := s.layout.Load().by(n.Bucket)
-	digest := n.Digest()
-	if l.settled() {
-		if x := l.sets[0].of(digest).index.Load(); x != nil {
+	l := s.layout.Load()
+	v, digest := l.by(n.Bucket), n.Digest()
+	if v.settled() {
+		if x := v.sets[0].of(digest).index.Load(); x != nil {
 			return x.marks.of(n)
 		}
-		return mark{}
 	}
-	for _, m := range l.places(digest) {
+	for _, m := range slices.Concat(v.places(digest), l.mirrorsOf(n)) {
 		if x := m.index.Load(); x != nil {
 			if now := x.marks.of(n); !now.empty() {
 				return now

@@ -144,6 +144,9 @@ func (s *Store) eachPlace(n object.Name, f func(p place) (done bool, err error))
 		for i := 0; i < len(places) && !done && err == nil; i++ {
 			done, err = places[i].visit(f)
 		}
+		if err != nil {
+			s.mayFailOver(n.Bucket, err, places...)
+		}
 		if done || l == s.layout.Load() {
 			return err
 		}
