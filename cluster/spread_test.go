@@ -96,6 +96,7 @@ func TestSpread(t *testing.T) {
 			}
 			for i := range spreadCopies {
 				for what, got := range map[string]struct{ moved, least int }{"join": {joined.moved[i], joined.least[i]}, "leave": {left.moved[i], left.least[i]}} {
+					t.Logf("%s, %d copies: %d of %d moved, %.4f times what had to", what, i+1, got.moved, (i+1)*names, float64(got.moved)/float64(got.least))
 					if got.least == 0 || float64(got.moved) > 1.05*float64(got.least) {
 						t.Errorf("%s, %d copies: %d of %d moved, %d had to", what, i+1, got.moved, (i+1)*names, got.least)
 					}

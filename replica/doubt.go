@@ -108,7 +108,9 @@ func (k *Keeper) TakenOver(ctx context.Context, version uint64) error {
 
 // settleOwn commits what is prepared of a name that this target is the acting owner
 // of: an owner that is gone has, or may have, acknowledged it. First every copy has
-// it, as for a change of this target's own; until then nobody reads the name.
+// it, as for a change of this target's own; until then nobody reads the name. Of several
+// only the last is in doubt: that it begins with the one before says that this one holds.
+// A copy which has applied the last would take those before it for what was given up.
 func (k *Keeper) settleOwn(n object.Name) error {
 	if !k.store.Dirty(n) {
 		return nil
@@ -123,13 +125,15 @@ func (k *Keeper) settleOwn(n object.Name) error {
 		return err
 	}
 	last := changes[len(changes)-1]
-	defer k.flights.end(n)
-	var fl *flight
-	for _, c := range changes {
-		fl = k.flights.begin(n, c.Stamp)
-		if err := k.deliver(c, fl); err != nil {
+	if len(changes) > 1 {
+		if err := k.store.Settle(n, changes[len(changes)-2].Stamp, true); err != nil {
 			return err
 		}
+	}
+	fl := k.flights.begin(n, last.Stamp)
+	defer k.flights.end(n)
+	if err := k.deliver(last, fl); err != nil {
+		return err
 	}
 	s, several, err := k.stand(n)
 	if err != nil {
