@@ -18,6 +18,7 @@ type inventory struct {
 	rank    uint64       // the highest counter of a version
 	stamp   Stamp        // as it is stored, zero for none
 	mark    mark
+	torn    bool // versions may lack their bodies
 }
 
 // pair is a record.
@@ -50,7 +51,16 @@ func (m *mountpath) gather(n object.Name) (*inventory, error) {
 
 // gather reads all that the index has of a name; nil for nothing. It sees one
 // moment.
-func (x *index) gather(n object.Name) (out *inventory, err error) {
+func (x *index) gather(n object.Name) (*inventory, error) {
+	return x.gatherInto(&inventory{n: n})
+}
+
+// gatherTorn is gather for what is to be replaced, whatever it is.
+func (x *index) gatherTorn(n object.Name) (*inventory, error) {
+	return x.gatherInto(&inventory{n: n, torn: true})
+}
+
+func (x *index) gatherInto(e *inventory) (out *inventory, err error) {
 	moment := x.db.NewSnapshot()
 	defer func() { _ = moment.Close() }() // it is only read
 	it, err := moment.NewIter(nil)
@@ -58,7 +68,6 @@ func (x *index) gather(n object.Name) (out *inventory, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	e := &inventory{n: n}
 	for _, kind := range append(placedKinds(), kindAccess) {
 		if err := e.gatherKind(moment, it, kind); err != nil {
 			return nil, err
@@ -135,6 +144,9 @@ func (e *inventory) addVersion(from pebble.Reader, p pair) error {
 	value, found, err := get(from, body.key)
 	if err != nil {
 		return err
+	}
+	if !found && e.torn {
+		return nil
 	}
 	if !found {
 		return object.E("fs.Resilver", e.n.Key, object.Corrupt, errors.New("a version has lost its body"))

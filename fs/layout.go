@@ -56,10 +56,7 @@ func (l *layout) places(digest uint64) []*mountpath {
 			out = append(out, m)
 		}
 	}
-	if l.takenOver(digest) {
-		out = append(out, out[0].shadow.Load())
-	}
-	return out
+	return append(out, l.takenOver(digest)...)
 }
 
 // inOrder sorts mountpaths as locks are taken.

@@ -76,8 +76,10 @@ func (l *layout) listed(bucket uint64) []*mountpath {
 	}
 	out := slices.DeleteFunc(slices.Clone(l.all), func(m *mountpath) bool { return l.set.isLost(m.id) })
 	if len(v.ghosts) > 0 {
-		for _, m := range v.sets[0] {
-			out = append(out, m.shadow.Load())
+		for _, sh := range l.shadows() {
+			if !l.set.isLost(sh.id) {
+				out = append(out, sh)
+			}
 		}
 	}
 	return out

@@ -104,6 +104,9 @@ func (d *doubts) end(n object.Name) {
 // comes with an error.
 func (t *txn) findMirrors(l *layout) (out *mountpath, err error) {
 	for i, m := range l.mirrorsOf(t.n) {
+		if m == t.m { // which has the name until it is moved
+			continue
+		}
 		x, err := m.useToWrite()
 		if err != nil {
 			return m, err
@@ -126,11 +129,12 @@ func (t *txn) findMirrors(l *layout) (out *mountpath, err error) {
 }
 
 // matches makes sure that a mirror is as the home is; false where there is none yet.
-// known says that there is one, which is as the home is unless it is in doubt.
+// known says that there is one, which is as the home is unless it is in doubt, or the
+// power may have been lost.
 func (t *txn) matches(mirror place, known bool) (bool, error) {
 	home := place{t.m, t.x}
 	switch {
-	case known && !mirror.x.doubts.has(t.n):
+	case known && !mirror.x.doubts.has(t.n) && !t.s.unverified.Load():
 		return true, nil
 	case known:
 		_, err := t.s.equalize(t.n, home, mirror)
@@ -291,7 +295,11 @@ func compare(n object.Name, a, b place) (ours, theirs *inventory, same bool, err
 	if ours, err = a.x.gather(n); err != nil {
 		return nil, nil, false, err
 	}
-	if theirs, err = b.x.gather(n); err != nil {
+	if theirs, err = b.x.gather(n); errors.Is(err, object.Corrupt) {
+		theirs, err = b.x.gatherTorn(n)
+		return ours, theirs, false, err
+	}
+	if err != nil {
 		return nil, nil, false, err
 	}
 	return ours, theirs, slices.EqualFunc(ours.essence(), theirs.essence(), func(p, q pair) bool {

@@ -193,7 +193,7 @@ func (c *client) reads(s *store.Store, key string) error {
 }
 
 func (c *client) lists(s *store.Store) error {
-	page, err := s.List(7, object.Query{Prefix: fmt.Sprintf("c%d/", c.id), Limit: 100})
+	page, err := s.List(7, object.Query{Prefix: fmt.Sprintf("c%d/", c.id), Limit: 200})
 	if err != nil {
 		return err
 	}
@@ -280,6 +280,57 @@ func TestDeadDiskIsReplaced(t *testing.T) {
 	wantMirrored(t, s, 2)
 	wantStates(t, s, "/m2 ok, /m3 ok")
 	wantAll(t, s, clients)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAttachedWhileTakenOver attaches disks, and takes one out, before the names of a lost
+// disk were brought out of the shadows that have them: each is found all the time.
+func TestAttachedWhileTakenOver(t *testing.T) {
+	disk := &brokenDisk{OS: faultfs.New()}
+	c := memConfig(disk)
+	c.Mountpaths = []string{"/m1", "/m2", "/m3"}
+	s := mirroredStore(t, c, 2)
+	clients := newClients(2, rand.Uint64())
+	for i := range 80 {
+		key := fmt.Sprint("c0/still", i)
+		clients[0].have[key] = small
+		put(t, s, name(key), small)
+	}
+	goOn := func() {
+		t.Helper()
+		for _, w := range clients {
+			for range 60 {
+				if err := w.step(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		wantAll(t, s, clients)
+	}
+	goOn()
+	disk.breakDown("/m1")
+	_ = s.CheckMountpath("/m1")
+	waitFor(t, func() bool { return slices.Equal(s.OutOfService(), []string{"/m1"}) })
+	for _, change := range []func() error{
+		func() error { return s.Detach("/m1", true) },
+		func() error { return s.Attach("/m4") },
+		func() error { return s.Attach("/m5") },
+		func() error { return s.Detach("/m4", false) },
+		func() error { return s.Enable("/m4") },
+		func() error { return s.Disable("/m2", false) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		wantAll(t, s, clients)
+		goOn()
+	}
+	resilver(t, s)
+	wantStates(t, s, "/m2 disabled, /m3 ok, /m4 ok, /m5 ok")
+	wantMirrored(t, s, 2)
+	goOn()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

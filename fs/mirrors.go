@@ -127,14 +127,21 @@ func mirroredLayout(l *layout, by map[string]*mountpath) *layout {
 	return v
 }
 
-// takenOver reports whether a name was a lost mountpath's, and is found in the
-// shadow of its home until it is moved.
-func (l *layout) takenOver(digest uint64) bool {
+// takenOver returns the shadows that a name may be found in, until it is moved, since it
+// was a lost mountpath's: those of its homes by the sets without that. Mountpaths may
+// have been added meanwhile, so the set that counts now does not say.
+func (l *layout) takenOver(digest uint64) (shadows []*mountpath) {
 	if len(l.ghosts) == 0 {
-		return false
+		return nil
 	}
-	home := l.sets[0].of(digest)
-	return slices.Concat(placing{home}, l.ghosts).of(digest) != home
+	for _, p := range l.sets {
+		home := p.of(digest)
+		sh := home.shadow.Load()
+		if slices.Concat(placing{home}, l.ghosts).of(digest) != home && !slices.Contains(shadows, sh) {
+			shadows = append(shadows, sh)
+		}
+	}
+	return shadows
 }
 
 // mirrorsOf returns the shadows that have the mirrors of a name, or are to have them, in
@@ -177,7 +184,7 @@ func (l *layout) isStray(m *mountpath, n object.Name) bool {
 	v, digest := l.by(n.Bucket), n.Digest()
 	home := v.sets[0].of(digest)
 	if m.parent != nil {
-		return home == m.parent && v.takenOver(digest)
+		return v != l && slices.Contains(v.takenOver(digest), m)
 	}
 	return home != m && (v == l || !l.set.isLost(m.id))
 }
