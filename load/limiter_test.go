@@ -270,7 +270,7 @@ func TestConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") //nolint:errcheck // one that is refused reads nothing
+		go io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") // one that is refused reads nothing
 		var answer fasthttp.Response
 		if err := answer.Read(bufio.NewReader(c)); err != nil {
 			t.Fatal(err)

@@ -28,8 +28,8 @@ func (e *encoder) bool(b bool) {
 		e.byte(0)
 	}
 }
-func (e *encoder) text(s string)  { e.uint(uint64(len(s))); *e = append(*e, s...) }
-func (e *encoder) bytes(b []byte) { e.uint(uint64(len(b))); *e = append(*e, b...) }
+
+func (e *encoder) text(s string) { e.uint(uint64(len(s))); *e = append(*e, s...) }
 func (e *encoder) name(n object.Name) {
 	e.uint(n.Bucket)
 	e.text(n.Key)

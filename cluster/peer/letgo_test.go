@@ -180,7 +180,7 @@ func TestNotLetGo(t *testing.T) {
 		fmt.Fprintf(nc, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", size)
 		piece := strings.Repeat("x", size/16)
 		for range 16 {
-			io.WriteString(nc, piece) //nolint:errcheck // the client tells
+			io.WriteString(nc, piece) // the client tells
 			if strings.Contains(head, "slow node") {
 				time.Sleep(50 * time.Millisecond)
 			}
