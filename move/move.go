@@ -31,7 +31,7 @@ type Config struct {
 	Logger *slog.Logger
 	Now    func() time.Time
 
-	Workers int           // names that are moved at a time
+	Workers int           // names of a bucket that are moved at a time, besides those that somebody asks for
 	Tick    time.Duration // between looks at what is to be done, where nothing has changed
 	Settle  time.Duration // for how long the targets stay the same before names begin to be moved
 }
@@ -96,7 +96,7 @@ func New(cfg Config, keeper *replica.Keeper) *Mover {
 		cfg.Now = time.Now
 	}
 	if cfg.Workers == 0 {
-		cfg.Workers = 2
+		cfg.Workers = 1
 	}
 	if cfg.Tick == 0 {
 		cfg.Tick = time.Second
