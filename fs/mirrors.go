@@ -49,7 +49,11 @@ func (g *mirrors) clone() *mirrors {
 	if g == nil {
 		return nil
 	}
-	return &mirrors{Buckets: maps.Clone(g.Buckets), Lost: slices.Clone(g.Lost), Earlier: slices.Clone(g.Earlier), From: slices.Clone(g.From)}
+	buckets := maps.Clone(g.Buckets)
+	if buckets == nil { // of a set that was written by an earlier build
+		buckets = make(map[uint64]mirrored)
+	}
+	return &mirrors{Buckets: buckets, Lost: slices.Clone(g.Lost), Earlier: slices.Clone(g.Earlier), From: slices.Clone(g.From)}
 }
 
 // whole reports whether every mirrored name has all its mirrors.
