@@ -88,6 +88,7 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	o := shapes[r.IntN(len(shapes))]
 	o.Network, o.Plain = true, r.IntN(2) == 0 // half of the runs look for races, the others do more
+	mirrored := r.IntN(2) == 0
 	n := &nemesis{disks: map[string]string{}, links: map[string]int{}, leaving: map[string]bool{}}
 	o.TargetArgs = []string{"--reserve", "16MiB"}
 	for i := range o.Targets + spareTargets {
@@ -126,7 +127,7 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 		}
 		t.Logf("replay with -consistency.seed %d -consistency.time %s; %d proxies, %d targets; the nemesis did\n%s", seed, length, o.Proxies, o.Targets, strings.Join(n.did, "\n"))
 	})
-	w.buckets = consistencyBuckets(t, c)
+	w.buckets = consistencyBuckets(t, c, mirrored)
 	n.buckets = w.buckets
 	for i := range 6 {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
@@ -138,13 +139,14 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 	w.verdict(t, seed)
 }
 
-// consistencyBuckets makes a bucket of each number of copies.
-func consistencyBuckets(t *testing.T, c *Cluster) []string {
+// consistencyBuckets makes a bucket of each number of copies, with mirrors or without.
+func consistencyBuckets(t *testing.T, c *Cluster, mirrored bool) []string {
+	t.Logf("mirrors: %t", mirrored)
 	p := newPlain(c.URL(t, "proxy1"))
 	var names []string
 	for copies := 1; copies <= 3; copies++ {
 		name := fmt.Sprintf("copies%d-%06x", copies, rand.N(1<<24))
-		p.do(t, "POST", "/v1/buckets/"+name, fmt.Appendf(nil, `{"action":"create-bck","value":{"copies":%d,"checksum":{"type":"md5"}}}`, copies), "Content-Type: application/json").want(t, 200, "")
+		p.do(t, "POST", "/v1/buckets/"+name, fmt.Appendf(nil, `{"action":"create-bck","value":{"copies":%d,"mirror":{"enabled":%t},"checksum":{"type":"md5"}}}`, copies, mirrored), "Content-Type: application/json").want(t, 200, "")
 		names = append(names, name)
 	}
 	return names
