@@ -306,8 +306,10 @@ func (s *Store) dismiss(l *layout, m *mountpath, cleared bool) error {
 	if len(next.placing()) == 0 {
 		return refuse(object.Invalid, "%s is the last mountpath in service: attach or enable another one first", m.dir)
 	}
-	if err := l.inService(m, false); err != nil {
-		return err
+	if cleared { // else others that are dead as well go the same way, or hear of it when they are back
+		if err := l.inService(m, false); err != nil {
+			return err
+		}
 	}
 	if err := s.change(next, nil, m); err != nil {
 		return err

@@ -336,6 +336,46 @@ func TestAttachedWhileTakenOver(t *testing.T) {
 	}
 }
 
+// TestDeadDisksAreReplaced takes out two dead disks, one after the other, and attaches
+// others: nothing that has mirrors is lost, and without mirrors it is possible, too.
+func TestDeadDisksAreReplaced(t *testing.T) {
+	for _, copies := range []int{1, 3} {
+		disk := &brokenDisk{OS: faultfs.New()}
+		c := memConfig(disk)
+		c.Mountpaths = []string{"/m1", "/m2", "/m3"}
+		s := mirroredStore(t, c, copies)
+		clients := newClients(1, rand.Uint64())
+		for range 60 {
+			if err := clients[0].step(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		disk.breakDown("/m1", "/m2")
+		for _, dir := range []string{"/m1", "/m2"} {
+			_ = s.CheckMountpath(dir)
+		}
+		waitFor(t, func() bool { return slices.Equal(s.OutOfService(), []string{"/m1", "/m2"}) })
+		for _, dir := range []string{"/m1", "/m2"} {
+			if err := s.Detach(dir, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, dir := range []string{"/m4", "/m5"} {
+			if err := s.Attach(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantMirrored(t, s, copies)
+		wantStates(t, s, "/m3 ok, /m4 ok, /m5 ok")
+		if copies > 1 {
+			wantAll(t, s, clients)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A store keeps as many copies as it has mountpaths, and no more.
 func TestCopiesThatAreRefused(t *testing.T) {
 	c := memConfig(faultfs.New())
