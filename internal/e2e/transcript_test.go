@@ -111,8 +111,8 @@ var transcriptPatterns = []*regexp.Regexp{
 // masked returns text without what is never the same twice.
 func masked(text string, varies bool) string {
 	text = transcriptMask.Replace(text)
-	if varies { // before digits are looked at: a fraction has as many as it happens to need
-		text = regexp.MustCompile(`\b[0-9]+\.[0-9]+`).ReplaceAllString(text, "N")
+	if varies { // before long numbers are: a fraction has as many digits as it happens to need
+		text = regexp.MustCompile(`\b[0-9]+\.[0-9]{11,}`).ReplaceAllString(text, "N")
 	}
 	for _, p := range transcriptPatterns {
 		text = p.ReplaceAllString(text, "…")
