@@ -27,7 +27,7 @@ func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	}
 	defer s.stillMoves(l)()
 	for _, m := range l.all {
-		if l.by(bucket) != l && l.set.isLost(m.id) {
+		if l.isLostTo(bucket, m) {
 			continue
 		}
 		x := m.index.Load()
@@ -95,7 +95,7 @@ func (s *Store) DropBucket(bucket uint64) error {
 		l = s.layout.Load()
 		for _, m := range l.everywhere() {
 			drop := s.dropFrom
-			switch lost := l.by(bucket) != l && l.set.isLost(m.id); {
+			switch lost := l.isLostTo(bucket, m); {
 			case lost && !m.writes():
 				continue // what it has is dropped when it is back
 			case lost || m.parent != nil:

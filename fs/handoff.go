@@ -147,7 +147,7 @@ func (s *Store) eachMountpathOf(l *layout, bucket uint64, f func(x *index, has n
 	}()
 	for _, m := range l.everywhere() {
 		has := l.namesOn(m)
-		if has == nil || bucket != 0 && l.by(bucket) != l && l.set.isLost(m.id) {
+		if has == nil || l.isLostTo(bucket, m) {
 			continue
 		}
 		x, err := m.use()
@@ -176,10 +176,8 @@ func (l *layout) namesOn(m *mountpath) nameSet {
 		return nil
 	case m.parent != nil:
 		return func(n object.Name) bool { return l.isStray(m, n) }
-	case l.set.isLost(m.id):
-		return func(n object.Name) bool { return l.by(n.Bucket) == l }
 	}
-	return func(object.Name) bool { return true }
+	return func(n object.Name) bool { return !l.isLostTo(n.Bucket, m) }
 }
 
 // walkFrom calls f for the records of a kind after all of a name, until it returns

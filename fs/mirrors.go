@@ -117,6 +117,12 @@ func (l *layout) by(bucket uint64) *layout {
 	return l
 }
 
+// isLostTo reports whether the names of a bucket, which have mirrors, are elsewhere than
+// on a mountpath, or shadow, that was lost.
+func (l *layout) isLostTo(bucket uint64, m *mountpath) bool {
+	return l.by(bucket) != l && l.set.isLost(m.id)
+}
+
 // mirroredLayout makes the layout of mirrored names.
 func mirroredLayout(l *layout, by map[string]*mountpath) *layout {
 	v := &layout{set: l.set, all: l.all, off: l.off}
@@ -190,7 +196,7 @@ func (l *layout) isStray(m *mountpath, n object.Name) bool {
 	if m.parent != nil {
 		return v != l && slices.Contains(v.takenOver(digest), m)
 	}
-	return home != m && (v == l || !l.set.isLost(m.id))
+	return home != m && !l.isLostTo(n.Bucket, m)
 }
 
 // openShadow makes and opens what a mountpath has of mirrors. Where it cannot be
