@@ -23,7 +23,7 @@ func (s *Store) Empty(bucket uint64) (bool, error) {
 func (s *Store) Count(bucket uint64) (objects, bytes int64, err error) {
 	l := s.layout.Load()
 	if len(l.by(bucket).ghosts) > 0 { // names are taken over: what shadows have of others counts, too
-		return s.countNames(bucket, func(object.Name) bool { return true })
+		return s.countNames(bucket, func(object.Name, *cursor) bool { return true })
 	}
 	defer s.stillMoves(l)()
 	for _, m := range l.all {

@@ -38,8 +38,9 @@ type Copying struct {
 	// failing Write ends the stream and hurts nobody. Close follows in any case, and
 	// must not wait for the receivers: a stream that was given up lacks the end.
 	Stream func(n object.Name, blob string) io.WriteCloser
-	// Lists reports whether a listing or count shows the name. It may be nil: all.
-	Lists func(n object.Name) bool
+	// Lists reports whether a listing or count shows the name. It may be nil: all. then
+	// returns the name's stamp at the moment that is shown; by now it may be another.
+	Lists func(n object.Name, then func() (Stamp, error)) bool
 }
 
 // What the methods for copies answer besides the kinds of an object.Error, with
@@ -69,8 +70,8 @@ func (s *Store) enter(n object.Name, write bool) error {
 	return nil
 }
 
-// lists reports whether a listing shows a name.
-func (s *Store) lists(n object.Name) bool {
+// lists reports whether a listing shows the name that a cursor is at.
+func (s *Store) lists(n object.Name, at *cursor) bool {
 	c := s.config.Copying
-	return c == nil || c.Lists == nil || c.Lists(n)
+	return c == nil || c.Lists == nil || c.Lists(n, func() (Stamp, error) { return at.stamp(n) })
 }

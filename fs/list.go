@@ -17,6 +17,7 @@ type cursor struct {
 	bucket uint64
 	it     *pebble.Iterator
 	reads  *pebble.Iterator           // of the access times of the same names; nil where they are not asked for
+	stamps *pebble.Iterator           // of the stamps of the same names; nil before one is asked for
 	mirror func(object.Name) []string // of a mirrored bucket
 	only   func(key []byte) bool      // which names are to be seen; nil for all
 }
@@ -111,6 +112,7 @@ func closeCursors(all []cursor) error {
 		if c.reads != nil {
 			errs = errors.Join(errs, c.reads.Close())
 		}
+		errs = errors.Join(errs, c.closeStamps())
 		c.x.leave()
 	}
 	return errs
@@ -215,7 +217,7 @@ func (s *Store) listCurrent(bucket uint64, q object.Query) (page object.Page, er
 		if err != nil {
 			return object.Page{}, fault("fs.List", object.Name{}, err)
 		}
-		if !s.lists(object.Name{Bucket: bucket, Key: key}) {
+		if !s.lists(object.Name{Bucket: bucket, Key: key}, c) {
 			c.it.Next()
 			continue
 		}
@@ -265,6 +267,36 @@ func (c *cursor) entry(e *object.Entry, full bool) error {
 		e.Meta.Accessed = c.m.accessedAlong(c.reads, c.it.Key(), object.Name{Bucket: c.bucket, Key: e.Key})
 	}
 	return err
+}
+
+// stamp returns the stamp of a name that the cursor has data of, as of the moment that
+// it sees.
+func (c *cursor) stamp(n object.Name) (Stamp, error) {
+	if c.stamps == nil {
+		low := appendBucket(nil, kindStamp, c.bucket)
+		bounds := pebble.IterOptions{LowerBound: low, UpperBound: after(bytes.Clone(low))}
+		it, err := c.it.Clone(pebble.CloneOptions{IterOptions: &bounds})
+		if err != nil {
+			return Stamp{}, err
+		}
+		c.stamps = it
+	}
+	key := appendName(nil, kindStamp, n.Bucket, n.Key)
+	if !c.stamps.SeekGE(key) || !bytes.Equal(c.stamps.Key(), key) {
+		return unstamped, c.stamps.Error()
+	}
+	v, err := c.stamps.ValueAndErr()
+	if err != nil {
+		return Stamp{}, err
+	}
+	return decodeStampRecord(string(v))
+}
+
+func (c *cursor) closeStamps() error {
+	if c.stamps == nil {
+		return nil
+	}
+	return c.stamps.Close()
 }
 
 // maxHead is more than a head takes: an ETag, a storage class and a user's id are

@@ -41,7 +41,7 @@ func (s *Store) versionWalk(bucket uint64, prefix string) (*versionWalk, error) 
 func (w *versionWalk) close() error {
 	var errs error
 	for _, c := range w.past { // inside the same entry to the index as its twin
-		errs = errors.Join(errs, c.it.Error(), c.it.Close())
+		errs = errors.Join(errs, c.it.Error(), c.it.Close(), c.closeStamps())
 	}
 	return errors.Join(errs, closeCursors(w.current))
 }
@@ -208,7 +208,7 @@ func (s *Store) listVersions(bucket uint64, q object.Query) (page object.Page, e
 		if err != nil {
 			return object.Page{}, err
 		}
-		if !s.lists(object.Name{Bucket: bucket, Key: key}) {
+		if !s.lists(object.Name{Bucket: bucket, Key: key}, c) {
 			c.it.Next()
 			continue
 		}

@@ -147,10 +147,11 @@ func (t *txn) matches(mirror place, known bool) (bool, error) {
 	if err != nil || same {
 		return true, err
 	}
-	if theirs != nil {
-		err = t.s.wipe(mirror.m, mirror.x, theirs)
+	if theirs != nil { // from when the bucket had mirrors before; the pass may have gone by
+		_, err = t.s.equalize(t.n, home, mirror)
+		return true, err
 	}
-	return false, err
+	return false, nil
 }
 
 func (t *txn) leaveMirrors() {

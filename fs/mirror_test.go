@@ -406,6 +406,27 @@ func TestCopiesThatAreRefused(t *testing.T) {
 	wantContent(t, s, name("k"), large)
 }
 
+// TestMirroredAnew: a bucket has mirrors again before those that it had are taken out. A
+// name that was removed meanwhile, and is written again, has its mirror at once.
+func TestMirroredAnew(t *testing.T) {
+	s := mirroredStore(t, memConfig(faultfs.New()), 2)
+	put(t, s, name("k"), large)
+	if err := s.SetCopies(7, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Remove(name("k"), "", store.Terms{}, object.Power); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetCopies(7, 2); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, name("k"), []byte("anew"))
+	if n := mirrorsOf(t, s); n != 1 {
+		t.Error("it has no mirror")
+	}
+	wantMirrored(t, s, 2)
+}
+
 // mirrorsOf counts the names that a list says to have a mirror.
 func mirrorsOf(t *testing.T, s *store.Store) (n int) {
 	t.Helper()

@@ -315,7 +315,7 @@ func (s *Store) Uploads(bucket uint64, q object.Query, uploadMarker string) (pag
 		if err != nil {
 			return object.Page{}, fault("fs.Uploads", object.Name{}, err)
 		}
-		if !s.lists(object.Name{Bucket: bucket, Key: key}) {
+		if !s.lists(object.Name{Bucket: bucket, Key: key}, c) {
 			c.it.Next()
 			continue
 		}

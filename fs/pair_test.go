@@ -45,7 +45,7 @@ func (p *side) copying() *fs.Copying {
 		Sends: func(n object.Name) bool { return p.owner.Load() && n.Bucket == 7 },
 		Term:  func(object.Name) (uint64, uint64, error) { return 1, p.term.Load(), nil },
 		Send:  p.send, Sent: p.wasSent, Stream: p.stream,
-		Lists: func(object.Name) bool { return p.owner.Load() },
+		Lists: func(object.Name, func() (fs.Stamp, error)) bool { return p.owner.Load() },
 	}
 }
 

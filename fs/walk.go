@@ -104,8 +104,9 @@ func (s *Store) CountListed(bucket uint64) (objects, bytes int64, err error) {
 	return s.countNames(bucket, s.lists)
 }
 
-// countNames counts those of a bucket's names that are in a set.
-func (s *Store) countNames(bucket uint64, in nameSet) (objects, bytes int64, err error) {
+// countNames counts those of a bucket's names that are to be counted: in says so of the one
+// that a cursor is at.
+func (s *Store) countNames(bucket uint64, in func(n object.Name, at *cursor) bool) (objects, bytes int64, err error) {
 	all, err := s.cursors(kindObject, bucket, "")
 	if err != nil {
 		return 0, 0, fault("fs.CountListed", object.Name{Bucket: bucket}, err)
@@ -114,7 +115,7 @@ func (s *Store) countNames(bucket uint64, in nameSet) (objects, bytes int64, err
 	for c := least(all); c != nil && err == nil; c = least(all) {
 		var e object.Entry
 		var n object.Name
-		if n.Bucket, n.Key, _, err = parseName(c.it.Key()); err == nil && in(n) {
+		if n.Bucket, n.Key, _, err = parseName(c.it.Key()); err == nil && in(n, c) {
 			err = c.entry(&e, false)
 			objects++
 			bytes += e.Meta.Size

@@ -109,12 +109,13 @@ func (m *Mover) Release(q peer.MoveRequest) error {
 	return m.drop(r.n)
 }
 
-// drop removes all that is here of a name, if anything is. The caller has its turn.
+// drop removes all that is here of a name, if anything is, be it a prepared change only.
+// The caller has its turn.
 func (m *Mover) drop(n object.Name) error {
 	if err := m.store.Settle(n, fs.Stamp{}, false); err != nil {
 		return err
 	}
-	if p, err := m.store.Stamp(n); err != nil || p.IsZero() {
+	if p, err := m.store.Stamp(n); err != nil || p.IsZero() && !m.store.Dirty(n) {
 		return err
 	}
 	return m.store.Release(n)

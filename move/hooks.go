@@ -131,8 +131,9 @@ func (m *Mover) term(n object.Name) (placement, term uint64, err error) {
 
 // Lists is fs.Copying's: of the targets that have a name one shows it. While it is not
 // in use where it goes, who had it does, and who gets it may do so, too: who asks takes
-// what the latter says.
-func (m *Mover) Lists(n object.Name) bool {
+// what the latter says. What counts is the stamp that the name had at the moment which the
+// list shows: one that has come since is not as who had it has it.
+func (m *Mover) Lists(n object.Name, then func() (fs.Stamp, error)) bool {
 	r, moving, err := m.route(n)
 	switch {
 	case err != nil:
@@ -144,7 +145,7 @@ func (m *Mover) Lists(n object.Name) bool {
 	case !r.gets() && !r.had():
 		return false
 	}
-	p, err := m.store.Stamp(n)
+	p, err := then()
 	if err != nil || r.gets() {
 		return err == nil && p.Placement >= r.to()
 	}

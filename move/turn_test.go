@@ -21,7 +21,15 @@ func beginMove(t *testing.T, refuse func(id, path string) bool) (*nodes, object.
 	}
 	c.wait("the copy has the name", func() bool { return !c.node("t1").store.Dirty(n) })
 	c.refuse.Store(&refuse)
-	if _, err := c.keeper.MoveNode(c.context(), "t3", cluster.Maintenance, cluster.MoveOptions{}); err != nil {
+	c.leave(b, "t3")
+	return c, n
+}
+
+// leave has the names of a bucket begin to move off a target, as all others know then.
+func (c *nodes) leave(b *cluster.Bucket, id string) {
+	t := c.t
+	t.Helper()
+	if _, err := c.keeper.MoveNode(c.context(), id, cluster.Maintenance, cluster.MoveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	c.wait("names begin to move", func() bool { now, _ := c.state().BucketByID(b.ID); return now.Moving() })
@@ -30,7 +38,6 @@ func beginMove(t *testing.T, refuse func(id, path string) bool) (*nodes, object.
 			t.Fatal(err)
 		}
 	}
-	return c, n
 }
 
 func (c *nodes) wait(what string, is func() bool) {
@@ -103,4 +110,33 @@ func TestReleaseTurn(t *testing.T) {
 	if p, err := c.node("t3").store.Stamp(n); err != nil || p == (fs.Stamp{}) {
 		t.Errorf("who had the name has %v, %v", p, err)
 	}
+}
+
+// TestPreparedLeft: a copy that has nothing of a name but a change that it never heard the
+// outcome of has nothing of it any more when the name has moved away: it would make that
+// change when it is to answer for names that have not moved.
+func TestPreparedLeft(t *testing.T) {
+	c := startNodes(t, "t1", "t2", "t3")
+	b := c.bucket("moving", 2)
+	n := object.Name{Bucket: b.ID, Key: keysOf(b, 1, "t1", "t3", "t2")[0]}
+	refuse := func(id, path string) bool {
+		return id == "t3" && path == peer.PathSettle || id == "t1" && path == peer.PathResolve
+	}
+	c.refuse.Store(&refuse)
+	if err := c.put(n, "content"); err != nil {
+		t.Fatal(err)
+	}
+	left := c.node("t3").store
+	if p, err := left.Stamp(n); err != nil || !p.IsZero() || !left.Dirty(n) {
+		t.Fatalf("before the move it has %v, %v, in doubt: %v", p, err, left.Dirty(n))
+	}
+	c.leave(b, "t3")
+	if err := c.put(n, "newer"); err != nil {
+		t.Fatal(err)
+	}
+	if list := left.InDoubt(); len(list) > 0 {
+		t.Errorf("a change is prepared still: %v", list)
+	}
+	c.settled()
+	c.wantOnlyThere(b, map[string]string{n.Key: "newer"})
 }

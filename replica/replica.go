@@ -106,7 +106,7 @@ func setDefault(d *time.Duration, value time.Duration) {
 // Hooks returns what the store's Config.Copying is to be.
 func (k *Keeper) Hooks() *fs.Copying {
 	return &fs.Copying{
-		Enter: k.Enter, Sends: k.sends, Term: k.term, Send: k.send, Sent: k.sent, Stream: k.stream, Lists: k.Lists,
+		Enter: k.Enter, Sends: k.sends, Term: k.term, Send: k.send, Sent: k.sent, Stream: k.stream, Lists: k.lists,
 	}
 }
 
@@ -208,8 +208,8 @@ func (k *Keeper) Enter(n object.Name, write bool) error {
 	return nil
 }
 
-// Lists is fs.Copying's: of the targets that have a name one shows it in lists, its
-// acting owner.
+// Lists reports whether lists show the name: of the targets that have it its acting owner
+// does.
 func (k *Keeper) Lists(n object.Name) bool {
 	if !k.started.Load() {
 		return true
@@ -217,6 +217,9 @@ func (k *Keeper) Lists(n object.Name) bool {
 	s, several, err := k.stand(n)
 	return !several || err == nil && s.owns()
 }
+
+// lists is Lists for fs.Copying: whatever the name's stamp is.
+func (k *Keeper) lists(n object.Name, _ func() (fs.Stamp, error)) bool { return k.Lists(n) }
 
 // Reads reports whether this target has a copy of the name that may answer reads,
 // besides its acting owner's. It is a hint: Enter decides.

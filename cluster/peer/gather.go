@@ -16,7 +16,7 @@ type View struct {
 	Placement uint64 `json:"placement,omitempty"` // number of the bucket's placement
 	Next      uint64 `json:"next,omitempty"`      // of the one that its names are being moved to
 	By        uint64 `json:"by,omitempty"`        // of these two, the one by which the target is asked
-	Map       uint64 `json:"map,omitempty"`       // version of the cluster's map, by which it is decided who shows a name that has several copies; else 0
+	Map       uint64 `json:"map,omitempty"`       // version of the cluster's map, by which it is decided who shows a name that has, or had, several copies; else 0
 }
 
 // ViewOf is the view of a bucket of those who see it as b; by is what View.By is.
@@ -67,7 +67,7 @@ func phases(state *cluster.State, b *cluster.Bucket) ([][]Asked, error) {
 			return nil, err
 		}
 		view := ViewOf(b, by)
-		if by.Count() > 1 {
+		if b.Count() > 1 || by.Count() > 1 {
 			view.Map = state.Map.Version
 		}
 		for _, node := range nodes {
