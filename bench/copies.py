@@ -184,7 +184,7 @@ def grow(port):
                 write = i % 4 == 0
                 began = time.monotonic()
                 status, _ = c.ask("PUT" if write else "GET", f"/grows/dir/{i:06}", b"x" * (64 << 10) if write else None)
-                took.append((began, time.monotonic() - began))
+                took.append((began, time.monotonic() - began, write))
                 if status != 200:
                     failed.append(status)
                 time.sleep(0.01)
@@ -201,9 +201,11 @@ def grow(port):
         stop.set()
         for t in threads:
             t.join()
-        def p99(since, until):
-            some = sorted(d for at, d in took if since <= at < until)
+        def p99(since, until, kinds=(True, False)):
+            some = sorted(d for at, d, write in took if since <= at < until and write in kinds)
             return some[len(some) * 99 // 100] * 1000 if some else 0, len(some)
+        for kinds, what in (((False,), "reads"), ((True,), "writes")):
+            print(f"{what}: p99 before {p99(began - 14, began, kinds)[0]:.1f} ms, while moving {p99(joined, ended, kinds)[0]:.1f} ms")
         before, while_moving = p99(began - 14, began), p99(joined, ended)
         print(f"before: p99 {before[0]:.1f} ms of {before[1]} requests; while {names} names of 64 KiB move ({ended - joined:.1f} s): "
               f"p99 {while_moving[0]:.1f} ms of {while_moving[1]}, {while_moving[0] / max(before[0], 0.001):.2f} x; failed requests: {len(failed)}")

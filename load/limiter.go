@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ais/object"
@@ -45,6 +46,8 @@ type Limiter struct {
 	config  Config
 	metrics *metrics
 	slots   sync.Pool // *slot
+
+	admitted atomic.Uint64
 
 	mu      sync.Mutex // guards what follows
 	used    amount
@@ -211,6 +214,9 @@ func (l *Limiter) Idle() (served int, changed <-chan struct{}) {
 	return l.used.requests, l.changed
 }
 
+// Admitted counts the requests that were admitted so far.
+func (l *Limiter) Admitted() uint64 { return l.admitted.Load() }
+
 // What follows is called with mu held.
 
 // fits reports whether there is room for s, within the bounds of its hop and within
@@ -226,6 +232,7 @@ func (l *Limiter) fits(s *slot) bool {
 }
 
 func (l *Limiter) take(s *slot) {
+	l.admitted.Add(1)
 	l.used.requests++
 	l.used.bytes += s.cost
 	s.client.used.requests++

@@ -146,7 +146,11 @@ func (m *Mover) bring(r *route, calm bool) (bytes int64, err error) {
 	}
 	m.entering.permit(r.n)
 	defer m.entering.forbid(r.n)
-	return bytes, m.store.Touch(r.n, fresh.bucket.Props.Durability) // a copy that lost it would look like one that is behind
+	d := object.Process // what is lost with the power is done again
+	if len(fresh.next) > 1 {
+		d = fresh.bucket.Props.Durability // a copy that lost it would look like one that is behind
+	}
+	return bytes, m.store.Touch(r.n, d)
 }
 
 // fetch makes what is here of the name what who had it has.
@@ -304,7 +308,7 @@ func (f *fetching) open(b fs.Blob) (io.ReadCloser, error) {
 	f.bytes += b.Size
 	c := &coming{ReadCloser: resp.Body, key: f.r.n.Key}
 	if f.calm {
-		c.breath = newBreath(f.m.ctx)
+		c.breath = f.m.newBreath(f.m.ctx)
 	}
 	return c, nil
 }
@@ -314,7 +318,7 @@ func (f *fetching) open(b fs.Blob) (io.ReadCloser, error) {
 type coming struct {
 	io.ReadCloser
 	key    string
-	breath *breath // of a reader that rests as long as it works
+	breath *breath // of a reader that rests
 	since  int
 }
 

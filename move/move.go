@@ -39,7 +39,7 @@ type Config struct {
 // Settle is the usual Config.Settle.
 const Settle = 2 * time.Second
 
-// Watch is what a Mover tells the target that it is part of, and asks it. Both may be
+// Watch is what a Mover tells the target that it is part of, and asks it. All may be
 // nil.
 type Watch struct {
 	// Begin is called when this target begins to move its names of a bucket, and
@@ -49,6 +49,9 @@ type Watch struct {
 	// Writing reports whether a write to the remote bucket behind b is on its way, of
 	// a name that is not this target's any more.
 	Writing func(b *cluster.Bucket) bool
+	// Served counts the requests of clients that this target has served: names are moved
+	// more slowly while it grows.
+	Served func() uint64
 }
 
 // Progress is how far a target is with its names of a bucket.

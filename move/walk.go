@@ -122,7 +122,7 @@ func (m *Mover) walk(ctx context.Context, bucket, to uint64, p *Progress) (left 
 	var workers sync.WaitGroup
 	for range m.cfg.Workers {
 		workers.Go(func() {
-			b := newBreath(ctx)
+			b := m.newBreath(ctx)
 			for r := range work {
 				bytes, err := m.moveOne(ctx, r)
 				if err == nil {
@@ -197,20 +197,41 @@ func (m *Mover) finish(r *route) (bytes int64, err error) {
 	return bytes, err
 }
 
-// breath makes who works rest for as long as that took, so that requests have the disks
-// half of the time at least.
+// breath makes who works rest for as long as that took, and longer while clients are
+// served here: requests have the processors and the disks most of the time.
 type breath struct {
-	ctx   context.Context
-	since time.Time
+	ctx    context.Context
+	served func() uint64 // by this target so far
+	since  time.Time     // of the work
+
+	known uint64    // of served
+	busy  time.Time // when it was seen to grow
 }
 
-// longestBreath bounds one rest.
-const longestBreath = time.Second
+const (
+	longestBreath = time.Second // bounds one rest
+	busyRest      = 3           // times the work is rested for while clients are served
+	busyFor       = time.Second // is how long they are taken to be, after a request
+)
 
-func newBreath(ctx context.Context) *breath { return &breath{ctx, time.Now()} }
+func (m *Mover) newBreath(ctx context.Context) *breath {
+	served := m.watch.Served
+	if served == nil {
+		served = func() uint64 { return 0 }
+	}
+	return &breath{ctx: ctx, served: served, since: time.Now(), known: served()}
+}
 
 func (b *breath) take() {
-	_ = sleep(b.ctx, min(time.Since(b.since), longestBreath)) // who works looks at the context
+	now := time.Now()
+	if served := b.served(); served != b.known {
+		b.known, b.busy = served, now
+	}
+	rest := now.Sub(b.since)
+	if now.Sub(b.busy) < busyFor {
+		rest *= busyRest
+	}
+	_ = sleep(b.ctx, min(rest, longestBreath)) // who works looks at the context
 	b.since = time.Now()
 }
 
@@ -218,7 +239,7 @@ func (b *breath) take() {
 // target's any more. The next one reads them anew, and keeps none before all have done
 // this: writes of those that had the names end before it is done.
 func (m *Mover) dropCached(ctx context.Context, bucket, to uint64, p *Progress) error {
-	b := newBreath(ctx)
+	b := m.newBreath(ctx)
 	for after, more := (object.Name{}), true; more; {
 		page, err := m.store.WalkNames(bucket, after, walkPage)
 		if err != nil {

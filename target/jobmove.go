@@ -15,7 +15,7 @@ import (
 // watchMoves is what this target is told of the names that it moves: a job for each
 // bucket.
 func (t *Target) watchMoves() move.Watch {
-	return move.Watch{Begin: t.beginMove, Writing: func(b *cluster.Bucket) bool {
+	return move.Watch{Begin: t.beginMove, Served: t.load.Admitted, Writing: func(b *cluster.Bucket) bool {
 		return t.names.writes(b.ID, func(n object.Name) bool { return !t.answersFor(n) })
 	}}
 }
