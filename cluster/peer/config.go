@@ -16,6 +16,7 @@ type Config struct {
 	UploadTimeout  time.Duration // the same after a request with a body
 	StallTimeout   time.Duration // a body that does not move for so long is given up
 	PourStall      time.Duration // likewise of the body of a Pouring, whose sender has others to serve
+	LinkTimeout    time.Duration // a connection of which the other machine acknowledges nothing for so long is given up
 	LeasePatience  time.Duration // a node that holds no lease, and is silent for so long, is not waited for any more; see Caller.Follow
 	MaxIdlePerHost int           // kept connections to one address
 
@@ -36,6 +37,7 @@ func DefaultConfig() Config {
 		UploadTimeout:  2 * time.Minute,
 		StallTimeout:   time.Minute,
 		PourStall:      2 * time.Second,
+		LinkTimeout:    15 * time.Second,
 		LeasePatience:  3 * time.Second,
 		MaxIdlePerHost: 256,
 	}
@@ -49,6 +51,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.UploadTimeout, d.UploadTimeout)
 	setDefault(&c.StallTimeout, d.StallTimeout)
 	setDefault(&c.PourStall, d.PourStall)
+	setDefault(&c.LinkTimeout, d.LinkTimeout)
 	setDefault(&c.LeasePatience, d.LeasePatience)
 	setDefault(&c.MaxIdlePerHost, d.MaxIdlePerHost)
 	if c.Logger == nil {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"sync"
@@ -199,11 +200,31 @@ func (c *Client) isClosed() bool {
 	}
 }
 
+// keepAliveProbe is how long a connection is quiet before the other machine is asked
+// whether it is there, and between two such questions.
+const keepAliveProbe = 3 * time.Second
+
+// dialer makes connections that break by themselves when the link is cut, be it that bytes
+// are not acknowledged, or that an answer is waited for: nobody else may notice, where
+// both ends hold their leases. A process that hangs, or is slow, goes on acknowledging; only
+// one that takes none of what is sent for all the time is taken for gone.
+func (c *Client) dialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         c.config.DialTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveProbe, Interval: keepAliveProbe, Count: max(1, int(c.config.LinkTimeout/keepAliveProbe))},
+		Control: func(_, _ string, raw syscall.RawConn) (err error) {
+			cerr := raw.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(c.config.LinkTimeout.Milliseconds()))
+			})
+			return errors.Join(cerr, err)
+		},
+	}
+}
+
 // dial opens a new connection.
 func (h *host) dial(ctx context.Context) (*conn, error) {
 	c := h.client
-	dialer := net.Dialer{Timeout: c.config.DialTimeout}
-	nc, err := dialer.DialContext(ctx, "tcp", h.addr)
+	nc, err := c.dialer().DialContext(ctx, "tcp", h.addr)
 	if err != nil {
 		c.metrics.dialsFailed.Inc()
 		return nil, err
