@@ -111,7 +111,6 @@ func (m *mountpath) need(id blobID, intact bool, d object.Durability, breathe fu
 		<-a.done
 		a, ours = m.arrivals.claim(id)
 	}
-	defer m.arrivals.unclaim(id, a)
 	there, err := m.believable(id, intact)
 	if err == nil && !there {
 		err = os.ErrNotExist
@@ -119,10 +118,32 @@ func (m *mountpath) need(id blobID, intact bool, d object.Durability, breathe fu
 			err = m.receive(id, d, sources[i], breathe)
 		}
 	}
+	m.arrivals.unclaim(id, a)
 	if err != nil {
 		m.letGo(id)
 	}
 	return err
+}
+
+// removeOrphan removes a blob that nothing refers to, and that nobody holds. It may be about to
+// arrive anew under the same id: that waits, or this is left to it.
+func (m *mountpath) removeOrphan(x *index, id blobID) (removed bool, err error) {
+	a, ours := m.arrivals.claim(id)
+	if !ours {
+		return false, nil // who writes it holds it
+	}
+	defer m.arrivals.unclaim(id, a)
+	if m.keep.isBusy(id) || m.index.Load() != x { // one that was opened anew may know more
+		return false, nil
+	}
+	if used, err := x.referenced(id); err != nil || used {
+		return false, err
+	}
+	err = m.config.OS.Remove("blob.remove", m.blobs.path(id))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // letGo ends the hold of need. Blobs that nothing refers to then are removed.

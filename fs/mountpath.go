@@ -209,11 +209,7 @@ func (m *mountpath) flush() error {
 // unlink lets go of held blobs and removes those that nothing refers to.
 func (m *mountpath) unlink(x *index, blobs []blobID) {
 	for _, id := range m.keep.unhold(blobs) {
-		used, err := x.referenced(id)
-		if err != nil || used {
-			continue
-		}
-		if err := m.config.OS.Remove("blob.remove", m.blobs.path(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if _, err := m.removeOrphan(x, id); err != nil { // the sweep tries again
 			m.stats.removeErrors.Add(1)
 		}
 	}

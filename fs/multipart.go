@@ -126,6 +126,7 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 		w.s.ahead(w.n, w.m, w.options.Durability, w.blob.id)
 		r.Segments = []segment{w.blob.segment(w.number)}
 	}
+	defer w.orLeave()
 	applied, err := w.s.putPart(w.n, w.upload, r, w.place(), w.options.Durability)
 	for err == errElsewhere {
 		if err = w.follow(); err == nil {
@@ -133,6 +134,7 @@ func (w *Writer) CommitPart(p object.Part) (object.Part, error) {
 			applied, err = w.s.putPart(w.n, w.upload, r, w.place(), w.options.Durability)
 		}
 	}
+	w.returned = true
 	switch {
 	case err == nil:
 		w.committed()

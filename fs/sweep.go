@@ -65,7 +65,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // sweepDir sweeps one directory. The order matters: list, then leave out the
 // busy, then read the index. A blob that was not busy is committed, so its
-// reference is in what is read later, or it never will be.
+// reference is in what is read later, or it will not be before it arrives anew.
 func (m *mountpath) sweepDir(dir byte) (r SweepResult, err error) {
 	x, err := m.use()
 	if err != nil {
@@ -95,23 +95,32 @@ func (m *mountpath) sweepDir(dir byte) (r SweepResult, err error) {
 		return r, err
 	}
 	for _, id := range orphans {
-		path := m.blobs.path(id)
-		if f, err := m.config.OS.OpenFile("blob.stat", path, os.O_RDONLY, 0); err == nil {
-			if info, err := f.Stat(); err == nil {
-				r.Bytes += info.Size()
-			}
-			f.Close()
+		size := m.fileSize(id)
+		removed, err := m.removeOrphan(x, id)
+		if err != nil {
+			return r, err
 		}
-		if err := m.config.OS.Remove("blob.remove", path); err != nil {
-			if !errors.Is(err, os.ErrNotExist) {
-				return r, err
-			}
-			continue
+		if removed {
+			r.Orphans++
+			r.Bytes += size
+			m.stats.orphans.Add(1)
 		}
-		r.Orphans++
-		m.stats.orphans.Add(1)
 	}
 	return r, nil
+}
+
+// fileSize returns the size of a blob's file, 0 where that is not known.
+func (m *mountpath) fileSize(id blobID) int64 {
+	f, err := m.config.OS.OpenFile("blob.stat", m.blobs.path(id), os.O_RDONLY, 0)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // sweepNew removes a file that was to take the place of a blob, where nobody writes

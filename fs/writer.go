@@ -31,6 +31,8 @@ type Writer struct {
 	blob  *blobWriter
 	size  int64
 	ended bool
+
+	returned bool // the commit, with or without an error
 }
 
 // Create begins a new object. Nothing is made on disk for one that turns out to
@@ -200,7 +202,9 @@ func (w *Writer) Commit(m object.Meta, terms Terms) (object.Meta, error) {
 	}
 	m.Size, m.Parts = w.size, nil
 	m.Modified = stamp(m.Modified, w.s.config.Now)
+	defer w.orLeave()
 	out, tried, err := w.commit(m, terms)
+	w.returned = true
 	switch {
 	case err == nil:
 		w.committed()
@@ -356,6 +360,14 @@ func (w *Writer) leaveToSweep() {
 		_ = w.blob.close()
 		w.blob.finish()
 		w.blob = nil
+	}
+}
+
+// orLeave is leaveToSweep where a commit has not returned, but panicked: the record may be
+// there.
+func (w *Writer) orLeave() {
+	if !w.returned {
+		w.leaveToSweep()
 	}
 }
 

@@ -130,8 +130,8 @@ func (k *Keeper) settleOwn(n object.Name) error {
 			return err
 		}
 	}
-	fl := k.flights.begin(n, last.Stamp)
-	defer k.flights.end(n)
+	fl := k.flights.begin(n, last.Stamp, false)
+	defer k.flights.end(n, fl)
 	if err := k.deliver(last, fl); err != nil {
 		return err
 	}

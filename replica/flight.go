@@ -2,6 +2,8 @@ package replica
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,43 +15,60 @@ import (
 // and not applied yet.
 type flights struct {
 	mu     sync.Mutex // guards the rest
-	byName map[object.Name]*flight
+	byName map[object.Name][]*flight
 }
 
-// flight is a change on its way. A name has one at a time: its lock is held.
+// flight is a change on its way. A name has one at a time whose lock is held, and for a
+// moment that of an owner before, which has been applied.
 type flight struct {
 	stamp fs.Stamp
-	tries int // so far; guarded by the flights
+	tries int  // so far; guarded by the flights, as is what follows
+	ended bool // it is not on its way any more
+
+	own bool // it is a change of this owner's, not one that it takes over
 
 	// What follows is of the goroutine that sends.
-	own      bool         // it is a change of this owner's, not one that it takes over
 	tenure   int64        // of the lease under which the last try was made
 	members  []string     // that have it prepared, perhaps
 	prepared []preparedAt // that have it prepared
 	later    []string     // that catch up, and will ask for the name
 }
 
-func (f *flights) begin(n object.Name, stamp fs.Stamp) *flight {
+// begin notes a change; own says that it is this owner's.
+func (f *flights) begin(n object.Name, stamp fs.Stamp, own bool) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.byName == nil {
-		f.byName = make(map[object.Name]*flight)
+		f.byName = make(map[object.Name][]*flight)
 	}
-	fl := &flight{stamp: stamp}
-	f.byName[n] = fl
+	fl := &flight{stamp: stamp, own: own}
+	f.byName[n] = append(f.byName[n], fl)
 	return fl
 }
 
-func (f *flights) end(n object.Name) {
+func (f *flights) end(n object.Name, fl *flight) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.byName, n)
+	fl.ended = true
+	left := slices.DeleteFunc(f.byName[n], func(other *flight) bool { return other == fl })
+	if f.byName[n] = left; len(left) == 0 {
+		delete(f.byName, n)
+	}
 }
 
-func (f *flights) of(n object.Name) *flight {
+// of returns this owner's change of the name with that stamp, which is on its way.
+func (f *flights) of(n object.Name, stamp fs.Stamp) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.byName[n]
+	i := slices.IndexFunc(f.byName[n], func(fl *flight) bool { return fl.own && fl.stamp == stamp })
+	return f.byName[n][i]
+}
+
+// some reports whether a change of the name is on its way.
+func (f *flights) some(n object.Name) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.byName[n]) > 0
 }
 
 // next notes that the flight is tried anew, with the state as it is from now on.
@@ -69,18 +88,16 @@ func (f *flights) count() int {
 // the state by now is known to all that comes later.
 func (f *flights) barrier(ctx context.Context) error {
 	f.mu.Lock()
-	now := make(map[object.Name]flight, len(f.byName))
-	for n, fl := range f.byName {
-		now[n] = flight{stamp: fl.stamp, tries: fl.tries}
+	now := make(map[*flight]int, len(f.byName)) // their tries
+	for _, all := range f.byName {
+		for _, fl := range all {
+			now[fl] = fl.tries
+		}
 	}
 	f.mu.Unlock()
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		f.mu.Lock()
-		for n, was := range now {
-			if fl := f.byName[n]; fl == nil || fl.stamp != was.stamp || fl.tries != was.tries {
-				delete(now, n)
-			}
-		}
+		maps.DeleteFunc(now, func(fl *flight, tries int) bool { return fl.ended || fl.tries != tries })
 		f.mu.Unlock()
 		if len(now) == 0 {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"ais/cluster/peer"
 	"ais/fs"
@@ -91,10 +92,38 @@ func fencedOwner(t *testing.T, c *nodes) {
 	copies := c.copies("fenced")
 	owner := copies[0]
 	c2 := &fs.Change{Name: c.name("fenced")}
-	fl := owner.keeper.flights.begin(c2.Name, c2.Stamp)
+	fl := owner.keeper.flights.begin(c2.Name, c2.Stamp, true)
 	fl.tenure = -1
 	if err := owner.keeper.sent(c2, nil); !errors.Is(err, errOutcome) {
 		t.Errorf("a change under another lease: %v", err)
+	}
+}
+
+// TestFlightsOfOneName: a change of an owner before, which was applied a moment ago, ends
+// while the next change of the name is on its way: that is not forgotten.
+func TestFlightsOfOneName(t *testing.T) {
+	c := start(t, 2, 2)
+	k := c.copies("key")[0].keeper
+	next := &fs.Change{Name: c.name("key"), Stamp: fs.Stamp{Term: 2, Seq: 1}}
+	before := k.flights.begin(next.Name, fs.Stamp{Term: 1, Seq: 1}, false)
+	fl := k.flights.begin(next.Name, next.Stamp, true)
+	fl.tenure, _ = k.members.Tenure()
+	waited := make(chan error, 1)
+	go func() { waited <- k.flights.barrier(t.Context()) }()
+	k.flights.end(next.Name, before)
+	if !k.flights.some(next.Name) {
+		t.Error("no change is on its way any more")
+	}
+	select {
+	case <-waited:
+		t.Error("the change on its way is not waited for")
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := k.sent(next, nil); err != nil {
+		t.Error(err)
+	}
+	if err := <-waited; err != nil || k.flights.some(next.Name) {
+		t.Error("the change is still on its way", err)
 	}
 }
 

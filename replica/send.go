@@ -34,15 +34,14 @@ const stagePatience = 3 * time.Second
 // send is fs.Copying's Send: the change is on every copy in sync, prepared, when it
 // returns nil; else on none that will ever apply it.
 func (k *Keeper) send(c *fs.Change) error {
-	fl := k.flights.begin(c.Name, c.Stamp)
-	fl.own = true
+	fl := k.flights.begin(c.Name, c.Stamp, true)
 	err := k.deliver(c, fl)
 	for _, b := range c.Blobs {
 		k.pours.drop(b.ID)
 	}
 	if err != nil {
 		k.settle(c, fl, false, nil)
-		k.flights.end(c.Name)
+		k.flights.end(c.Name, fl)
 	}
 	return err
 }
@@ -50,8 +49,8 @@ func (k *Keeper) send(c *fs.Change) error {
 // sent is fs.Copying's Sent: the copies hear that the change is applied, if this
 // target has had its lease all the time.
 func (k *Keeper) sent(c *fs.Change, err error) error {
-	fl := k.flights.of(c.Name)
-	k.flights.end(c.Name)
+	fl := k.flights.of(c.Name, c.Stamp)
+	k.flights.end(c.Name, fl)
 	switch {
 	case err != nil: // the index failed: the copies will ask what came of it
 		return err

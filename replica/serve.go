@@ -239,7 +239,7 @@ func (k *Keeper) serveResolve(body []byte) ([]byte, error) {
 		return k.answer(undecided, fs.Stamp{}), nil
 	}
 	v := done
-	if k.flights.of(m.name) != nil {
+	if k.flights.some(m.name) {
 		v = inFlight
 	}
 	stamp, err := k.store.Stamp(m.name)

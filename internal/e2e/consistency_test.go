@@ -125,6 +125,9 @@ func checkConsistency(t *testing.T, seed uint64, length time.Duration) {
 		for _, node := range c.nodes { // so that it can end
 			_ = node.signal(syscall.SIGCONT)
 		}
+		if t.Failed() {
+			w.keep(t, seed)
+		}
 		t.Logf("replay with -consistency.seed %d -consistency.time %s; %d proxies, %d targets; the nemesis did\n%s", seed, length, o.Proxies, o.Targets, strings.Join(n.did, "\n"))
 	})
 	w.buckets = consistencyBuckets(t, c, mirrored)
@@ -225,9 +228,8 @@ func (w *workload) readAll(t *testing.T, members []string) {
 // verdict checks the history.
 func (w *workload) verdict(t *testing.T, seed uint64) {
 	t.Helper()
-	folder := filepath.Join(root(), ".cache", "consistency", fmt.Sprint(seed))
 	began := time.Now()
-	wrong, violations := w.h.Check(folder)
+	wrong, violations := w.h.Check(historyFolder(seed))
 	counts, pages := w.h.Counts()
 	t.Logf("%d answered, %d refused, %d unknown, %d pages; checked in %s",
 		counts[history.Done], counts[history.Refused]+counts[history.Missing], counts[history.Unknown], pages, time.Since(began).Round(time.Millisecond))
@@ -243,22 +245,24 @@ func (w *workload) verdict(t *testing.T, seed uint64) {
 	if counts[history.Done] < 200 {
 		t.Errorf("only %d operations were answered", counts[history.Done])
 	}
-	w.keep(t, folder)
 }
 
-// keep leaves the whole history in the folder, and of a run that failed the nodes' logs.
-func (w *workload) keep(t *testing.T, folder string) {
+func historyFolder(seed uint64) string {
+	return filepath.Join(root(), ".cache", "consistency", fmt.Sprint(seed))
+}
+
+// keep leaves the whole history of a run that failed in a folder, and the nodes' logs.
+func (w *workload) keep(t *testing.T, seed uint64) {
 	t.Helper()
+	folder := historyFolder(seed)
 	var all bytes.Buffer
 	if err := errors.Join(w.h.Write(&all), os.MkdirAll(folder, 0o755), os.WriteFile(filepath.Join(folder, "history.txt"), all.Bytes(), 0o644)); err != nil {
 		t.Error(err)
 	}
-	if t.Failed() {
-		for _, n := range w.c.nodes {
-			if data, err := os.ReadFile(n.log); err == nil {
-				_ = os.WriteFile(filepath.Join(folder, n.name+".log"), data, 0o644)
-			}
+	for _, n := range w.c.nodes {
+		if data, err := os.ReadFile(n.log); err == nil {
+			_ = os.WriteFile(filepath.Join(folder, n.name+".log"), data, 0o644)
 		}
-		t.Logf("the history and the logs are in %s", folder)
 	}
+	t.Logf("the history and the logs are in %s", folder)
 }

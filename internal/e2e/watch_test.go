@@ -40,7 +40,8 @@ func (n *node) trouble() string {
 	n.checked = int64(len(data))
 	for _, text := range troubles {
 		if i := bytes.Index(fresh, []byte(text)); i >= 0 {
-			return clip(string(fresh[i:]), 6000)
+			from := bytes.LastIndexByte(fresh[:max(0, i-4000)], '\n') + 1 // with where it happened, which is logged first
+			return clip(string(fresh[from:]), 10000)
 		}
 	}
 	return ""
