@@ -93,3 +93,60 @@ func TestSeveralByPlacement(t *testing.T) {
 		}
 	}
 }
+
+// TestAskedTargets: each name of a bucket is listed by its acting owner, be all targets
+// behind, and be there more copies than targets.
+func TestAskedTargets(t *testing.T) {
+	for targets := 1; targets <= 4; targets++ {
+		for behind := range 1 << targets {
+			s, b := placed(targets, equal)
+			b.Copies = 3
+			for i := range s.nodes {
+				if behind>>i&1 == 1 {
+					s.nodes[i].Behind = uint64(5 + i)
+				}
+			}
+			asked, err := s.ActingBy(b, b.Placement)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range 50 {
+				owner, _, err := s.Owner(b, object.Name{Bucket: b.ID, Key: strconv.Itoa(i)})
+				if err != nil || !slices.ContainsFunc(asked, func(n Node) bool { return n.ID == owner.ID }) {
+					t.Errorf("%d targets, %b behind: %s is not asked, %v", targets, behind, owner.ID, err)
+				}
+			}
+		}
+	}
+}
+
+// TestDueToFewer: names do not begin to move to fewer targets than they have copies, be it
+// that a rebalance is due and targets went into maintenance since, and are to keep what they have.
+func TestDueToFewer(t *testing.T) {
+	for _, c := range []struct {
+		name            string
+		copies          int // that are wanted
+		now, latest     int // targets of the bucket's generation, of the latest one
+		toward, wantDue bool
+	}{
+		{"a target has joined", 3, 3, 4, true, true},
+		{"one has left", 2, 3, 2, true, true},
+		{"one is away for a while", 3, 3, 2, true, false},
+		{"all but one are", 3, 3, 1, true, false},
+		{"there were too few before", 3, 1, 2, true, true},
+		{"there are enough by now", 3, 2, 3, false, true},
+		{"there are not", 3, 1, 2, false, false},
+		{"no rebalance is due", 3, 3, 4, false, false},
+	} {
+		s, b := placed(4, equal)
+		all := s.Map.Generations[0].Targets
+		s.Map.Generations = []Generation{{Number: 1, Targets: all[:c.now]}, {Number: 2, Targets: all[:c.latest]}}
+		b.State, b.Props.Copies, b.Copies = BucketActive, c.copies, c.copies
+		if c.toward {
+			s.Map.Toward = 2
+		}
+		if to, due := s.Due(b); due != c.wantDue || due && to.Generation != 2 {
+			t.Errorf("%s: due %v to %+v", c.name, due, to)
+		}
+	}
+}

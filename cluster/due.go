@@ -12,7 +12,8 @@ import (
 // where the bucket is to have another number of copies, and where it is placed over
 // a generation that is to be emptied (see Map.Toward). They are moved to the latest
 // one; where only the number of copies changes and no rebalance was asked for, they
-// stay where they are.
+// stay where they are. They do not go to fewer targets than their copies have places
+// for now: targets may be away for a while, and are to keep what they have.
 func (s *State) Due(b *Bucket) (Placement, bool) {
 	if b.Moving() || b.State != BucketActive {
 		return Placement{}, false
@@ -22,7 +23,9 @@ func (s *State) Due(b *Bucket) (Placement, bool) {
 	if !ok {
 		return Placement{}, false
 	}
-	if b.Generation < s.Map.Toward || s.tooFew(b.Generation, to.Count()) && len(latest.Targets) >= to.Count() {
+	now := s.places(b.Generation, to.Count())
+	then := min(len(latest.Targets), to.Count())
+	if b.Generation < s.Map.Toward && then >= now || now < to.Count() && then == to.Count() {
 		to.Generation = latest.Number
 	}
 	return to, to.Generation != b.Generation || to.Count() != b.Count()
@@ -36,14 +39,14 @@ func (b *Bucket) wanted() int {
 	return max(b.Props.Copies, 1)
 }
 
-// tooFew reports whether a generation has fewer targets than copies are wanted.
-func (s *State) tooFew(generation uint64, copies int) bool {
+// places returns how many copies of the wanted ones a generation has places for.
+func (s *State) places(generation uint64, copies int) int {
 	for _, g := range s.Map.Generations {
 		if g.Number == generation {
-			return len(g.Targets) < copies
+			return min(len(g.Targets), copies)
 		}
 	}
-	return true
+	return 0
 }
 
 // StartMove decides whether the bucket's names begin to be moved to where they are due,

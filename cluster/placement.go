@@ -77,7 +77,7 @@ func (s *State) ActingBy(b *Bucket, by Placement) ([]Node, error) {
 		return all, err
 	}
 	inSync := slices.DeleteFunc(slices.Clone(all), func(n Node) bool { return n.Behind != 0 })
-	if len(all)-len(inSync) < by.Count() {
+	if len(all)-len(inSync) < min(by.Count(), len(all)) {
 		return inSync, nil
 	}
 	return all, nil
