@@ -174,7 +174,7 @@ func TestCutLink(t *testing.T) {
 			if err := c.net.cut(cut[0], cut[1]); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(25 * time.Second)
+			time.Sleep(25 * time.Second) // until requests over the link have failed, and been tried again
 			end()
 			w.within(t, 30*time.Second) // twice 15 s; before it was 2 minutes
 		})
